@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { countTests } from './count.mjs'
+
+let folder
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cria-count-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** A report as vitest writes it, of files that hold tests of these states. */
+function report(...files) {
+  const path = join(folder, 'report.json')
+  const testResults = files.map(states => ({
+    status: states.length === 0 || states.includes('failed') ? 'failed' : 'passed',
+    assertionResults: states.map((status, i) => ({ status, fullName: `${status} ${i}` })),
+  }))
+  writeFileSync(path, JSON.stringify({ testResults }))
+  return path
+}
+
+test('tests are counted by outcome, and the skipped ones are named', () => {
+  const path = report(['passed', 'passed', 'failed'], ['passed', 'skipped', 'todo'])
+  expect(countTests(path, 1)).toEqual({ passed: 3, failed: 1, skipped: ['skipped 1', 'todo 2'] })
+})
+
+test('a file that does not load is a failure', () => {
+  expect(countTests(report(['passed'], []), 1)).toEqual({ passed: 1, failed: 1, skipped: [] })
+})
+
+test('a run that ends badly with no failed test is a failure', () => {
+  expect(countTests(report(['passed']), 1)).toEqual({ passed: 1, failed: 1, skipped: [] })
+  expect(countTests(report(['passed']), 0)).toEqual({ passed: 1, failed: 0, skipped: [] })
+})
+
+test('a run that leaves no report is a failure', () => {
+  expect(countTests(join(folder, 'absent.json'), 0)).toEqual({ passed: 0, failed: 1, skipped: [] })
+})

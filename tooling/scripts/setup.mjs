@@ -1,0 +1,81 @@
+// What `npm start` and `npm test` do first: a checked Node, installed dependencies, built packages.
+// Plain Node, for nothing is installed yet when this runs. Standard output stays free for what the
+// command itself says, so all that the steps print goes to standard error.
+
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const stamp = join(root, 'node_modules', '.cria-setup')
+
+/** Ends the process with one line unless this Node is at least the one that `engines` asks for. */
+export function requireNode() {
+  const wanted = manifest.engines.node.replace('>=', '')
+  const [major, minor] = wanted.split('.').map(Number)
+  const [haveMajor, haveMinor] = process.versions.node.split('.').map(Number)
+  if (haveMajor > major || (haveMajor === major && haveMinor >= minor)) return
+  console.error(`Cria needs Node ${wanted} or newer, and this is Node ${process.versions.node}: install a newer Node.`)
+  process.exit(1)
+}
+
+/** Installs what the lockfile says, unless that has been done since a manifest or the lockfile last changed. */
+export function install() {
+  const wanted = dependencyHash()
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  const status = pnpm('install', '--frozen-lockfile')
+  if (status !== 0) process.exit(status)
+  writeFileSync(stamp, wanted)
+}
+
+/** Runs the pnpm that the root's manifest names: no other is needed on the machine. Returns the exit code. */
+export const pnpm = (...args) =>
+  step('npx', ['-y', manifest.packageManager, ...args, '--config.confirmModulesPurge=false'])
+
+/** Builds with turbo, which does again only what has changed. Returns the exit code. */
+export const build = (...options) => turbo('build', ...options)
+
+export const turbo = (task, ...options) => step('turbo', ['run', task, '--output-logs=errors-only', ...options])
+
+/** Runs a command of the workspace in the root, its output on standard error. Returns the exit code. */
+export function step(command, args, options = {}) {
+  const { status, signal, error } = spawnSync(command, args, {
+    cwd: root,
+    env: environment(),
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32', // npx and the tools of node_modules/.bin are .cmd files there
+    ...options,
+  })
+  if (error) console.error(`${command}: ${error.message}`)
+  return status ?? (signal ? 128 + constants.signals[signal] : 1)
+}
+
+/** The tools of the workspace first on the path (turbo looks for pnpm there), and npm's own flags kept to npm. */
+function environment() {
+  const { npm_config_loglevel: _quiet, ...env } = process.env // `npm start --silent` must not silence a failing install
+  const path = [join(root, 'node_modules', '.bin'), env.PATH].join(delimiter)
+  return { ...env, PATH: path, TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
+}
+
+/** Changes when the lockfile or a manifest does. By content: a checkout touches times. */
+function dependencyHash() {
+  const folders = ['packages', 'apps', 'tooling'].flatMap(area =>
+    readdirSync(join(root, area)).map(folder => join(area, folder)),
+  )
+  const files = [
+    'pnpm-lock.yaml',
+    'pnpm-workspace.yaml',
+    ...['', ...folders].map(folder => join(folder, 'package.json')),
+  ]
+  const hash = createHash('sha256')
+  for (const file of files.sort()) {
+    const path = join(root, file)
+    if (existsSync(path)) hash.update(`${file}\n`).update(readFileSync(path))
+  }
+  return hash.digest('hex')
+}

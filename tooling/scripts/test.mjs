@@ -1,0 +1,31 @@
+// `npm test`: set-up, build, lint, types and every test of the workspace. The last line is the count.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { countTests } from './count.mjs'
+import { build, install, requireNode, step, turbo } from './setup.mjs'
+
+requireNode()
+install()
+
+const checks = {
+  build: () => build('--continue'),
+  lint: () => step('biome', ['check', '.']),
+  types: () => turbo('typecheck', '--continue'),
+}
+const outcomes = Object.entries(checks).map(([name, check]) => ({ name, passed: check() === 0 }))
+
+const folder = mkdtempSync(join(tmpdir(), 'cria-tests-'))
+const report = join(folder, 'report.json')
+const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+const status = step('vitest', ['run', ...reporters, ...process.argv.slice(2)], { stdio: 'inherit' })
+const tests = countTests(report, status)
+rmSync(folder, { recursive: true })
+
+for (const name of tests.skipped) console.log(`skipped: ${name}`)
+for (const { name, passed } of outcomes) if (!passed) console.log(`failed: ${name}`)
+const failed = tests.failed + outcomes.filter(outcome => !outcome.passed).length
+const passed = tests.passed + outcomes.filter(outcome => outcome.passed).length
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1

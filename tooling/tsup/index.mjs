@@ -1,0 +1,19 @@
+import { defineConfig } from 'tsup'
+
+/** The one way that a package of this house is built: ESM and its types, from `src/index.ts` to `dist/`. */
+export const library = ({ external = [], ...options } = {}) =>
+  defineConfig({
+    entry: ['src/index.ts'],
+    format: 'esm',
+    target: ['es2022', 'node20.19'],
+    platform: 'neutral',
+    external: [/^node:/, ...external],
+    removeNodeProtocol: false, // a page's bundler tells Node's modules by it
+    dts: true,
+    clean: true,
+    sourcemap: true,
+    treeshake: true,
+    splitting: false,
+    silent: true,
+    ...options,
+  })

@@ -1,0 +1,13 @@
+import { defineProject } from 'vitest/config'
+
+/** Tests of a package read the sources of its neighbours: no build stands between an edit and its test. */
+export const library = (test = {}) =>
+  defineProject({
+    resolve: { conditions: ['@cria/source'] },
+    ssr: { resolve: { conditions: ['@cria/source'] } },
+    test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], testTimeout: 30_000, ...test },
+  })
+
+/** Tests of an app run against the built packages, in the shape that users install. */
+export const app = (test = {}) =>
+  defineProject({ test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], testTimeout: 120_000, ...test } })
