@@ -1,0 +1,17 @@
+import { existsSync } from 'node:fs'
+
+/** The browser that tests drive: `CRIA_CHROMIUM`, else Debian's; undefined where there is none, for `test.skipIf`. */
+export const chromium = [process.env.CRIA_CHROMIUM, '/usr/bin/chromium'].find(path => path && existsSync(path))
+
+/** Flags under which WebGPU runs on SwiftShader, Chromium's software adapter, whatever the machine has. */
+export const softwareGpu: readonly string[] = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
+
+/** Flags that keep the browser to the page it is given. */
+export const quiet: readonly string[] = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]

@@ -1,0 +1,3 @@
+export { chromium, softwareGpu } from './chromium'
+export { type BrowserRun, runInBrowser } from './run'
+export { crossOriginIsolation } from './serve'

@@ -1,0 +1,81 @@
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { chromium as playwright } from 'playwright-core'
+import { chromium, quiet, softwareGpu } from './chromium'
+import { serve } from './serve'
+
+export interface BrowserRun {
+  /** The module to run: a path or a `file:` URL. Its default export is a function, async or not. */
+  entry: string | URL
+  /** What the function is called with: anything that survives `JSON.stringify`. */
+  input?: unknown
+  /** Files the page may fetch: URL path (`/model.bin`) to a path on disk or to bytes. */
+  files?: Readonly<Record<string, string | Uint8Array>>
+  /** HTTP headers of every answer, for example `crossOriginIsolation`. */
+  headers?: Readonly<Record<string, string>>
+  /** Flags of Chromium, in place of `softwareGpu`. */
+  args?: readonly string[]
+  /** Minify the bundle, as a user's bundler would. */
+  minify?: boolean
+  /** Milliseconds before the browser is closed and the run fails; 120,000 unless told. */
+  timeout?: number
+}
+
+const page = '<!doctype html><meta charset="utf-8"><title>Cria test</title>'
+
+/**
+ * Bundles `entry` from the sources of the workspace, runs it in a page of headless Chromium, and resolves with the
+ * awaited result of its default export (through JSON: a typed array wants `Array.from`).
+ * Rejects with the page's own error, or with a timeout, and with what the page wrote to its console beside it.
+ */
+export async function runInBrowser(run: BrowserRun): Promise<unknown> {
+  if (!chromium) throw new Error('no Chromium: install /usr/bin/chromium or name one in CRIA_CHROMIUM')
+  const { entry, input = null, files = {}, headers = {}, args = softwareGpu, minify = false, timeout = 120_000 } = run
+  const bundle = await bundleForBrowser(typeof entry === 'string' ? entry : fileURLToPath(entry), minify)
+  const encoder = new TextEncoder()
+  const server = await serve(
+    new Map([['/index.html', encoder.encode(page)], ['/entry.js', bundle], ...Object.entries(files)]),
+    headers,
+  )
+  const browser = await playwright.launch({ executablePath: chromium, args: [...quiet, ...args] }).catch(error => {
+    server.close()
+    throw error
+  })
+  const log: string[] = []
+  let timer: NodeJS.Timeout | undefined
+  try {
+    const tab = await browser.newPage()
+    tab.on('console', message => log.push(`${message.type()}: ${message.text()}`))
+    tab.on('pageerror', error => log.push(`error: ${error.message}`))
+    await tab.goto(`${server.origin}/index.html`)
+    const call = `import('/entry.js').then(module => module.default(${JSON.stringify(input)}))`
+    const result = tab.evaluate<string>(`${call}.then(value => JSON.stringify(value) ?? 'null')`)
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no result after ${timeout} ms`)), timeout)
+    })
+    return JSON.parse(await Promise.race([result, late]))
+  } catch (error) {
+    throw new Error(['in the page:', (error as Error).message, ...log].join('\n'), { cause: error })
+  } finally {
+    clearTimeout(timer)
+    await browser.close()
+    server.close()
+  }
+}
+
+/** One ES module, its imports of the workspace taken from sources. */
+async function bundleForBrowser(entry: string, minify: boolean): Promise<Uint8Array> {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    conditions: ['@cria/source'],
+    external: ['node:*'],
+    minify,
+    logLevel: 'silent',
+  })
+  return outputFiles[0].contents
+}

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { importViolations, roomOf } from './imports'
+import { readWorkspace } from './workspace'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const { rooms, manifests, sources } = readWorkspace(root)
+
+test('every package has its place in rooms.json', () => {
+  const folders = Object.keys(manifests).filter(home => home.startsWith('packages/'))
+  expect(Object.keys(rooms).sort()).toEqual(folders.map(home => home.slice('packages/'.length)).sort())
+})
+
+test('arrows run down only', () => {
+  const order = Object.keys(rooms)
+  for (const [index, room] of order.entries())
+    for (const below of rooms[room]) expect(order.indexOf(below), `${room} → ${below}`).toBeGreaterThan(index)
+})
+
+test('tokenizer, sampling, checkpoint and data-mixture know no tensor', () => {
+  for (const room of ['tokenizer', 'sampling', 'checkpoint', 'data-mixture']) expect(rooms[room] ?? []).toEqual([])
+})
+
+test('imports keep the laws', () => {
+  expect(importViolations({ rooms, manifests, sources })).toEqual([])
+})
+
+test('manifests depend on nothing that their sources may not import', () => {
+  for (const [room, below] of Object.entries(rooms)) {
+    const { dependencies } = manifests[`packages/${room}`]
+    const needed = Object.keys(dependencies ?? {}).flatMap(name => roomOf(name) ?? [])
+    expect(below, room).toEqual(expect.arrayContaining(needed))
+  }
+})
+
+test('apps are tested against the built packages, in the shape that users install', () => {
+  const configs = Object.keys(manifests)
+    .filter(home => home.startsWith('apps/'))
+    .map(home => join(root, home, 'vitest.config.ts'))
+    .filter(config => existsSync(config))
+  for (const config of configs) expect(readFileSync(config, 'utf8'), config).toMatch(/export default app\(/)
+})
+
+test('a file is read in one sitting: at most 500 lines', () => {
+  const long = sources.filter(({ text }) => text.split('\n').length > 501)
+  expect(long.map(({ path }) => path)).toEqual([])
+})
+
+test.each(['llama', 'llama2'])('%s is a config and a composition: about 150 lines of code', room => {
+  const shipped = sources.filter(({ path }) => path.startsWith(`packages/${room}/src/`) && !path.endsWith('.test.ts'))
+  expect(shipped.reduce((lines, { text }) => lines + linesOfCode(text), 0)).toBeLessThanOrEqual(180)
+})
+
+/** Lines that are neither blank nor comment. */
+const linesOfCode = (text: string) =>
+  text.split('\n').filter(line => line.trim() && !/^(\/\/|\/?\*)/.test(line.trim())).length

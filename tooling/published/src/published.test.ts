@@ -1,0 +1,93 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { chromium, runInBrowser } from '@cria/browser'
+import { build, transform } from 'esbuild'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nodeImportsOnLoad } from './browser-imports'
+import { publishedPackages, root, run, UserProject } from './project'
+import { type CodeBlock, codeBlocks } from './readme'
+import { typeErrors, typeResolutionProblems } from './types'
+
+let project: UserProject
+beforeAll(async () => {
+  project = await UserProject.create()
+})
+afterAll(() => project?.remove())
+
+const libraries = publishedPackages.filter(({ isLibrary }) => isLibrary)
+
+test.each(publishedPackages)('publint finds nothing to say of $name', async ({ name }) => {
+  const tarball = new Uint8Array(readFileSync(project.tarball(name))).buffer
+  const { messages, pkg } = await publint({ pack: { tarball }, strict: true })
+  expect(messages.map(message => formatMessage(message, pkg))).toEqual([])
+})
+
+test.each(libraries)('the types of $name resolve for every ESM consumer', async ({ name }) => {
+  expect(await typeResolutionProblems(project.tarball(name))).toEqual([])
+})
+
+test.each(libraries)('a page loads $name without a module of Node', async ({ name }) => {
+  const entry = project.write(`entries/${name}.js`, `export * from '${name}'`)
+  expect(await nodeImportsOnLoad(entry)).toEqual([])
+})
+
+const examples = [{ name: 'cria-monorepo', folder: root }, ...publishedPackages].flatMap(({ name, folder }) => {
+  const readme = join(folder, 'README.md')
+  const blocks = existsSync(readme) ? codeBlocks(readFileSync(readme, 'utf8'), 'ts') : []
+  return blocks.map(block => ({ name, ...block }))
+})
+
+/** The program in a file of the user's project, at the line where it stands in the README. */
+const writeExample = ({ name, line, code }: CodeBlock & { name: string }, extension: 'ts' | 'js') =>
+  project.write(`readme/${name}/${line}.${extension}`, '\n'.repeat(line - 1) + code)
+
+test.each(libraries)('the README of $name shows how to use it', ({ name }) => {
+  expect(examples.map(example => example.name)).toContain(name)
+})
+
+test.each(examples.filter(({ run }) => run))('the example at line $line of the README of $name runs', async example => {
+  const { code } = await transform(example.code, { loader: 'ts', format: 'esm', target: 'node20' })
+  await run(process.execPath, [writeExample({ ...example, code }, 'js')], project.folder)
+})
+
+test('the examples of all READMEs have right types', () => {
+  const files = examples.map(example => writeExample(example, 'ts'))
+  expect(typeErrors(files, project.folder)).toEqual([])
+})
+
+describe('a minified bundle runs the kernels', () => {
+  const fixture = readFileSync(new URL('../fixtures/forward.ts', import.meta.url), 'utf8')
+  let forward: string
+  beforeAll(() => {
+    forward = project.write('forward.ts', fixture)
+  })
+
+  test.each(['cpu', 'webasm'])('on %s, with the result of an unminified one', async device => {
+    const results = [false, true].map(async minify => {
+      const outfile = join(project.folder, `forward-${device}-${minify}.mjs`)
+      await build({ entryPoints: [forward], outfile, minify, bundle: true, format: 'esm', platform: 'node' })
+      const call = `import(${JSON.stringify(outfile)}).then(module => module.default('${device}'))`
+      const printed = await run(
+        process.execPath,
+        ['-e', `${call}.then(y => console.log(JSON.stringify(y)))`],
+        project.folder,
+      )
+      return JSON.parse(printed) as number[]
+    })
+    const [plain, minified] = await Promise.all(results)
+    expect(minified).toEqual(plain)
+    expect(minified).toHaveLength(33)
+    expect(sum(minified)).toBeCloseTo(3, 5)
+  })
+
+  test.skipIf(!chromium).each(['webgl2', 'webgpu', 'webasm'])('on %s in Chromium', async device => {
+    const results = [false, true].map(minify => runInBrowser({ entry: forward, input: device, minify }))
+    const [plain, minified] = (await Promise.all(results)) as number[][]
+    expect(minified).toEqual(plain)
+    expect(sum(minified)).toBeCloseTo(3, 5)
+  })
+})
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
