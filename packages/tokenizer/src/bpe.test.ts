@@ -1,0 +1,121 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { referenceEncode, smallVocabulary } from '../test/reference'
+import { PieceType, Tokenizer } from './index'
+
+const alphabet = fc.constantFrom('a', 'b', 'c', '▁', 'é', '漢', '😀')
+const piece = fc.string({ unit: alphabet, minLength: 1, maxLength: 6 })
+// Few scores, so that many are equal.
+const pieces = fc.uniqueArray(fc.tuple(piece, fc.integer({ min: -6, max: 0 })), {
+  selector: ([text]) => text,
+  minLength: 1,
+  maxLength: 40,
+})
+const text = fc.string({ unit: fc.oneof({ weight: 8, arbitrary: alphabet }, fc.constantFrom('x', '\n', '🦙')) })
+const longText = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '▁'), minLength: 300, maxLength: 1500 })
+
+/** With a dummy prefix, and spaces as `▁`. */
+const normalised = (original: string) => (original === '' ? '' : `▁${original.replaceAll(' ', '▁')}`)
+
+test('any vocabulary encodes any text as the definition does', () => {
+  fc.assert(
+    fc.property(pieces, fc.array(text, { maxLength: 8 }), fc.boolean(), (normal, texts, byteFallback) => {
+      const vocabulary = smallVocabulary(normal, { byteFallback })
+      const tokenizer = new Tokenizer(vocabulary)
+      for (const original of texts)
+        expect([...tokenizer.encode(original)]).toEqual(referenceEncode(vocabulary, normalised(original)))
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('long text without a place to cut encodes by windows as it does whole', () => {
+  fc.assert(
+    fc.property(pieces, longText, (normal, original) => {
+      const vocabulary = smallVocabulary(normal)
+      const tokenizer = new Tokenizer(vocabulary)
+      expect([...tokenizer.encode(original)]).toEqual(referenceEncode(vocabulary, normalised(original)))
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('windows that do not agree give way to longer ones', () => {
+  // A piece that grows to the left from the end of the text, further than windows overlap.
+  const growing = Array.from({ length: 300 }, (_, i): [string, number] => [`${'a'.repeat(i + 1)}z`, -i])
+  const vocabulary = smallVocabulary([...growing, ['aa', -1000], ['a', -2000], ['z', -2000]])
+  const tokenizer = new Tokenizer(vocabulary)
+  for (const length of [100, 400, 1000, 1001]) {
+    const original = `${'a'.repeat(length)}z`
+    expect([...tokenizer.encode(original)]).toEqual(referenceEncode(vocabulary, normalised(original)))
+  }
+})
+
+test('tokens that are taken back leave a run of unknown characters as it was', () => {
+  // ſ is unknown, and of the same class as ā: the cut before it is after é, and it stands in the long segment.
+  const growing = Array.from({ length: 300 }, (_, i): [string, number] => [`${'ā'.repeat(i + 1)}z`, -i])
+  const normal: [string, number][] = [...growing, ['āā', -1000], ['ā', -2000], ['z', -2000], ['▁', -2000]]
+  const vocabulary = smallVocabulary(normal, { byteFallback: false })
+  const tokenizer = new Tokenizer(vocabulary)
+  const original = `éſ${'ā'.repeat(401)}z`
+  const { ids, offsets } = tokenizer.encodeWithOffsets(original)
+  expect([...ids]).toEqual(referenceEncode(vocabulary, normalised(original)))
+  expect([...offsets.slice(0, 6)]).toEqual([0, 0, 0, 2, 2, 4])
+})
+
+test('an unused piece falls back into the parts that it was made of', () => {
+  const normal: [string, number][] = [
+    ['a', -9],
+    ['b', -9],
+    ['c', -9],
+    ['ab', -1],
+    ['abc', -2],
+    ['▁', -9],
+  ]
+  const vocabulary = smallVocabulary(normal, { extra: [['abcabc', PieceType.unused]] })
+  const types = vocabulary.types.slice()
+  types[vocabulary.pieces.indexOf('abc')] = PieceType.unused
+  const tokenizer = new Tokenizer({ ...vocabulary, types })
+  const names = (encoded: string) => Array.from(tokenizer.encode(encoded), id => tokenizer.idToPiece(id))
+  expect(names('abcabc')).toEqual(['▁', 'ab', 'c', 'ab', 'c'])
+  expect(names('ab')).toEqual(['▁', 'ab'])
+})
+
+test('user-defined pieces are taken first, the longest at each place, and merge with nothing', () => {
+  const normal: [string, number][] = [
+    ['▁', -9],
+    ['a', -9],
+    ['b', -9],
+    ['▁a', -1],
+    ['ab', -2],
+  ]
+  const extra = [
+    ['aa', PieceType.userDefined],
+    ['aab', PieceType.userDefined],
+    ['b▁b', PieceType.userDefined],
+    ['(.)', PieceType.userDefined],
+  ] as const
+  const tokenizer = new Tokenizer(smallVocabulary(normal, { extra }))
+  const names = (encoded: string) => Array.from(tokenizer.encode(encoded), id => tokenizer.idToPiece(id))
+  expect(names('aaba')).toEqual(['▁', 'aab', 'a'])
+  expect(names('aaa')).toEqual(['▁', 'aa', 'a'])
+  expect(names('ab b')).toEqual(['▁a', 'b▁b'])
+  expect(names('a(.)ab')).toEqual(['▁a', '(.)', 'ab'])
+  expect(tokenizer.decode(tokenizer.encode('ab b (.)'))).toBe('ab b (.)')
+})
+
+test('time grows with the text and no faster, whatever it is', () => {
+  const normal = ['a', 'aa', 'aaaa', 'ab', 'ba', 'abab', 'b', '▁'].map((text, i): [string, number] => [text, -i])
+  const tokenizer = new Tokenizer(smallVocabulary(normal))
+  const time = (text: string) => {
+    const times = [0, 1, 2].map(() => {
+      const start = performance.now()
+      tokenizer.countTokens(text)
+      return performance.now() - start
+    })
+    return Math.min(...times)
+  }
+  // Eight times the text: 64 times the time, were it quadratic.
+  for (const unit of ['a', 'ab', 'aab', '漢', 'a b '])
+    expect(time(unit.repeat(200_000)), unit).toBeLessThan(32 * time(unit.repeat(25_000)) + 50)
+})

@@ -1,0 +1,55 @@
+import { TokenizerFormatError } from './errors'
+import { utf8Of } from './utf8'
+
+/**
+ * SentencePiece's `precompiled_charsmap`: replacement rules as a double-array trie over UTF-8 bytes (the layout of
+ * darts-clone) and a block of zero-terminated replacements.
+ *
+ * Layout: u32 size of the trie in bytes, the trie's u32 units, the replacements. Little-endian.
+ */
+export class CharsMap {
+  private readonly trie: Uint32Array
+  private readonly replacements: Uint8Array
+
+  /** @throws {TokenizerFormatError} naming `file` where the sizes do not add up */
+  constructor(file: string, bytes: Uint8Array) {
+    const fail = (problem: string) => new TokenizerFormatError(file, `precompiled_charsmap ${problem}`)
+    if (bytes.length <= 4) throw fail(`of ${bytes.length} bytes, expected a size and a trie`)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    const size = view.getUint32(0, true)
+    if (size === 0 || size % 4 !== 0 || size > bytes.length - 4)
+      throw fail(`claims a trie of ${size} bytes, ${bytes.length - 4} follow`)
+    this.trie = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true))
+    this.replacements = bytes.subarray(4 + size)
+    // Every match ends within the block, whatever number the trie gives.
+    if (this.replacements.at(-1) !== 0) throw fail('has replacements without the zero byte that ends them')
+  }
+
+  /** The longest rule that matches `text` at `at`, before `to`: what it gives, and where it ends. */
+  match(text: string, at: number, to: number): { replacement: string; end: number } | undefined {
+    const { trie } = this
+    let node = offsetOf(trie[0])
+    let longest: { replacement: string; end: number } | undefined
+    for (let end = at; end < to; ) {
+      const codePoint = text.codePointAt(end) as number
+      end += codePoint > 0xffff ? 2 : 1
+      for (const byte of utf8Of(codePoint)) {
+        node ^= byte
+        const unit = trie[node]
+        if (unit === undefined || (unit & 0x800000ff) !== byte) return longest
+        node ^= offsetOf(unit)
+        if (unit & 0x100) longest = { replacement: this.replacementAt((trie[node] ?? 0) & 0x7fffffff), end }
+      }
+    }
+    return longest
+  }
+
+  private replacementAt(start: number): string {
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+      this.replacements.subarray(start, this.replacements.indexOf(0, start)),
+    )
+  }
+}
+
+/** The step from a node to its children. */
+const offsetOf = (unit: number) => (unit >>> 10) << ((unit & 0x200) >>> 6)

@@ -1,0 +1,49 @@
+/** A tokenizer file (or a set of vocabulary arrays) that is malformed: `file` names it, the message says where and what. */
+export class TokenizerFormatError extends Error {
+  override readonly name = 'TokenizerFormatError'
+  constructor(
+    readonly file: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${file}: ${problem}`, options)
+  }
+}
+
+/** A well-formed tokenizer of a kind that this package does not run or write, such as a unigram model. */
+export class UnsupportedTokenizerError extends Error {
+  override readonly name = 'UnsupportedTokenizerError'
+  constructor(
+    readonly file: string,
+    problem: string,
+  ) {
+    super(`${file}: ${problem}`)
+  }
+}
+
+/** A token id that the vocabulary does not have. */
+export class TokenIdError extends RangeError {
+  override readonly name = 'TokenIdError'
+  constructor(
+    readonly id: unknown,
+    vocabSize: number,
+  ) {
+    super(`${String(id)} is no token id: expected an integer from 0 to ${vocabSize - 1}`)
+  }
+}
+
+/** An entry of `allowSpecial` that is no special token of the vocabulary. */
+export class SpecialTokenError extends Error {
+  override readonly name = 'SpecialTokenError'
+  constructor(
+    readonly token: string,
+    known: Iterable<string>,
+  ) {
+    super(`${JSON.stringify(token)} is no special token: the vocabulary has ${[...known].join(' ')}`)
+  }
+}
+
+/** A corpus and settings that no vocabulary can be trained from. */
+export class TrainingError extends Error {
+  override readonly name = 'TrainingError'
+}

@@ -1,0 +1,88 @@
+import type { CharsMap } from './charsmap'
+import type { NormalizerFlags } from './vocabulary'
+
+/** Text made ready for merging, and the way back. */
+export interface Normalized {
+  readonly text: string
+  /** Where in the original text the character at `at` comes from, in code units; `at` may be the end. */
+  originOf(at: number): number
+}
+
+/** A part of the original text, by where it starts, and what stands for it. */
+export interface Chunk {
+  readonly at: number
+  readonly replacement: string
+}
+
+/**
+ * Text normalisation as SentencePiece does it before encoding. Spaces stay spaces where nothing but escaping would
+ * happen to them: whoever reads the result takes them for `▁`. A surrogate without its other half becomes U+FFFD.
+ */
+export class Normalizer {
+  /** @param userDefined a global expression for the pieces that replacement rules leave alone */
+  constructor(
+    private readonly flags: NormalizerFlags,
+    private readonly charsMap: CharsMap | undefined,
+    private readonly userDefined: RegExp | undefined,
+  ) {}
+
+  normalize(original: string): Normalized {
+    const text = original.toWellFormed()
+    if (text === '') return { text, originOf: () => 0 }
+    const { addDummyPrefix, removeExtraWhitespaces, whitespaceAsSuffix } = this.flags
+    if (removeExtraWhitespaces || this.charsMap) return this.rewrite(text)
+    if (!addDummyPrefix) return { text, originOf: at => at }
+    if (whitespaceAsSuffix) return { text: `${text} `, originOf: at => Math.min(at, text.length) }
+    return { text: ` ${text}`, originOf: at => Math.max(0, at - 1) }
+  }
+
+  /** The general case, with the origin of each code unit written down. */
+  private rewrite(original: string): Normalized {
+    const { addDummyPrefix, removeExtraWhitespaces, escapeWhitespaces, whitespaceAsSuffix } = this.flags
+    const space = escapeWhitespaces ? '▁' : ' '
+    const origins: number[] = []
+    let text = ''
+    let end = original.length
+    const put = (part: string, origin: number) => {
+      text += part
+      for (let i = 0; i < part.length; i++) origins.push(origin)
+    }
+    let started = false
+    let afterSpace = removeExtraWhitespaces
+    for (const { at, replacement } of this.chunks(original)) {
+      if (!started) {
+        if (removeExtraWhitespaces && replacement === ' ') continue
+        started = true
+        if (addDummyPrefix && !whitespaceAsSuffix) put(space, at)
+      }
+      const part = afterSpace ? replacement.replace(/^ +/, '') : replacement
+      put(part.replaceAll(' ', space), at)
+      if (part !== '') afterSpace = removeExtraWhitespaces && part.endsWith(' ')
+    }
+    while (removeExtraWhitespaces && text.endsWith(space)) {
+      text = text.slice(0, -1)
+      end = origins[text.length]
+    }
+    if (started && addDummyPrefix && whitespaceAsSuffix) put(space, end)
+    return { text, originOf: at => (at < text.length ? origins[at] : end) }
+  }
+
+  private *chunks(text: string): Iterable<Chunk> {
+    let done = 0
+    for (const match of this.userDefined ? text.matchAll(this.userDefined) : []) {
+      yield* this.replacements(text, done, match.index)
+      yield { at: match.index, replacement: match[0] }
+      done = match.index + match[0].length
+    }
+    yield* this.replacements(text, done, text.length)
+  }
+
+  private *replacements(text: string, from: number, to: number): Iterable<Chunk> {
+    for (let at = from; at < to; ) {
+      const rule = this.charsMap?.match(text, at, to)
+      const end = rule?.end ?? at + ((text.codePointAt(at) as number) > 0xffff ? 2 : 1)
+      yield { at, replacement: rule?.replacement ?? text.slice(at, end) }
+      at = end
+    }
+  }
+}

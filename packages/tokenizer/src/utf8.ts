@@ -1,0 +1,56 @@
+/** The UTF-8 bytes of one code point. */
+export function utf8Of(codePoint: number): readonly number[] {
+  const tail = (shift: number) => 0x80 | ((codePoint >> shift) & 0x3f)
+  if (codePoint < 0x80) return [codePoint]
+  if (codePoint < 0x800) return [0xc0 | (codePoint >> 6), tail(0)]
+  if (codePoint < 0x10000) return [0xe0 | (codePoint >> 12), tail(6), tail(0)]
+  return [0xf0 | (codePoint >> 18), tail(12), tail(6), tail(0)]
+}
+
+/** How many bytes a character has that starts with this byte; 1 where none does. */
+const lengthAfter = (lead: number) =>
+  (lead & 0xe0) === 0xc0 ? 2 : (lead & 0xf0) === 0xe0 ? 3 : (lead & 0xf8) === 0xf0 ? 4 : 1
+
+const smallest = [0, 0, 0x80, 0x800, 0x10000]
+
+/**
+ * Text out of bytes that come one at a time. As in SentencePiece, and unlike in `TextDecoder`, every byte that is part
+ * of no character becomes a U+FFFD of its own.
+ */
+export class Utf8Stream {
+  private held: number[] = []
+
+  /** Takes a byte and returns the characters that it completes; holds back the start of one. */
+  push(byte: number): string {
+    this.held.push(byte)
+    return this.take(false)
+  }
+
+  /** Returns what was held back, as U+FFFD. */
+  end(): string {
+    return this.held.length === 0 ? '' : this.take(true)
+  }
+
+  private take(atEnd: boolean): string {
+    let text = ''
+    while (this.held.length > 0) {
+      const length = lengthAfter(this.held[0])
+      const isTail = this.held.slice(1, length).every(byte => (byte & 0xc0) === 0x80)
+      if (isTail && this.held.length < length && !atEnd) break
+      const codePoint = isTail && this.held.length >= length ? this.codePoint(length) : -1
+      text += codePoint < 0 ? '\ufffd' : String.fromCodePoint(codePoint)
+      this.held = this.held.slice(codePoint < 0 ? 1 : length)
+    }
+    return text
+  }
+
+  /** The first `length` bytes as a code point, or -1 for what UTF-8 does not allow. */
+  private codePoint(length: number): number {
+    const lead = this.held[0]
+    if (length === 1) return lead < 0x80 ? lead : -1
+    let codePoint = lead & (0x7f >> length)
+    for (let i = 1; i < length; i++) codePoint = (codePoint << 6) | (this.held[i] & 0x3f)
+    const isSurrogate = codePoint >= 0xd800 && codePoint <= 0xdfff
+    return codePoint < smallest[length] || codePoint > 0x10ffff || isSurrogate ? -1 : codePoint
+  }
+}

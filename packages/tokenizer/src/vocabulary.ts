@@ -1,0 +1,142 @@
+import { TokenizerFormatError, UnsupportedTokenizerError } from './errors'
+
+/** Kinds of pieces, with the numbers that SentencePiece's `ModelProto.SentencePiece.Type` and GGUF give them. */
+export const PieceType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
+export type PieceType = (typeof PieceType)[keyof typeof PieceType]
+
+/** What happens to text before it is cut in pieces: SentencePiece's `NormalizerSpec`. */
+export interface NormalizerFlags {
+  /** Put a space before the text, so that a word has the same pieces at the start as inside. */
+  readonly addDummyPrefix: boolean
+  /** Drop leading and trailing spaces and make runs of spaces one. */
+  readonly removeExtraWhitespaces: boolean
+  /** Write spaces as `▁` (U+2581). */
+  readonly escapeWhitespaces: boolean
+  /** Put the dummy space after the text, not before (`TrainerSpec.treat_whitespace_as_suffix`). */
+  readonly whitespaceAsSuffix: boolean
+  /** Compiled replacement rules (`precompiled_charsmap`); empty for the identity, which is LLaMA's. */
+  readonly charsMap: Uint8Array
+}
+
+/** LLaMA's normaliser: the identity, with a dummy prefix. */
+export const llamaNormalizer: NormalizerFlags = {
+  addDummyPrefix: true,
+  removeExtraWhitespaces: false,
+  escapeWhitespaces: true,
+  whitespaceAsSuffix: false,
+  charsMap: new Uint8Array(0),
+}
+
+/** All that makes a tokenizer: what the formats read and write, and what the trainer makes. `id` indexes `pieces`. */
+export interface Vocabulary {
+  /** The text of each piece, spaces as `▁`. */
+  readonly pieces: readonly string[]
+  /** Of two possible merges the one whose piece has the higher score goes first. */
+  readonly scores: Float32Array
+  /** The `PieceType` of each piece. */
+  readonly types: Uint8Array
+  readonly unkId: number
+  readonly bosId: number
+  readonly eosId: number
+  readonly padId: number | undefined
+  /** Whether characters without a piece become their UTF-8 bytes (`<0x00>` to `<0xFF>`) instead of `unk`. */
+  readonly byteFallback: boolean
+  /** What `unk` decodes to. */
+  readonly unkSurface: string
+  readonly normalizer: NormalizerFlags
+  /** The parts of a SentencePiece file that say nothing about encoding, kept to be written back as they were. */
+  readonly sentencePiece?: SentencePieceRemainder
+}
+
+export interface SentencePieceRemainder {
+  readonly trainerSpec: Uint8Array
+  readonly normalizerSpec: Uint8Array
+  /** Fields of `ModelProto` other than the pieces and the two above, as they stood. */
+  readonly otherFields: Uint8Array
+  /** Unknown fields within a piece, by id. */
+  readonly pieceFields: ReadonlyMap<number, Uint8Array>
+}
+
+/** The default of `TrainerSpec.unk_surface`: U+2047 between spaces. */
+export const defaultUnkSurface = ' \u2047 '
+
+/** No published vocabulary comes near a million pieces; a claim beyond this is an error and never an allocation. */
+export const maxPieces = 1 << 22
+
+/** A longer piece helps nobody, and the splits of a piece grow with the square of its length. */
+export const maxPieceLength = 512
+
+/**
+ * Whether merges can make this kind of piece. User-defined ones are cut out of the text wherever they stand before
+ * anything is merged, and the others are reached by id alone.
+ */
+export const isMergeable = (type: number) => type === PieceType.normal || type === PieceType.unused
+
+/** The name of the piece of a byte, as `<0x0A>`. */
+export const byteName = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`
+
+/** The byte that a piece's name means, or -1: exactly `<0x` two upper-case hexadecimal digits `>`. */
+export const byteOf = (name: string) => (/^<0x[0-9A-F]{2}>$/.test(name) ? Number.parseInt(name.slice(3, 5), 16) : -1)
+
+/**
+ * Checks what every use of a vocabulary relies on, and returns it.
+ *
+ * @throws {TokenizerFormatError} for no pieces, empty, repeated or overlong ones, ill-formed text, scores that are no finite
+ * numbers, unknown types, not exactly one unknown piece, and byte pieces that are missing, doubled, misnamed or uncalled for
+ * @throws {UnsupportedTokenizerError} for a vocabulary without BOS or EOS
+ */
+export function checkVocabulary(file: string, vocabulary: Vocabulary): Vocabulary {
+  const { pieces, scores, types, unkId, bosId, eosId, padId, byteFallback } = vocabulary
+  const fail = (problem: string) => new TokenizerFormatError(file, problem)
+  if (pieces.length === 0) throw fail('the vocabulary is empty')
+  if (pieces.length > maxPieces) throw fail(`${pieces.length} pieces, at most ${maxPieces} are supported`)
+  if (scores.length !== pieces.length || types.length !== pieces.length)
+    throw fail(`${pieces.length} pieces, but ${scores.length} scores and ${types.length} types`)
+  const seen = new Map<string, number>()
+  const bytes = new Set<number>()
+  for (let id = 0; id < pieces.length; id++) {
+    const piece = pieces[id]
+    const shown = `piece ${id} ${JSON.stringify(piece.slice(0, 80))}`
+    if (piece === '') throw fail(`piece ${id} is empty`)
+    if (piece.length > maxPieceLength)
+      throw fail(`piece ${id} is ${piece.length} characters long, at most ${maxPieceLength} are supported`)
+    if (!piece.isWellFormed()) throw fail(`${shown} is not well-formed Unicode`)
+    const first = seen.get(piece)
+    if (first !== undefined) throw fail(`${shown} repeats piece ${first}`)
+    seen.set(piece, id)
+    if (!Number.isFinite(scores[id])) throw fail(`${shown} has the score ${scores[id]}, expected a finite number`)
+    const type = types[id]
+    if (type < PieceType.normal || type > PieceType.byte) throw fail(`${shown} has the unknown type ${type}`)
+    if (type === PieceType.unknown && id !== unkId) throw fail(`${shown} is a second unknown piece beside ${unkId}`)
+    if (type !== PieceType.byte) continue
+    if (byteOf(piece) < 0) throw fail(`${shown} is a byte piece, expected a name from <0x00> to <0xFF>`)
+    if (!byteFallback) throw fail(`${shown} is a byte piece, but the model has no byte fallback`)
+    bytes.add(byteOf(piece))
+  }
+  if (byteFallback && bytes.size !== 256) {
+    const missing = Array.from({ length: 256 }, (_, byte) => byte).find(byte => !bytes.has(byte)) as number
+    throw fail(`byte fallback needs the 256 byte pieces, ${byteName(missing)} is missing`)
+  }
+  if (types[unkId] !== PieceType.unknown) throw fail('no unknown piece (<unk>), expected exactly one')
+  for (const [role, id] of [['beginning-of-text', bosId] as const, ['end-of-text', eosId] as const])
+    if (types[id] !== PieceType.control)
+      throw new UnsupportedTokenizerError(file, `no control piece is the ${role} token, which LLaMA's tokenizers have`)
+  if (padId !== undefined && types[padId] === undefined) throw fail(`padding id ${padId} is not in the vocabulary`)
+  return vocabulary
+}
+
+/**
+ * Checks that a format without fields for it loses nothing of how a vocabulary treats text: beyond a dummy prefix,
+ * LLaMA's ways are all that such formats mean.
+ *
+ * @throws {UnsupportedTokenizerError} naming `format`
+ */
+export function requireLlamaText(format: string, { normalizer, unkSurface }: Vocabulary): void {
+  const { removeExtraWhitespaces, escapeWhitespaces, whitespaceAsSuffix, charsMap } = normalizer
+  if (removeExtraWhitespaces || !escapeWhitespaces || whitespaceAsSuffix || charsMap.length > 0)
+    throw cannotSay(format, 'the normaliser does more than put a space first')
+  if (unkSurface !== defaultUnkSurface) throw cannotSay(format, 'unk decodes to another text than U+2047')
+}
+
+export const cannotSay = (format: string, what: string) =>
+  new UnsupportedTokenizerError(format, `such a file cannot say that ${what}`)

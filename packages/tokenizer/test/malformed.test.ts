@@ -1,0 +1,244 @@
+import { expect, test } from 'vitest'
+import {
+  loadTokenizer,
+  readGgufVocabulary,
+  readLlama2c,
+  TokenizerFormatError,
+  UnsupportedTokenizerError,
+  writeGgufVocabulary,
+  writeSentencePiece,
+  writeTokenizerJson,
+} from '../src/index'
+import {
+  bytePieces,
+  bytesOf,
+  delimited,
+  float32,
+  integer,
+  llama2c,
+  llama2cPiece,
+  model,
+  piece,
+  reserved,
+  trainerSpec,
+  varint,
+  words,
+} from './wire'
+
+const gigabytes = 0xfffffff0
+const good = loadTokenizer(model())
+
+/** As much of a tokenizer.json as the cases change. */
+interface TokenizerFile {
+  added_tokens: { id: unknown; lstrip: unknown }[]
+  normalizer: unknown
+  pre_tokenizer: unknown
+  model: { type: unknown; vocab: Record<string, unknown>; merges: unknown[]; dropout: unknown; unk_token: unknown }
+}
+
+const json = JSON.parse(new TextDecoder().decode(writeTokenizerJson(good))) as TokenizerFile
+const changedJson = (change: (json: TokenizerFile) => void): Uint8Array => {
+  const copy = structuredClone(json)
+  change(copy)
+  return bytesOf(JSON.stringify(copy))
+}
+
+/** For each malformed file: its bytes, and what the error says of it. */
+const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
+  'an empty file': [bytesOf(), /vocabulary is empty|bpe/],
+  'a model without pieces': [model({ pieces: [] }), /vocabulary is empty/],
+  'a model cut within a piece': [model().subarray(0, 1000), /not valid protobuf/],
+  'a varint without an end': [bytesOf(model(), [0x80, 0x80]), /not valid protobuf/],
+  'a varint of eleven bytes': [
+    model({ trainer: bytesOf([0x18], Array(10).fill(0xff), 1) }),
+    /trainer_spec: not valid protobuf/,
+  ],
+  'a piece that claims 4 GB': [bytesOf([0x0a], varint(gigabytes), [0x0a, 0x01, 0x61]), /not valid protobuf/],
+  'a text that claims 4 GB': [bytesOf([0x0a, 0x0a, 0x0a], varint(gigabytes), [1, 2, 3, 4]), /not valid protobuf/],
+  'a trainer_spec that claims 4 GB': [bytesOf(...reserved, [0x12], varint(gigabytes)), /not valid protobuf/],
+  'a length above 32 bits': [bytesOf([0x0a], varint(2 ** 40), [0x0a]), /not valid protobuf/],
+  'field number 0': [bytesOf(model(), [0x02, 0x00]), /not valid protobuf/],
+  'wire type 7': [bytesOf(model(), [0x07, 0x00]), /not valid protobuf/],
+  'a group that never ends': [bytesOf(model(), Array(5000).fill(0x33)), /not valid protobuf/],
+  'pieces as a number': [bytesOf(integer(1, 5), model()), /wire type 0, expected 2/],
+  'a piece whose text is a number': [bytesOf(delimited(1, integer(1, 7)), model()), /piece 0.*wire type 0/],
+  'a piece whose score is a number': [
+    bytesOf(delimited(1, bytesOf(delimited(1, 'x'), integer(2, 7))), model()),
+    /wire type 0, expected 5/,
+  ],
+  'a piece whose type is a text': [
+    bytesOf(delimited(1, bytesOf(delimited(1, 'x'), delimited(3, 'y'))), model()),
+    /wire type 2, expected 0/,
+  ],
+  'a trainer_spec of floats': [model({ trainer: float32(3, 2) }), /wire type 5/],
+  'a piece without text': [
+    model({ pieces: [...reserved, ...bytePieces, ...words, delimited(1, float32(2, 0))] }),
+    /piece 263 is empty/,
+  ],
+  'a piece that is not UTF-8': [
+    model({ pieces: [...reserved, ...bytePieces, delimited(1, delimited(1, bytesOf([0xc3, 0x28])))] }),
+    /piece 259.*not valid UTF-8/,
+  ],
+  'a repeated piece': [
+    model({ pieces: [...reserved, ...bytePieces, ...words, piece('a', -5)] }),
+    /piece 263 "a" repeats piece 261/,
+  ],
+  'a score of NaN': [
+    model({ pieces: [...reserved, ...bytePieces, ...words, piece('c', Number.NaN)] }),
+    /"c" has the score NaN/,
+  ],
+  'an infinite score': [
+    model({ pieces: [...reserved, ...bytePieces, ...words, piece('c', -Infinity)] }),
+    /score -Infinity/,
+  ],
+  'type 0': [model({ pieces: [...reserved, ...bytePieces, ...words, piece('c', 0, 0)] }), /unknown type 0/],
+  'type 7': [model({ pieces: [...reserved, ...bytePieces, ...words, piece('c', 0, 7)] }), /unknown type 7/],
+  'type 2^31': [model({ pieces: [...reserved, ...bytePieces, ...words, piece('c', 0, 2 ** 31)] }), /unknown type/],
+  'no unknown piece': [model({ pieces: [...reserved.slice(1), ...bytePieces, ...words] }), /no unknown piece/],
+  'two unknown pieces': [
+    model({ pieces: [...reserved, ...bytePieces, ...words, piece('c', 0, 2)] }),
+    /second unknown piece/,
+  ],
+  'a missing byte piece': [
+    model({ pieces: [...reserved, ...bytePieces.slice(0, 65), ...bytePieces.slice(66), ...words] }),
+    /<0x41> is missing/,
+  ],
+  'no byte pieces, but byte fallback': [model({ pieces: [...reserved, ...words] }), /<0x00> is missing/],
+  'a doubled byte piece': [
+    model({ pieces: [...reserved, ...bytePieces, bytePieces[65], ...words] }),
+    /"<0x41>" repeats/,
+  ],
+  'the byte piece <0x-1>': [model({ pieces: [...reserved, ...bytePieces, piece('<0x-1>', 0, 6)] }), /<0x00> to <0xFF>/],
+  'the byte piece <0x100>': [
+    model({ pieces: [...reserved, ...bytePieces, piece('<0x100>', 0, 6)] }),
+    /<0x00> to <0xFF>/,
+  ],
+  'the byte piece <0xff>': [model({ pieces: [...reserved, ...bytePieces, piece('<0xff>', 0, 6)] }), /<0x00> to <0xFF>/],
+  'byte pieces without byte fallback': [model({ trainer: integer(3, 2) }), /no byte fallback/],
+  'no BOS': [model({ pieces: [reserved[0], reserved[2], ...bytePieces, ...words] }), /beginning-of-text/],
+  'a BOS that is an ordinary piece': [
+    model({ pieces: [reserved[0], piece('<s>', 0), reserved[2], ...bytePieces, ...words] }),
+    /beginning-of-text/,
+  ],
+  'no EOS': [model({ pieces: [...reserved.slice(0, 2), ...bytePieces, ...words] }), /end-of-text/],
+  'an overlong piece': [
+    model({ pieces: [...reserved, ...bytePieces, piece('a'.repeat(5000), 0)] }),
+    /5000 characters long/,
+  ],
+  'a charsmap of one byte': [model({ normalizer: delimited(2, bytesOf(1)) }), /precompiled_charsmap/],
+  'a charsmap that claims 4 GB': [
+    model({ normalizer: delimited(2, bytesOf([0xfc, 0xff, 0xff, 0xff, 1, 2])) }),
+    /claims a trie of 4294967292/,
+  ],
+  'a unigram model': [model({ trainer: bytesOf(integer(3, 1), integer(35, 1)) }), /of type unigram, expected bpe/],
+  'a model of no stated type': [model({ trainer: integer(35, 1) }), /of type unigram/],
+  'a word model': [model({ trainer: bytesOf(integer(3, 3), integer(35, 1)) }), /of type word/],
+  'a char model': [model({ trainer: bytesOf(integer(3, 4), integer(35, 1)) }), /of type char/],
+  'a model of type 9': [model({ trainer: bytesOf(integer(3, 9)) }), /of type 9/],
+  'a denormaliser with rules': [model({ rest: delimited(5, delimited(2, 'rules')) }), /denormalizer_spec/],
+
+  'a tokenizer.bin of nothing': [bytesOf([8, 0, 0, 0]), /vocabulary is empty/],
+  'a tokenizer.bin cut within a head': [llama2c().subarray(0, -3).subarray(0, 14), /ends within the head|are left/],
+  'a tokenizer.bin cut within a piece': [llama2c().subarray(0, -1), /claims 1 bytes, 0 are left/],
+  'a tokenizer.bin piece of 4 GB': [llama2c([llama2cPiece('<unk>', 0, gigabytes)]), /claims 4294967280 bytes/],
+  'a tokenizer.bin piece above the longest': [
+    llama2c([llama2cPiece('<unk>'.repeat(9))]),
+    /the longest is said to have 8/,
+  ],
+  'a tokenizer.bin piece that is not UTF-8': [llama2c([llama2cPiece(bytesOf([0xff]))]), /not valid UTF-8/],
+  'a tokenizer.bin score of NaN': [llama2c([llama2cPiece('<unk>', Number.NaN)]), /score NaN/],
+  'a tokenizer.bin with some of the bytes': [
+    llama2c(['<unk>', '<s>', '</s>', '<0x00>'].map(text => llama2cPiece(text))),
+    /<0x01> is missing/,
+  ],
+  'a tokenizer.bin with a repeated piece': [bytesOf(llama2c(), llama2cPiece('ab')), /"ab" repeats/],
+  'a tokenizer.bin of one piece': [llama2c([llama2cPiece('<unk>')]), /beginning-of-text/],
+
+  'JSON cut short': [bytesOf('{"model": {'), /not JSON/],
+  'JSON that is not UTF-8': [bytesOf('{"a":"', [0xff], '"}'), /not JSON in UTF-8/],
+  'JSON without a model': [bytesOf('{}'), /model is missing, expected an object/],
+  'a WordPiece tokenizer.json': [changedJson(json => (json.model.type = 'WordPiece')), /"WordPiece", expected "BPE"/],
+  'a vocab that is a list': [
+    changedJson(json => (json.model.vocab = [] as never)),
+    /model.vocab is \[\], expected an object/,
+  ],
+  'an id of -1': [changedJson(json => (json.model.vocab.a = -1)), /model.vocab.a is -1, expected an id/],
+  'an id of 2^40': [changedJson(json => (json.model.vocab.a = 2 ** 40)), /model.vocab.a is 1099511627776/],
+  'an id that is a text': [changedJson(json => (json.model.vocab.a = '5')), /model.vocab.a is "5"/],
+  'an id of two pieces': [changedJson(json => (json.model.vocab.a = 262)), /other than that of/],
+  'a hole between the ids': [
+    changedJson(json => (json.model.vocab.a = 400_000)),
+    /model.vocab.a is 400000, expected an id below 263/,
+  ],
+  'merges that are a text': [changedJson(json => (json.model.merges = 'a b' as never)), /expected a list/],
+  'a merge of one piece': [changedJson(json => json.model.merges.push('ab')), /two pieces that make a third/],
+  'a merge of three pieces': [changedJson(json => json.model.merges.push('a b a')), /two pieces that make a third/],
+  'a merge into no piece': [changedJson(json => json.model.merges.push('b a')), /two pieces that make a third/],
+  'a merge named twice': [changedJson(json => json.model.merges.push('a b')), /not named before/],
+  'a merge that lacks': [changedJson(json => (json.model.merges = [])), /lack "a b"/],
+  'a merge of numbers': [changedJson(json => (json.model.merges = [[1, 2]])), /expected a string/],
+  'an added token on another id': [
+    changedJson(json => (json.added_tokens[1].id = 5)),
+    /is 5, expected 1, the id of "<s>" in vocab/,
+  ],
+  'an added token that eats spaces': [changedJson(json => (json.added_tokens[1].lstrip = true)), /has lstrip/],
+  'another normaliser': [changedJson(json => (json.normalizer = { type: 'NFKC' })), /"NFKC".*no part of LLaMA's/],
+  'a pre-tokenizer': [changedJson(json => (json.pre_tokenizer = { type: 'ByteLevel' })), /pre_tokenizer is set/],
+  dropout: [changedJson(json => (json.model.dropout = 0.1)), /has dropout/],
+  'no unk_token': [changedJson(json => (json.model.unk_token = null)), /unk_token is null, expected a string/],
+}
+
+test('there are at least 30 malformed files, and the good ones are good', () => {
+  expect(Object.keys(malformed).length).toBeGreaterThanOrEqual(30)
+  expect(good.vocabSize).toBe(263)
+  expect(readLlama2c(llama2c()).encode('abab')).toEqual(good.encode('abab'))
+  expect(loadTokenizer(bytesOf(JSON.stringify(json))).encode('abab')).toEqual(good.encode('abab'))
+})
+
+test.each(Object.entries(malformed))('%s is refused by name, in bounded memory', (_, [bytes, message]) => {
+  const before = process.memoryUsage()
+  let error: unknown
+  try {
+    loadTokenizer(bytes, { name: 'some/file' })
+  } catch (thrown) {
+    error = thrown
+  }
+  const after = process.memoryUsage()
+  expect(error instanceof TokenizerFormatError || error instanceof UnsupportedTokenizerError, String(error)).toBe(true)
+  expect((error as Error).message).toMatch(/^some\/file: /)
+  expect((error as Error).message).toMatch(message)
+  expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(64 * 2 ** 20)
+  expect(after.heapTotal - before.heapTotal).toBeLessThan(64 * 2 ** 20)
+})
+
+test('GGUF arrays that are missing, or of another model, are refused by name', () => {
+  const gguf = writeGgufVocabulary(good)
+  const read = (changes: object) => () => readGgufVocabulary({ ...gguf, ...changes }, { name: 'some.gguf' })
+  expect(read({ model: 'gpt2' })).toThrow(UnsupportedTokenizerError)
+  expect(read({ scores: undefined })).toThrow('some.gguf: tokenizer.ggml.scores is missing')
+  expect(read({ types: undefined })).toThrow('tokenizer.ggml.token_type is missing')
+  expect(read({ scores: gguf.scores?.subarray(1) })).toThrow(TokenizerFormatError)
+  expect(read({ types: gguf.types?.map(type => (type === 1 ? 257 : type)) })).toThrow('unknown type 0')
+  expect(read({ unkId: 300 })).toThrow(TokenizerFormatError)
+  expect(read({ bosId: 300 })).toThrow(UnsupportedTokenizerError)
+  expect(read({ padId: 300 })).toThrow('padding id 300')
+})
+
+test('fields that nobody knows are kept', () => {
+  const unknown = bytesOf(delimited(1, bytesOf(delimited(1, 'c'), float32(2, -9), delimited(200, 'p'))))
+  const bytes = model({
+    pieces: [...reserved, ...bytePieces, ...words, unknown],
+    trainer: bytesOf(trainerSpec, delimited(300, 't')),
+    rest: bytesOf(delimited(4, 'samples'), integer(777, 5)),
+  })
+  const read = loadTokenizer(bytes)
+  expect(Buffer.compare(writeSentencePiece(read), bytes)).toBe(0)
+})
+
+test('a GGUF vocabulary with a normaliser of its own keeps to it', () => {
+  const plain = writeGgufVocabulary(good)
+  const collapsing = readGgufVocabulary({ ...plain, removeExtraWhitespaces: true })
+  expect(collapsing.encode('  a   a ')).toEqual(good.encode('a a'))
+  expect(good.encode('  a   a ')).not.toEqual(good.encode('a a'))
+  expect(readGgufVocabulary(writeGgufVocabulary(collapsing)).encode('  a   a ')).toEqual(good.encode('a a'))
+})

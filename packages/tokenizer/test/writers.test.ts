@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest'
+import {
+  loadTokenizer,
+  PieceType,
+  readGgufVocabulary,
+  readTokenizerJson,
+  Tokenizer,
+  UnsupportedTokenizerError,
+  writeGgufVocabulary,
+  writeLlama2c,
+  writeSentencePiece,
+  writeTokenizerJson,
+} from '../src/index'
+import { smallVocabulary } from './reference'
+
+const normal: [string, number][] = [
+  ['▁▁', -9],
+  ['▁▁▁', -9],
+  ['▁▁▁▁', -9],
+  ['ab', -1],
+  ['▁a', -2],
+  ['a', -10],
+  ['b', -11],
+  ['▁', -12],
+]
+const vocabulary = smallVocabulary(normal)
+const tokenizer = new Tokenizer(vocabulary)
+const json = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes))
+
+const refusals: Record<string, [changed: Tokenizer, by: ('json' | 'bin' | 'gguf')[]]> = {
+  'extra spaces removed': [
+    new Tokenizer({ ...vocabulary, normalizer: { ...vocabulary.normalizer, removeExtraWhitespaces: true } }),
+    ['json', 'bin'],
+  ],
+  'no dummy prefix': [
+    new Tokenizer({ ...vocabulary, normalizer: { ...vocabulary.normalizer, addDummyPrefix: false } }),
+    ['bin'],
+  ],
+  'a text for unk': [new Tokenizer({ ...vocabulary, unkSurface: '?' }), ['json', 'bin', 'gguf']],
+  'no byte fallback': [new Tokenizer(smallVocabulary(normal, { byteFallback: false })), ['bin']],
+  'a user-defined piece': [new Tokenizer(smallVocabulary(normal, { extra: [['ll', PieceType.userDefined]] })), ['bin']],
+  'an unused piece': [new Tokenizer(smallVocabulary(normal, { extra: [['ll', PieceType.unused]] })), ['json', 'bin']],
+  'equal scores': [new Tokenizer(smallVocabulary([...normal, ['ba', -1]])), ['json']],
+  'a run of spaces with a gap': [new Tokenizer(smallVocabulary(normal.filter(([piece]) => piece !== '▁▁▁'))), ['json']],
+  'a character that is no piece': [new Tokenizer(smallVocabulary([...normal, ['ac', -1.5]])), ['json']],
+  'a piece with a space': [new Tokenizer(smallVocabulary([...normal, ['a b', -3]])), ['bin', 'json']],
+}
+
+test.each(Object.entries(refusals))('%s is written only where the format can say it', (_, [changed, by]) => {
+  const writers = { json: writeTokenizerJson, bin: writeLlama2c, gguf: writeGgufVocabulary }
+  for (const [format, write] of Object.entries(writers)) {
+    const written = () => write(changed)
+    if (by.includes(format as 'json')) expect(written, format).toThrow(UnsupportedTokenizerError)
+    else expect(written, format).not.toThrow()
+  }
+  if (!by.includes('gguf'))
+    expect(readGgufVocabulary(writeGgufVocabulary(changed)).vocabulary).toEqual(changed.vocabulary)
+  // SentencePiece's own format says all of it.
+  const { sentencePiece, ...read } = loadTokenizer(writeSentencePiece(changed)).vocabulary
+  expect(read).toEqual(changed.vocabulary)
+})
+
+test('a tokenizer.json keeps runs of spaces of equal score, added tokens and the lack of a dummy prefix', () => {
+  const extra = [
+    ['<X>', PieceType.userDefined],
+    ['<pad>', PieceType.control],
+  ] as const
+  const { normalizer } = vocabulary
+  const changed = new Tokenizer(
+    smallVocabulary(normal, { extra, padId: 268, normalizer: { ...normalizer, addDummyPrefix: false } }),
+  )
+  const read = readTokenizerJson(writeTokenizerJson(changed))
+  const { scores, ...rest } = changed.vocabulary
+  expect(read.vocabulary).toMatchObject(rest)
+  for (const text of ['     ab', 'a<X>b', '          ', ' a  a', '<pad>'])
+    expect(read.encode(text), text).toEqual(changed.encode(text))
+})
+
+test('merges may be pairs, as newer files have them', () => {
+  const file = json(writeTokenizerJson(tokenizer))
+  file.model.merges = file.model.merges.map((merge: string) => merge.split(' '))
+  const read = readTokenizerJson(new TextEncoder().encode(JSON.stringify(file)))
+  expect(read.encode('ab   ab')).toEqual(tokenizer.encode('ab   ab'))
+})
