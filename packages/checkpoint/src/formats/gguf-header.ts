@@ -1,0 +1,164 @@
+import { blockElements, byteLength, type DType, elementCount } from '../dtypes'
+import { MalformedFileError, UnsupportedModelError } from '../errors'
+import { checkRange, type Source } from '../sources/source'
+import { GgufCursor, MoreBytesNeeded } from './gguf-cursor'
+import { defaultAlignment, type GgufMetadata, type GgufValue, ggufMagic, tensorTypes, unreadTypes } from './gguf-types'
+
+/** Bytes read at first; metadata with a vocabulary of 32,000 pieces fits. */
+const firstBytes = 2 ** 20
+/** A header beyond this is none of a model: a vocabulary of 256,000 pieces takes some 12 MB. */
+const maxHeaderBytes = 32 * 2 ** 20
+const maxDimensions = 4
+const maxAlignment = 2 ** 20
+
+/** The least that an entry takes: a key of one byte, a type, a value of one byte; a name, dimensions, type, offset. */
+const leastMetadataBytes = 8 + 1 + 4 + 1
+const leastTensorBytes = 8 + 1 + 4 + 8 + 4 + 8
+
+export interface GgufTensor {
+  readonly dtype: DType
+  /** Outermost axis first: the reverse of the file's order. */
+  readonly shape: readonly number[]
+  /** Where its bytes begin in the file. */
+  readonly offset: number
+}
+
+export interface GgufHeader {
+  readonly version: number
+  readonly metadata: GgufMetadata
+  readonly tensors: ReadonlyMap<string, GgufTensor>
+}
+
+const readVersion = (cursor: GgufCursor, file: string): number => {
+  if (cursor.number('u32', 'magic') !== ggufMagic) cursor.refuse('magic', 'is not GGUF')
+  const version = cursor.number('u32', 'version')
+  if (version === 2 || version === 3) return version
+  const bigEndian = (version & 0xffff) === 0 && version !== 0
+  throw new UnsupportedModelError(
+    { file, field: 'version' },
+    bigEndian ? 'is big-endian; convert the file to little-endian' : `is ${version}, expected 2 or 3`,
+  )
+}
+
+const readMetadata = (cursor: GgufCursor, count: number): Map<string, GgufValue> => {
+  cursor.checkCount(count, leastMetadataBytes, 'metadata_kv_count')
+  const metadata = new Map<string, GgufValue>()
+  for (let i = 0; i < count; i++) {
+    const key = cursor.key(`metadata key ${i}`)
+    if (metadata.has(key)) cursor.refuse(key, 'is in the metadata twice')
+    metadata.set(key, cursor.value(key))
+  }
+  return metadata
+}
+
+const readAlignment = (metadata: GgufMetadata, cursor: GgufCursor): number => {
+  const entry = metadata.get('general.alignment')
+  if (!entry) return defaultAlignment
+  const { type, value } = entry
+  const whole = type === 'u32' && value > 0 && value <= maxAlignment && (value & (value - 1)) === 0
+  return whole ? value : cursor.refuse('general.alignment', `is ${value} (${type}), expected a power of two as u32`)
+}
+
+const readShape = (cursor: GgufCursor, name: string): number[] => {
+  const dimensions = cursor.number('u32', `${name} (n_dimensions)`)
+  if (dimensions < 1 || dimensions > maxDimensions) {
+    cursor.refuse(`${name} (n_dimensions)`, `is ${dimensions}, expected 1 to ${maxDimensions}`)
+  }
+  const shape: number[] = []
+  for (let axis = 0; axis < dimensions; axis++) {
+    const size = cursor.number('u64', `${name} (dimension ${axis})`)
+    if (size < 1) cursor.refuse(`${name} (dimension ${axis})`, 'is 0, expected 1 or more')
+    shape.unshift(size)
+  }
+  return shape
+}
+
+const readDType = (cursor: GgufCursor, file: string, tensor: string): DType => {
+  const number = cursor.number('u32', `${tensor} (type)`)
+  if (number in tensorTypes) return tensorTypes[number]
+  const place = { file, tensor, field: 'type' }
+  if (number in unreadTypes) {
+    const known = Object.values(tensorTypes).map(type => type.toUpperCase())
+    throw new UnsupportedModelError(place, `is ${unreadTypes[number]}, expected one of ${known.join(', ')}`)
+  }
+  throw new MalformedFileError(place, `is ${number}, which is no tensor type`)
+}
+
+type UnplacedTensor = GgufTensor & { readonly bytes: number }
+
+/** The tensor list; offsets are still counted from where data begins. */
+const readTensors = (
+  cursor: GgufCursor,
+  count: number,
+  file: string,
+  alignment: number,
+): Map<string, UnplacedTensor> => {
+  cursor.checkCount(count, leastTensorBytes, 'tensor_count')
+  const tensors = new Map<string, UnplacedTensor>()
+  for (let i = 0; i < count; i++) {
+    const tensor = cursor.key(`tensor name ${i}`)
+    const refuse = (field: string, problem: string): never => {
+      throw new MalformedFileError({ file, tensor, field }, problem)
+    }
+    if (tensors.has(tensor)) refuse('name', 'is given to two tensors')
+    const shape = readShape(cursor, tensor)
+    const dtype = readDType(cursor, file, tensor)
+    const offset = cursor.number('u64', `${tensor} (offset)`)
+    if (offset % alignment !== 0) refuse('offset', `is ${offset}, expected a multiple of ${alignment}`)
+    const row = shape[shape.length - 1]
+    if (row % blockElements(dtype) !== 0) {
+      refuse('dimensions', `have rows of ${row}, expected a multiple of ${blockElements(dtype)} for ${dtype}`)
+    }
+    const elements = elementCount(shape)
+    const bytes = elements === undefined ? Infinity : byteLength(dtype, elements)
+    if (!Number.isSafeInteger(bytes)) refuse('dimensions', `[${shape}] have more than 2^53 bytes`)
+    tensors.set(tensor, { dtype, shape, offset, bytes })
+  }
+  return tensors
+}
+
+const checkOverlaps = (tensors: ReadonlyMap<string, UnplacedTensor>, file: string) => {
+  let end = 0
+  for (const [tensor, { offset, bytes }] of [...tensors].sort(([, a], [, b]) => a.offset - b.offset)) {
+    if (offset < end) throw new MalformedFileError({ file, tensor, field: 'offset' }, 'overlaps the tensor before it')
+    end = offset + bytes
+  }
+}
+
+const parse = (bytes: Uint8Array, source: Source): GgufHeader => {
+  const file = source.name
+  const cursor = new GgufCursor(bytes, file, source.size)
+  const version = readVersion(cursor, file)
+  const tensorCount = cursor.number('u64', 'tensor_count')
+  const metadata = readMetadata(cursor, cursor.number('u64', 'metadata_kv_count'))
+  const alignment = readAlignment(metadata, cursor)
+  const unplaced = readTensors(cursor, tensorCount, file, alignment)
+  checkOverlaps(unplaced, file)
+  const base = Math.ceil(cursor.position / alignment) * alignment
+  const tensors = new Map<string, GgufTensor>()
+  for (const [name, { dtype, shape, offset, bytes }] of unplaced) {
+    checkRange(source, base + offset, bytes, `tensor ${JSON.stringify(name)}`)
+    tensors.set(name, { dtype, shape, offset: base + offset })
+  }
+  return { version, metadata, tensors }
+}
+
+/**
+ * Reads the header of a GGUF file, version 2 or 3 (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md).
+ * Throws a `MalformedFileError` or `UnsupportedModelError` that names the tensor and field.
+ */
+export const readGgufHeader = async (source: Source, signal?: AbortSignal): Promise<GgufHeader> => {
+  const limit = Math.min(source.size, maxHeaderBytes)
+  for (let length = Math.min(limit, firstBytes); ; ) {
+    const bytes = await source.read(0, length, { signal })
+    try {
+      return parse(bytes, source)
+    } catch (error) {
+      if (!(error instanceof MoreBytesNeeded)) throw error
+      if (error.end > limit) {
+        throw new MalformedFileError({ file: source.name, field: 'header' }, `is longer than ${maxHeaderBytes} bytes`)
+      }
+      length = Math.min(limit, Math.max(error.end, 2 * length))
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export { openPath } from './node/open-path'
+export { type SaveOptions, saveFile, saveFiles } from './node/save'
+export { fileSource } from './sources/file'

@@ -1,0 +1,30 @@
+import { SourceError } from '../errors'
+import { abortable } from './abortable'
+import { localChunkBytes, type Source } from './source'
+
+/** Bytes taken from a blob at a time: small enough that progress moves, large enough that it costs nothing. */
+const pieceBytes = 16 * 2 ** 20
+
+/** A source over a Blob or a File, such as one from `<input type="file">`; nothing is read before it is asked for. */
+export const blobSource = (blob: Blob, name = 'name' in blob ? String(blob.name) : 'blob'): Source => ({
+  name,
+  size: blob.size,
+  chunkBytes: localChunkBytes,
+  async read(offset, length, { signal, onBytes, into = new Uint8Array(length) } = {}) {
+    for (let done = 0; done < length; ) {
+      const end = Math.min(done + pieceBytes, length)
+      const piece = blob.slice(offset + done, offset + end).arrayBuffer()
+      const read = new Uint8Array(
+        await abortable(piece, signal).catch(error => {
+          signal?.throwIfAborted()
+          throw new SourceError({ file: name }, `cannot be read (${error}); choose the file again`, { cause: error })
+        }),
+      )
+      into.set(read, done)
+      onBytes?.(read.length)
+      done = end
+    }
+    return into
+  },
+  close: async () => {},
+})

@@ -1,0 +1,107 @@
+import type { ReadTensorOptions } from './checkpoint'
+import { byteLength, elementCount, rowLength } from './dtypes'
+import type { StoredPart, StoredTensor } from './stored-tensor'
+
+/** Rows of one part, as stored. */
+export interface PartRows {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** Of `i8_grouped`: the scales from that of the first element on, and the place of that element in its group. */
+  readonly scales: Float32Array | undefined
+  readonly groupSize: number
+  readonly groupOffset: number
+  readonly rows: number
+  readonly columns: number
+  /** Where the first element lies in the whole tensor. */
+  readonly row: number
+  readonly column: number
+}
+
+/** Rows `first` to `last` of the whole tensor, from every part that has some of them. */
+export interface TensorChunk {
+  readonly first: number
+  readonly last: number
+  readonly parts: readonly PartRows[]
+}
+
+/** Rows and columns of a tensor; all but the last axis are rows. */
+export const matrixOf = (shape: readonly number[]) => {
+  const columns = rowLength(shape)
+  return { rows: columns === 0 ? 0 : (elementCount(shape) ?? 0) / columns, columns }
+}
+
+interface PlacedPart {
+  readonly part: StoredPart
+  readonly rows: number
+  readonly columns: number
+  readonly row: number
+  readonly column: number
+}
+
+const placeParts = ({ parts, axis }: StoredTensor): PlacedPart[] => {
+  let row = 0
+  let column = 0
+  return parts.map(part => {
+    const { rows, columns } = matrixOf(part.shape)
+    const placed = { part, rows, columns, row, column }
+    if (axis === 1) column += columns
+    else row += rows
+    return placed
+  })
+}
+
+/** Bytes to read into: as many as asked for, from a buffer that grows once and is used again. */
+class ReusedBuffer {
+  private bytes = new Uint8Array(0)
+
+  take(length: number): Uint8Array<ArrayBuffer> {
+    if (this.bytes.length < length) this.bytes = new Uint8Array(length)
+    return this.bytes.subarray(0, length)
+  }
+}
+
+const readRows = async (
+  { dtype }: StoredTensor,
+  { part: { source, offset, scales }, rows, columns, row, column }: PlacedPart,
+  first: number,
+  last: number,
+  buffer: ReusedBuffer,
+  options: ReadTensorOptions,
+): Promise<PartRows | undefined> => {
+  const from = Math.max(0, first - row)
+  const to = Math.min(rows, last - row)
+  if (from >= to) return undefined
+  const start = from * columns
+  const length = byteLength(dtype, (to - from) * columns)
+  const into = buffer.take(length)
+  const bytes = await source.read(offset + byteLength(dtype, start), length, { ...options, into })
+  const placed = { bytes, rows: to - from, columns, row: row + from, column }
+  if (!scales) return { ...placed, scales: undefined, groupSize: 1, groupOffset: 0 }
+  const { groupSize } = scales
+  const group = Math.floor(start / groupSize)
+  const count = Math.ceil((to * columns) / groupSize) - group
+  const values = await source.read(scales.offset + 4 * group, 4 * count, options)
+  return { ...placed, scales: new Float32Array(values.buffer), groupSize, groupOffset: start % groupSize }
+}
+
+/** The tensor a run of rows at a time; the next run is read while the last one is worked on. A run is valid until then. */
+export async function* readChunks(stored: StoredTensor, options: ReadTensorOptions): AsyncGenerator<TensorChunk> {
+  const { rows, columns } = matrixOf(stored.shape)
+  const parts = placeParts(stored)
+  const { chunkBytes } = stored.parts[0].source
+  const step = Math.max(1, Math.floor(chunkBytes / Math.max(1, byteLength(stored.dtype, columns))))
+  const buffers = [0, 1].map(() => parts.map(() => new ReusedBuffer()))
+  const readChunk = async (first: number): Promise<TensorChunk> => {
+    const last = Math.min(first + step, rows)
+    const turn = buffers[(first / step) % 2]
+    const read = parts.map((part, index) => readRows(stored, part, first, last, turn[index], options))
+    return { first, last, parts: (await Promise.all(read)).filter(part => part !== undefined) }
+  }
+  let next: Promise<TensorChunk> | undefined = readChunk(0)
+  for (let first = 0; first < rows; first += step) {
+    const chunk: TensorChunk = await (next as Promise<TensorChunk>)
+    next = first + step < rows ? readChunk(first + step) : undefined
+    // Whoever stops early never awaits it; its failure is then nobody's.
+    next?.catch(() => {})
+    yield chunk
+  }
+}
