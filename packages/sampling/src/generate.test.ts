@@ -1,0 +1,301 @@
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { collect, scripted, toyModel } from '../test/models'
+import { type Generation, generate, LogitsError, OptionError, PromptError, type Token, xorshift } from './index'
+
+const greedy = { temperature: 0 }
+const idsOf = async (generation: Generation<Token>) => (await collect(generation)).map(({ id }) => id)
+
+describe('generate', () => {
+  test('runs the prompt in one pass, then one token a pass', async () => {
+    const { model, log } = scripted([5, 6, 7], 3)
+    const generation = generate(model, [1, 2, 3], { ...greedy, maxTokens: 3 })
+    expect(log.passes).toEqual([])
+    expect(await idsOf(generation)).toEqual([5, 6, 7])
+    expect(log.passes).toEqual([[1, 2, 3], [5], [6]])
+    expect(log.capacity).toBe(5)
+    expect(generation.finishReason).toBe('length')
+    expect(generation.stats).toMatchObject({ promptTokens: 3, tokens: 3 })
+    expect(log).toMatchObject({ caches: 0, logits: 0 })
+  })
+
+  test('takes a typed array of ids, and leaves it as it is', async () => {
+    const prompt = Uint32Array.of(1, 2)
+    const { model } = scripted([5, 6], 2)
+    expect(await idsOf(generate(model, prompt, { ...greedy, maxTokens: 2 }))).toEqual([5, 6])
+    expect([...prompt]).toEqual([1, 2])
+  })
+
+  test.each([1, 2, 3, 5, 9])('runs the prompt in chunks of %i, which changes nothing else', async prefillChunk => {
+    const { model, log } = scripted([5, 6], 5)
+    const ids = await idsOf(generate(model, [1, 2, 3, 4, 5], { ...greedy, maxTokens: 2, prefillChunk }))
+    expect(ids).toEqual([5, 6])
+    const chunks = log.passes.slice(0, -1)
+    expect(chunks.flat()).toEqual([1, 2, 3, 4, 5])
+    expect(chunks.slice(0, -1).every(chunk => chunk.length === prefillChunk)).toBe(true)
+    expect(log).toMatchObject({ caches: 0, logits: 0 })
+  })
+
+  test('ends at a stop id, which is neither given nor counted', async () => {
+    const { model, log } = scripted([5, 6, 2, 7], 1)
+    const generation = generate(model, [1], { ...greedy, stopIds: [3, 2] })
+    expect(await idsOf(generation)).toEqual([5, 6])
+    expect(generation.finishReason).toBe('stop')
+    expect(generation.stats.tokens).toBe(2)
+    expect(log).toMatchObject({ caches: 0, logits: 0 })
+  })
+
+  test('ends where the context is full: every position is run, and the last gives a token', async () => {
+    const { model, log } = scripted([5, 6, 7, 8, 9], 2, { maxSeqLen: 4 })
+    const generation = generate(model, [1, 2], greedy)
+    expect(await idsOf(generation)).toEqual([5, 6, 7])
+    expect(generation.finishReason).toBe('context')
+    expect(log.passes.flat()).toHaveLength(4)
+    expect(log.capacity).toBe(4)
+  })
+
+  test('a prompt as long as the context gives one token', async () => {
+    const { model } = scripted([5], 2, { maxSeqLen: 2 })
+    expect(await idsOf(generate(model, [1, 2], greedy))).toEqual([5])
+  })
+
+  test('the repetition penalty sees the prompt and what was generated', async () => {
+    const next = () => Float32Array.of(4, 3, 2, 1)
+    const { model } = toyModel({ vocabSize: 4, next })
+    const ids = await idsOf(generate(model, [0], { ...greedy, repetitionPenalty: 100, maxTokens: 4 }))
+    expect(ids).toEqual([1, 2, 3, 0])
+  })
+
+  test('draws by the documented generator: a seed gives the tokens that its numbers say', async () => {
+    const next = () => new Float32Array(8) // uniform, so that a token is floor(8 u)
+    const { model } = toyModel({ vocabSize: 8, next })
+    const generation = generate(model, [0], { temperature: 1, topP: 1, seed: 42, maxTokens: 20 })
+    const random = xorshift(42)
+    expect(await idsOf(generation)).toEqual(Array.from({ length: 20 }, () => Math.floor(8 * random())))
+    expect(generation.seed).toBe(42)
+  })
+
+  test('without a seed takes a random one, and tells it', async () => {
+    const next = () => new Float32Array(1000)
+    const { model } = toyModel({ vocabSize: 1000, next })
+    const options = { topP: 1, maxTokens: 20 }
+    const first = generate(model, [0], options)
+    const other = generate(model, [0], options)
+    const ids = await idsOf(first)
+    expect(await idsOf(other)).not.toEqual(ids)
+    expect(await idsOf(generate(model, [0], { ...options, seed: first.seed }))).toEqual(ids)
+  })
+
+  test('draws no id of a padded vocabulary, nor counts it among the likeliest', async () => {
+    const { model } = toyModel({ vocabSize: 4, next: () => Float32Array.of(1, 2, 9, 9) })
+    const [token] = await collect(generate(model, [0], { ...greedy, vocabSize: 2, maxTokens: 1, logprobs: 9 }))
+    expect(token.id).toBe(1)
+    expect(token.top?.map(({ id }) => id)).toEqual([1, 0])
+  })
+
+  test('takes a sampler of one’s own', async () => {
+    const { model } = scripted([5, 6], 1)
+    const onlyThree = (logits: Float32Array) => logits.map((logit, id) => (id === 3 ? logit : -Infinity))
+    expect(await idsOf(generate(model, [1], { sampler: onlyThree, maxTokens: 2 }))).toEqual([3, 3])
+  })
+
+  test('iterating a second time gives nothing, as with any generator', async () => {
+    const { model } = scripted([5], 1)
+    const generation = generate(model, [1], { ...greedy, maxTokens: 1 })
+    expect(await collect(generation)).toHaveLength(1)
+    expect(await collect(generation)).toHaveLength(0)
+  })
+
+  test('types', () => {
+    const { model } = scripted([5], 1)
+    expectTypeOf(generate(model, [1])).toEqualTypeOf<Generation<Token>>()
+    expectTypeOf<Token['logprob']>().toEqualTypeOf<number | undefined>()
+    // @ts-expect-error: an option of another library
+    expect(() => generate(model, [1], { top_p: 0.9 })).toThrow(OptionError)
+  })
+})
+
+describe('logprobs', () => {
+  const logits = Float32Array.from([0.5, 0.25, 0.15, 0.1], p => Math.log(p) + 7)
+  const model = () => toyModel({ vocabSize: 4, next: () => logits }).model
+
+  test('are of the model’s own distribution, whatever the samplers do', async () => {
+    const [token] = await collect(generate(model(), [0], { ...greedy, maxTokens: 1, logprobs: 2 }))
+    expect(token.id).toBe(0)
+    expect(token.logprob).toBeCloseTo(Math.log(0.5), 6)
+    expect(token.top?.map(({ id }) => id)).toEqual([0, 1])
+    expect(token.top?.[1].logprob).toBeCloseTo(Math.log(0.25), 6)
+  })
+
+  test('0 gives the token’s own alone, and more than the vocabulary gives the vocabulary', async () => {
+    const [alone] = await collect(generate(model(), [0], { ...greedy, maxTokens: 1, logprobs: 0 }))
+    expect(alone.logprob).toBeCloseTo(Math.log(0.5), 6)
+    expect(alone.top).toEqual([])
+    const [all] = await collect(generate(model(), [0], { ...greedy, maxTokens: 1, logprobs: 9 }))
+    expect(all.top?.map(({ id }) => id)).toEqual([0, 1, 2, 3])
+  })
+
+  test('are absent unless asked for', async () => {
+    const [token] = await collect(generate(model(), [0], { ...greedy, maxTokens: 1 }))
+    expect(token).toEqual({ id: 0 })
+  })
+})
+
+describe('bad input', () => {
+  const { model } = scripted([5], 1, { maxSeqLen: 4 })
+
+  test.each<[string, ArrayLike<number>, string]>([
+    ['empty', [], 'the prompt holds no token: give at least BOS'],
+    ['too long', [1, 2, 3, 4, 5], 'the prompt is 5 tokens long and the model’s context 4: shorten the prompt'],
+    ['of a negative id', [1, -2], 'token 1 of the prompt is -2'],
+    ['of a fraction', [1.5], 'token 0 of the prompt is 1.5'],
+  ])('a prompt that is %s is refused at the call', (_, prompt, message) => {
+    expect(() => generate(model, prompt)).toThrow(PromptError)
+    expect(() => generate(model, prompt)).toThrow(message.replace('’', "'"))
+  })
+
+  test('an option out of range is refused at the call', () => {
+    expect(() => generate(model, [1], { maxTokens: -1 })).toThrow(OptionError)
+  })
+
+  test.each([NaN, Infinity])('a logit of %d is refused, and everything disposed of', async broken => {
+    const { model, log } = toyModel({ vocabSize: 2, next: () => Float32Array.of(0, broken) })
+    await expect(collect(generate(model, [1]))).rejects.toThrow(LogitsError)
+    await expect(collect(generate(model, [1], greedy))).rejects.toThrow(LogitsError)
+    expect(log).toMatchObject({ caches: 0, logits: 0 })
+  })
+})
+
+describe('every way out disposes of the cache and the logits', () => {
+  test('break', async () => {
+    const { model, log } = scripted([5, 6, 7], 1)
+    const generation = generate(model, [1], greedy)
+    for await (const { id } of generation) if (id === 6) break
+    expect(log).toMatchObject({ caches: 0, logits: 0 })
+    expect(log.passes).toHaveLength(2)
+    expect(generation.finishReason).toBeUndefined()
+  })
+
+  test('an error of the consumer', async () => {
+    const { model, log } = scripted([5, 6, 7], 1)
+    const consume = async () => {
+      for await (const _ of generate(model, [1], greedy)) throw new Error('full disk')
+    }
+    await expect(consume()).rejects.toThrow('full disk')
+    expect(log).toMatchObject({ caches: 0, logits: 0 })
+  })
+
+  test('an error of the model, in forward and in read', async () => {
+    const failing = toyModel({
+      vocabSize: 2,
+      next: () => {
+        throw new Error('device lost')
+      },
+    })
+    await expect(collect(generate(failing.model, [1]))).rejects.toThrow('device lost')
+    expect(failing.log.caches).toBe(0)
+
+    const unread = toyModel({
+      vocabSize: 2,
+      next: () => new Float32Array(2),
+      wait: () => Promise.reject(new Error('unmapped')),
+    })
+    await expect(collect(generate(unread.model, [1]))).rejects.toThrow('unmapped')
+    expect(unread.log).toMatchObject({ caches: 0, logits: 0 })
+  })
+})
+
+describe('abort', () => {
+  const gone = new Error('the user left')
+
+  test('before the start runs nothing', async () => {
+    const { model, log } = scripted([5], 1)
+    await expect(collect(generate(model, [1], { signal: AbortSignal.abort(gone) }))).rejects.toBe(gone)
+    expect(log.passes).toEqual([])
+  })
+
+  test('between tokens ends with the signal’s reason', async () => {
+    const { model, log } = scripted([5, 6, 7], 1)
+    const controller = new AbortController()
+    const seen: number[] = []
+    const consume = async () => {
+      for await (const { id } of generate(model, [1], { ...greedy, signal: controller.signal })) {
+        seen.push(id)
+        if (id === 6) controller.abort(gone)
+      }
+    }
+    await expect(consume()).rejects.toBe(gone)
+    expect(seen).toEqual([5, 6])
+    expect(log).toMatchObject({ caches: 0, logits: 0 })
+  })
+
+  test('while the logits are awaited ends at once, though they never come or fail later', async () => {
+    for (const wait of [
+      () => new Promise(() => {}),
+      () => new Promise((_, reject) => setTimeout(reject, 30, 'late')),
+    ]) {
+      const { model, log } = scripted([5], 1, { wait })
+      const controller = new AbortController()
+      setTimeout(() => controller.abort(gone), 5)
+      await expect(collect(generate(model, [1], { signal: controller.signal }))).rejects.toBe(gone)
+      expect(log).toMatchObject({ caches: 0, logits: 0 })
+    }
+    await new Promise(resolve => setTimeout(resolve, 40)) // an unhandled rejection would fail the run
+  })
+
+  test('between the chunks of a prompt runs no further chunk', async () => {
+    const controller = new AbortController()
+    const { model, log } = toyModel({
+      vocabSize: 2,
+      next: history => {
+        if (history.length === 4) controller.abort(gone)
+        return new Float32Array(2)
+      },
+    })
+    const generation = generate(model, [1, 1, 1, 1, 1, 1], { prefillChunk: 2, signal: controller.signal })
+    await expect(collect(generation)).rejects.toBe(gone)
+    expect(log).toMatchObject({
+      passes: [
+        [1, 1],
+        [1, 1],
+      ],
+      caches: 0,
+      logits: 0,
+    })
+  })
+
+  test('leaves no listener on the signal', async () => {
+    const { signal } = new AbortController()
+    let listeners = 0
+    const add = signal.addEventListener.bind(signal)
+    const remove = signal.removeEventListener.bind(signal)
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners++
+      add(...args)
+    }
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners--
+      remove(...args)
+    }
+    await collect(generate(scripted([5], 1).model, [1], { signal, maxTokens: 20 }))
+    expect(listeners).toBe(0)
+  })
+})
+
+test('a model that never leaves the microtask queue lets timers run: a timer can abort it', async () => {
+  const { model } = toyModel({ vocabSize: 4, maxSeqLen: Number.MAX_SAFE_INTEGER, next: () => new Float32Array(4) })
+  const start = performance.now()
+  const signal = AbortSignal.timeout(50)
+  await expect(collect(generate(model, [1], { signal }))).rejects.toMatchObject({ name: 'TimeoutError' })
+  expect(performance.now() - start).toBeLessThan(1_000)
+})
+
+test('the seconds of the prompt and of decoding are told apart, and the consumer’s are not counted', async () => {
+  const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+  const waits = [60, 20, 20]
+  const { model } = scripted([5, 6, 7], 1, { wait: () => pause(waits.shift() ?? 0) })
+  const generation = generate(model, [1], { ...greedy, maxTokens: 3 })
+  for await (const _ of generation) await pause(200)
+  expect(generation.stats.promptSeconds).toBeGreaterThan(0.055)
+  expect(generation.stats.decodeSeconds).toBeGreaterThan(0.035)
+  expect(generation.stats.promptSeconds + generation.stats.decodeSeconds).toBeLessThan(0.3)
+})

@@ -1,0 +1,8 @@
+export { argMax, draw, logSumExp } from './distribution'
+export { LogitsError, OptionError, PromptError } from './errors'
+export { type CausalModel, generate, type Token, type TokenLogprob } from './generate'
+export { checkGenerateTextOptions, type GenerateTextOptions, generateText, type TextCodec } from './generate-text'
+export { type FinishReason, Generation, type GenerationStats } from './generation'
+export { type GenerateOptions, type SamplingOptions, samplerOf } from './options'
+export { type Random, xorshift } from './random'
+export { chain, minP, repetitionPenalty, type Sampler, temperature, topK, topP } from './samplers'

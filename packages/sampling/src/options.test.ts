@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest'
+import { OptionError } from './errors'
+import { checkOptions, chosenSampler, generateRules, type SamplingOptions, samplerOf } from './options'
+
+const logits = Float32Array.of(4, 3.5, 3, -1, 2.5, 0)
+const history = [0, 3, 0]
+
+const kept = (options: SamplingOptions) => {
+  const result = samplerOf(options)(logits, history)
+  return [...result.keys()].filter(id => result[id] > -Infinity)
+}
+
+/** The documented order, from the definitions, in float64. */
+const byDefinition = (options: Required<SamplingOptions>): number[] => {
+  let rows = [...logits].map((logit, id) => ({ id, logit }))
+  const r = options.repetitionPenalty as number
+  for (const row of rows) if (history.includes(row.id)) row.logit = row.logit > 0 ? row.logit / r : row.logit * r
+  rows = rows.map(({ id, logit }) => ({ id, logit: logit / (options.temperature as number) }))
+  rows.sort((a, b) => b.logit - a.logit || a.id - b.id)
+  rows = rows.slice(0, options.topK)
+  const total = rows.reduce((sum, { logit }) => sum + Math.exp(logit), 0)
+  let before = 0
+  rows = rows.filter(({ logit }) => {
+    const inside = before < (options.topP as number)
+    before += Math.exp(logit) / total
+    return inside
+  })
+  rows = rows.filter(({ logit }) => Math.exp(logit - rows[0].logit) >= (options.minP as number))
+  return rows.map(({ id }) => id).sort((a, b) => a - b)
+}
+
+describe('samplerOf', () => {
+  test('applies repetition penalty, temperature, top-k, top-p and min-p in this order', () => {
+    let cases = 0
+    for (const repetitionPenalty of [1, 1.3, 3])
+      for (const temperature of [0.4, 1, 2])
+        for (const topK of [1, 2, 4, 6])
+          for (const topP of [0.3, 0.6, 0.8, 0.95, 1])
+            for (const minP of [0, 0.2, 0.5, 1]) {
+              const options = { repetitionPenalty, temperature, topK, topP, minP }
+              expect(kept(options), JSON.stringify(options)).toEqual(byDefinition(options))
+              cases++
+            }
+    expect(cases).toBe(720)
+  })
+
+  test('defaults to temperature 0.6 and top-p 0.9', () => {
+    const result = samplerOf({})(logits, history)
+    expect([...result]).toEqual([...samplerOf({ temperature: 0.6, topP: 0.9 })(logits, history)])
+    expect([...result]).not.toEqual([...samplerOf({ temperature: 0.7, topP: 0.9 })(logits, history)])
+    expect([...result]).not.toEqual([...samplerOf({ temperature: 0.6, topP: 1 })(logits, history)])
+  })
+
+  test('temperature 0 is greedy after the repetition penalty, whatever else is set', () => {
+    expect(kept({ temperature: 0 })).toEqual([0])
+    expect(kept({ temperature: 0, topK: 3, topP: 0.9, minP: 0.1 })).toEqual([0])
+    expect(kept({ temperature: 0, repetitionPenalty: 2 })).toEqual([1])
+  })
+})
+
+test('a sampler of one’s own replaces the chain, and excludes its options', () => {
+  const sampler = (given: Float32Array) => given
+  expect(chosenSampler({ sampler, seed: 1 })).toBe(sampler)
+  expect(() => chosenSampler({ sampler, topK: 4 })).toThrow(
+    'option topK is 4: expected it to be left out beside a sampler',
+  )
+})
+
+describe('checkOptions', () => {
+  test.each<[string, unknown]>([
+    ['temperature', -0.1],
+    ['temperature', NaN],
+    ['temperature', Infinity],
+    ['temperature', '0.5'],
+    ['temperature', null],
+    ['topK', 0],
+    ['topK', 2.5],
+    ['topP', 0],
+    ['topP', 1.01],
+    ['minP', -0.01],
+    ['minP', 1.01],
+    ['repetitionPenalty', 0],
+    ['repetitionPenalty', 101],
+    ['seed', -1],
+    ['seed', 2 ** 53],
+    ['maxTokens', 0],
+    ['maxTokens', -1],
+    ['stopIds', 2],
+    ['stopIds', [2, -1]],
+    ['logprobs', -1],
+    ['logprobs', true],
+    ['prefillChunk', 0],
+    ['signal', {}],
+    ['sampler', 'greedy'],
+    ['top_p', 0.9],
+    ['toString', 1],
+  ])('refuses %s = %j by a typed error that names it', (option, value) => {
+    const check = () => checkOptions({ [option]: value }, generateRules)
+    expect(check).toThrow(OptionError)
+    try {
+      check()
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'OptionError', option, value })
+      expect((error as Error).message).toContain(option)
+    }
+  })
+
+  test('accepts the ends of each range, and undefined as left out', () => {
+    checkOptions({ temperature: 0, topK: 1, topP: 1, minP: 0, repetitionPenalty: 0.01, seed: 0 }, generateRules)
+    checkOptions({ minP: 1, repetitionPenalty: 100, seed: 2 ** 53 - 1, maxTokens: 1, stopIds: [] }, generateRules)
+    checkOptions({ logprobs: 0, prefillChunk: 1, topK: undefined, signal: AbortSignal.abort() }, generateRules)
+  })
+
+  test('says in one line what was given and what is accepted', () => {
+    expect(() => checkOptions({ maxTokens: -1 }, generateRules)).toThrow(
+      'option maxTokens is -1: expected a whole number of at least 1',
+    )
+    expect(() => checkOptions({ stopIds: ['</s>', 2] }, generateRules)).toThrow(
+      'option stopIds is ["</s>", 2]: expected an array of token ids',
+    )
+    expect(() => checkOptions({ best_of: 2 }, generateRules)).toThrow(
+      'option best_of is 2: expected one of the options temperature, topK, ',
+    )
+  })
+})

@@ -1,0 +1,27 @@
+/** A source of numbers, uniform in [0, 1). */
+export type Random = () => number
+
+/** xorshift never leaves the state 0, so the seed 0 stands for another: 2^64 divided by the golden ratio. */
+const SEED_OF_ZERO = 0x9e3779b97f4a7c15n
+
+/**
+ * xorshift64*: the generator of Marsaglia (Xorshift RNGs, 2003) with the multiplier of Vigna (An experimental
+ * exploration of Marsaglia's xorshift generators, scrambled, 2016). Its period is 2^64 - 1, and its arithmetic is of
+ * integers, so a seed gives the same numbers on every platform. They are those of llama2.c for the same seed.
+ *
+ * @param seed a whole number from 0 to 2^53 - 1
+ * @returns numbers of 24 random bits, in [0, 1)
+ */
+export const xorshift = (seed: number): Random => {
+  let state = seed === 0 ? SEED_OF_ZERO : BigInt(seed)
+  return () => {
+    state ^= state >> 12n
+    state ^= BigInt.asUintN(64, state << 25n)
+    state ^= state >> 27n
+    const bits = BigInt.asUintN(64, state * 0x2545f4914f6cdd1dn) >> 40n
+    return Number(bits) / 2 ** 24
+  }
+}
+
+/** A seed for who gives none: 32 bits from the platform's own source of randomness. */
+export const freshSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0]

@@ -1,0 +1,104 @@
+import { descending } from './descending'
+import { argMax, partition } from './distribution'
+
+/**
+ * A function from logits to logits: it takes the logits `[vocab]` of the next token and all ids up to it (prompt and
+ * generated), and returns logits of its own. It leaves its arguments as they are. -Infinity bars a token.
+ */
+export type Sampler = (logits: Float32Array, history: readonly number[]) => Float32Array
+
+/** The samplers one after another, each on the logits that the one before returned. */
+export const chain =
+  (...samplers: readonly Sampler[]): Sampler =>
+  (logits, history) =>
+    samplers.reduce((current, sampler) => sampler(current, history), logits)
+
+/**
+ * Makes tokens of the history less likely (Keskar et al., CTRL, 2019, section 4.1): a logit above 0 is divided by
+ * `penalty`, one below is multiplied, once however often the token occurred.
+ *
+ * @param penalty from 0.01 to 100; 1 changes nothing, less favours repetition
+ */
+export const repetitionPenalty =
+  (penalty: number): Sampler =>
+  (logits, history) => {
+    const result = logits.slice()
+    for (const id of history) result[id] = logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty
+    return result
+  }
+
+/**
+ * Divides the logits by `t`: below 1 the distribution gets sharper, above 1 flatter. The logits are shifted first so
+ * that the greatest is 0, which leaves their softmax as it is and lets no temperature overflow.
+ *
+ * @param t at least 0; the limit 0 is greedy and bars all tokens but the most likely, the lowest id on a tie
+ */
+export const temperature =
+  (t: number): Sampler =>
+  logits => {
+    const best = argMax(logits)
+    if (t === 0) return keep(logits, [best])
+    const max = logits[best]
+    const result = new Float32Array(logits.length)
+    for (let id = 0; id < logits.length; id++) result[id] = (logits[id] - max) / t
+    return result
+  }
+
+/** Keeps the `k` greatest logits, the lower ids on a tie (Fan et al., Hierarchical Neural Story Generation, 2018). */
+export const topK =
+  (k: number): Sampler =>
+  logits => {
+    const kept: number[] = []
+    for (const id of descending(logits)) {
+      kept.push(id)
+      if (kept.length === k) break
+    }
+    return keep(logits, kept)
+  }
+
+/**
+ * Keeps the nucleus: the fewest most likely tokens whose probabilities add up to at least `p`, the one that crosses
+ * `p` among them (Holtzman et al., The Curious Case of Neural Text Degeneration, 2020, section 3.1).
+ *
+ * @param p above 0 and at most 1
+ */
+export const topP =
+  (p: number): Sampler =>
+  logits => {
+    if (p === 1) return logits
+    const max = logits[argMax(logits)]
+    const total = partition(logits, max)
+    // Where the nucleus ends, more than 1 - p is still to come from fewer than `vocab` tokens that are no likelier
+    // than its last one. So a token under (1 - p) / vocab is outside, and need not be put in order (the factor 0.999
+    // keeps rounding on the safe side).
+    const floor = max + Math.log((0.999 * (1 - p) * total) / logits.length)
+    const kept: number[] = []
+    let mass = 0
+    for (const id of descending(logits, floor)) {
+      kept.push(id)
+      mass += Math.exp(logits[id] - max)
+      if (mass >= p * total) break
+    }
+    return keep(logits, kept)
+  }
+
+/**
+ * Keeps the tokens at least `p` times as likely as the most likely one (Nguyen et al., Turning Up the Heat: Min-p
+ * Sampling, 2024).
+ *
+ * @param p from 0 to 1
+ */
+export const minP =
+  (p: number): Sampler =>
+  logits => {
+    const floor = logits[argMax(logits)] + Math.log(p)
+    const result = new Float32Array(logits.length)
+    for (let id = 0; id < logits.length; id++) result[id] = logits[id] >= floor ? logits[id] : -Infinity
+    return result
+  }
+
+const keep = (logits: Float32Array, ids: readonly number[]): Float32Array => {
+  const result = new Float32Array(logits.length).fill(-Infinity)
+  for (const id of ids) result[id] = logits[id]
+  return result
+}
