@@ -1,0 +1,133 @@
+// Four lanes at a time: the arithmetic that the kernels share.
+
+import { argument } from './parallel'
+
+/** The argument that holds the factor of f16 bits. */
+export const F16_FACTOR: i32 = 15
+
+/** The vectors' unit: four f32 or i32, or sixteen i8. */
+export const LANES: i32 = 4
+
+/** a · b + c in each lane: one rounding where the build is relaxed and the machine has fma, else two. */
+// @ts-ignore: decorator
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c)
+  return f32x4.add(f32x4.mul(a, b), c)
+}
+
+// @ts-ignore: decorator
+@inline
+export function sumOf(v: v128): f32 {
+  const pairs = f32x4.add(v, i32x4.shuffle(v, v, 2, 3, 0, 1))
+  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1)
+}
+
+// @ts-ignore: decorator
+@inline
+export function maxOf(v: v128): f32 {
+  const pairs = f32x4.max(v, i32x4.shuffle(v, v, 2, 3, 0, 1))
+  return max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1))
+}
+
+/** Lane i of the result is the sum over vector i: [Σa, Σb, Σc, Σd]. */
+// @ts-ignore: decorator
+@inline
+export function sumsOf(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.add(i32x4.shuffle(a, b, 0, 1, 4, 5), i32x4.shuffle(a, b, 2, 3, 6, 7))
+  const cd = f32x4.add(i32x4.shuffle(c, d, 0, 1, 4, 5), i32x4.shuffle(c, d, 2, 3, 6, 7))
+  return f32x4.add(i32x4.shuffle(ab, cd, 0, 2, 4, 6), i32x4.shuffle(ab, cd, 1, 3, 5, 7))
+}
+
+// Constants of loops come from memory: V8 builds a constant that it knows anew at each use, in three instructions.
+const EXP = memory.data<f32>(
+  [
+    // the bounds
+    88.3, 88.3, 88.3, 88.3, -87.3, -87.3, -87.3, -87.3,
+    // log2 e, 3 · 2^22, and ln 2 in two parts
+    1.44269504088896341, 1.44269504088896341, 1.44269504088896341, 1.44269504088896341,
+    12582912, 12582912, 12582912, 12582912,
+    -0.693359375, -0.693359375, -0.693359375, -0.693359375,
+    2.1219444e-4, 2.1219444e-4, 2.1219444e-4, 2.1219444e-4,
+    // the polynomial, highest power first
+    1.98756915e-4, 1.98756915e-4, 1.98756915e-4, 1.98756915e-4,
+    1.3981999507e-3, 1.3981999507e-3, 1.3981999507e-3, 1.3981999507e-3,
+    8.3334519073e-3, 8.3334519073e-3, 8.3334519073e-3, 8.3334519073e-3,
+    4.1665795894e-2, 4.1665795894e-2, 4.1665795894e-2, 4.1665795894e-2,
+    1.6666665459e-1, 1.6666665459e-1, 1.6666665459e-1, 1.6666665459e-1,
+    5.0000001201e-1, 5.0000001201e-1, 5.0000001201e-1, 5.0000001201e-1,
+    1, 1, 1, 1,
+  ],
+  16,
+)
+
+/**
+ * e^x to 2 units in the last place, for x between -87.3 and 88.3; beyond, the value at the bound; NaN of NaN.
+ * x = n ln 2 + r with |r| ≤ ln 2 / 2 (Cody and Waite), e^r by the polynomial of Cephes' expf. Adding 3 · 2^22 rounds to a whole
+ * number, n, and leaves it in the lowest bits.
+ */
+// @ts-ignore: decorator
+@inline
+export function exp(x: v128): v128 {
+  const bounded = f32x4.pmax(f32x4.pmin(x, v128.load(EXP)), v128.load(EXP, 16))
+  const shifter = v128.load(EXP, 48)
+  const shifted = f32x4.add(f32x4.mul(bounded, v128.load(EXP, 32)), shifter)
+  const n = f32x4.sub(shifted, shifter)
+  const r = f32x4.add(f32x4.add(bounded, f32x4.mul(n, v128.load(EXP, 64))), f32x4.mul(n, v128.load(EXP, 80)))
+  let p = madd(v128.load(EXP, 96), r, v128.load(EXP, 112))
+  p = madd(p, r, v128.load(EXP, 128))
+  p = madd(p, r, v128.load(EXP, 144))
+  p = madd(p, r, v128.load(EXP, 160))
+  p = madd(p, r, v128.load(EXP, 176))
+  p = madd(p, f32x4.mul(r, r), f32x4.add(r, v128.load(EXP, 192)))
+  // 2^n: n + 127 as an exponent; 1.0 holds 127.
+  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), v128.load(EXP, 192)))
+}
+
+const F16_MASK = memory.data<u32>([0x8fffffff, 0x8fffffff, 0x8fffffff, 0x8fffffff], 16)
+const NIBBLES = memory.data<u32>([0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f], 16)
+
+// @ts-ignore: decorator
+@inline
+export function f16Mask(): v128 {
+  return v128.load(F16_MASK)
+}
+
+/** What f16 bits, shifted into place, are to be multiplied by: an argument of all kernels that read them, see {@link loadF16}. */
+// @ts-ignore: decorator
+@inline
+export function f16Factor(): v128 {
+  return v128.load32_splat(argument(F16_FACTOR))
+}
+
+/** The low half of each byte. */
+// @ts-ignore: decorator
+@inline
+export function nibbles(): v128 {
+  return v128.load(NIBBLES)
+}
+
+/**
+ * Four f16 bit patterns as f32. Shifted, the exponent lands in place but for the difference of the biases, 127 - 15 = 112, so the
+ * factor is 2^112, or less for weights that were raised when they were packed (see half.ts). Infinities and NaN do not occur.
+ */
+// @ts-ignore: decorator
+@inline
+export function loadF16(pointer: usize, mask: v128, factor: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shl(v128.load_ext<i16>(pointer), 13), mask), factor)
+}
+
+/** Four numbers of type f32, or of u16: f16 bits, for which `mask` and `factor` are. */
+// @ts-ignore: decorator
+@inline
+export function loadFour<T>(pointer: usize, mask: v128, factor: v128): v128 {
+  if (sizeof<T>() == 2) return loadF16(pointer, mask, factor)
+  return v128.load(pointer)
+}
+
+// @ts-ignore: decorator
+@inline
+export function loadOne<T>(pointer: usize): f32 {
+  if (sizeof<T>() == 4) return load<f32>(pointer)
+  return reinterpret<f32>(((<i32>load<i16>(pointer)) << 13) & 0x8fffffff) * load<f32>(argument(F16_FACTOR))
+}

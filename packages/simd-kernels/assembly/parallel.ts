@@ -1,0 +1,182 @@
+// Work is shared over one memory. The caller publishes a job, an index range cut into chunks; it and the workers claim chunks
+// until none is left; the caller returns when the last has ended. How a range is cut depends on the shape alone, and a chunk's
+// result on nothing but the chunk, so results are the same bits for every number of threads.
+//
+// A worker that comes late, or not at all, is not waited for: only claimed chunks are.
+
+/** Throws in the caller: a claimed chunk did not end in time, so its worker is gone. */
+declare function workerLost(): void
+/** Milliseconds on a steady clock. */
+declare function now(): f64
+/** Gives this thread's engine at least so much scratch memory, and notes it in the control block. */
+declare function growScratch(sharedBytes: usize, privateBytes: usize): void
+
+// The control block. Words that different threads write lie on cache lines of their own.
+const TICKET: usize = 0 // u64: number of the job in the upper half, chunks that nobody has claimed in the lower
+const JOB: usize = 4 // its upper half, on which idle workers wait
+const DONE: usize = 64 // chunks that have ended
+const SLEEPERS: usize = 128 // workers that wait
+const CALLER_WAITS: usize = 132
+const BODY: usize = 192 // function table index of the job's body
+const COUNT: usize = 196
+const GRAIN: usize = 200
+const CHUNKS: usize = 204
+const SHARED: usize = 208 // scratch memory: where, how much; one part for all, and one for each thread
+const SHARED_BYTES: usize = 212
+const PRIVATE: usize = 216
+const PRIVATE_BYTES: usize = 220
+const ARGUMENTS: usize = 256
+
+/** Polls before a worker sleeps: some 50 µs, longer than the pause between two kernels of a forward pass. */
+const WORKER_SPINS: i32 = 20_000
+/** Polls before the caller sleeps. */
+const CALLER_SPINS: i32 = 20_000
+/** A chunk takes a few milliseconds at most; a worker that is silent for so long (ms) is gone. */
+const PATIENCE: f64 = 600
+const NAP: i64 = 20_000_000 // ns between two looks at the clock
+/** How much of the time (ms) between two looks counts: more means that the caller itself was not let run. */
+const LONGEST_NAP: f64 = 50
+
+let control: usize = 0
+let thread: usize = 0
+let threads: i32 = 1
+let mayWait: bool = false
+
+/** Bytes of a control block, which begins as zeros. */
+export const CONTROL_BYTES: usize = 512
+
+/**
+ * Binds this instance to a control block as one of `count` threads; the caller is thread 0.
+ * `canWait`: whether this thread may block, which a page's main thread may not.
+ */
+export function attach(block: usize, index: i32, count: i32, canWait: bool): void {
+  control = block
+  thread = index
+  threads = count
+  mayWait = canWait
+}
+
+/** Where an argument of the job lies: in the control block, where every thread finds it, as 4-byte words by number. */
+// @ts-ignore: decorator
+@inline
+export function argument(index: i32): usize {
+  return control + ARGUMENTS + (<usize>index << 2)
+}
+
+// @ts-ignore: decorator
+@inline
+export function put<T>(index: i32, value: T): void {
+  store<T>(argument(index), value)
+}
+
+// @ts-ignore: decorator
+@inline
+export function get<T>(index: i32): T {
+  return load<T>(argument(index))
+}
+
+/** Scratch memory that all threads of a job share. */
+export function sharedScratch(): usize {
+  return load<usize>(control, SHARED)
+}
+
+/** Scratch memory of this thread alone. */
+export function privateScratch(): usize {
+  return load<usize>(control, PRIVATE) + thread * load<usize>(control, PRIVATE_BYTES)
+}
+
+/** To be called before a job that uses scratch memory. What lay there is gone. */
+export function reserve(sharedBytes: usize, privateBytes: usize): void {
+  const shared = load<usize>(control, SHARED_BYTES)
+  const own = load<usize>(control, PRIVATE_BYTES)
+  if (shared < sharedBytes || own < privateBytes) growScratch(max(shared, sharedBytes), max(own, privateBytes))
+}
+
+/** Notes the scratch memory that `growScratch` has found. `own`: for thread 0, then the others, `ownBytes` each. */
+export function setScratch(shared: usize, sharedBytes: usize, own: usize, ownBytes: usize): void {
+  store<usize>(control, shared, SHARED)
+  store<usize>(control, sharedBytes, SHARED_BYTES)
+  store<usize>(control, own, PRIVATE)
+  store<usize>(control, ownBytes, PRIVATE_BYTES)
+}
+
+type Body = (begin: i32, end: i32) => void
+
+/** Runs `body` over [0, count) in chunks of `grain`, on all threads. */
+export function parallel(body: Body, count: i32, grain: i32): void {
+  const chunks = (count + grain - 1) / grain
+  if (threads == 1 || chunks <= 1) {
+    body(0, count)
+    return
+  }
+  store<i32>(control, body.index, BODY)
+  store<i32>(control, count, COUNT)
+  store<i32>(control, grain, GRAIN)
+  store<i32>(control, chunks, CHUNKS)
+  atomic.store<i32>(control, 0, DONE)
+  const job = atomic.load<u32>(control, JOB) + 1
+  atomic.store<u64>(control, ((<u64>job) << 32) | <u64>chunks, TICKET)
+  if (atomic.load<i32>(control, SLEEPERS) > 0) atomic.notify(control + JOB, min(chunks, threads) - 1)
+  while (runChunk()) {}
+  awaitChunks(chunks)
+}
+
+/** Claims a chunk and runs it. A claimed chunk keeps its job alive, so what describes the job is read after the claim. */
+function runChunk(): bool {
+  let ticket = atomic.load<u64>(control, TICKET)
+  while (<u32>ticket != 0) {
+    const seen = atomic.cmpxchg<u64>(control, ticket, ticket - 1, TICKET)
+    if (seen == ticket) {
+      const chunks = load<i32>(control, CHUNKS)
+      const grain = load<i32>(control, GRAIN)
+      const begin = (chunks - <i32>(<u32>ticket)) * grain
+      call_indirect<void>(load<i32>(control, BODY), begin, min(begin + grain, load<i32>(control, COUNT)))
+      const done = atomic.add<i32>(control, 1, DONE) + 1
+      if (done == chunks && atomic.load<i32>(control, CALLER_WAITS) != 0) atomic.notify(control + DONE, 1)
+      return true
+    }
+    ticket = seen
+  }
+  return false
+}
+
+/** Waits until the chunks that workers have claimed have ended too. */
+function awaitChunks(chunks: i32): void {
+  for (let spin = 0; spin < CALLER_SPINS; spin++) if (atomic.load<i32>(control, DONE) == chunks) return
+  let seen = atomic.load<i32>(control, DONE)
+  let silence: f64 = 0
+  let last = now()
+  while (seen != chunks) {
+    if (mayWait) {
+      atomic.store<i32>(control, 1, CALLER_WAITS)
+      atomic.wait<i32>(control + DONE, seen, NAP)
+      atomic.store<i32>(control, 0, CALLER_WAITS)
+    }
+    const time = now()
+    const done = atomic.load<i32>(control, DONE)
+    silence = done == seen ? silence + min(time - last, LONGEST_NAP) : 0
+    if (silence > PATIENCE) workerLost()
+    seen = done
+    last = time
+  }
+}
+
+/** A worker's life, until its thread is ended: chunks while there are any, then polling, then sleep. */
+export function work(): void {
+  let polls = 0
+  while (true) {
+    if (runChunk()) polls = 0
+    else if (++polls > WORKER_SPINS) {
+      sleep()
+      polls = 0
+    }
+  }
+}
+
+function sleep(): void {
+  const job = atomic.load<u32>(control, JOB)
+  atomic.add<i32>(control, 1, SLEEPERS)
+  // A job published since then has changed the word, and the wait ends at once.
+  if (<u32>atomic.load<u64>(control, TICKET) == 0) atomic.wait<i32>(control + JOB, job, -1)
+  atomic.sub<i32>(control, 1, SLEEPERS)
+}

@@ -1,0 +1,123 @@
+// What each kernel reaches on this machine, in giga-operations and gigabytes of weights or operands a second: the best of several
+// runs, for other work on the machine only ever slows one down. Build first; then
+//   node bench/kernels.mjs [--threads 1] [--relaxed true|false] [--only linear]
+
+import { parseArgs } from 'node:util'
+import { openSimd } from '../dist/index.js'
+
+const { values } = parseArgs({
+  options: {
+    threads: { type: 'string', default: '1' },
+    relaxed: { type: 'string', default: 'auto' },
+    only: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '0.4' },
+  },
+})
+const relaxed = { auto: 'auto', true: true, false: false }[values.relaxed]
+const engine = await openSimd({ threads: Number(values.threads), relaxed })
+console.log(
+  `Node ${process.versions.node}, ${engine.threads} threads, ${engine.build} build, int8 dot ${engine.int8Dot}, fma ${engine.fma}`,
+)
+
+/** Times `work(run)` over and over and prints the best. */
+const measure = (name, operations, bytes, work) => {
+  if (!name.includes(values.only)) return
+  let best = Number.POSITIVE_INFINITY
+  const end = performance.now() + 1000 * Number(values.seconds)
+  for (let run = 0; run < 10 || performance.now() < end; run++) {
+    const begin = performance.now()
+    work(run)
+    best = Math.min(best, performance.now() - begin)
+  }
+  const figures = [(best * 1e3).toFixed(1), (operations / best / 1e6).toFixed(1), (bytes / best / 1e6).toFixed(1)]
+  console.log(`${name.padEnd(34)} ${figures.map(figure => figure.padStart(9)).join(' ')}`)
+}
+console.log(`${''.padEnd(34)}        µs    Gop/s      GB/s`)
+
+const room = count => {
+  const pointer = engine.alloc(4 * count)
+  const numbers = engine.f32(pointer, count)
+  for (let i = 0; i < count; i++) numbers[i] = Math.sin(i)
+  return pointer
+}
+
+const blocks = { f32: 4, f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 }
+/** A weight of pseudo-random numbers, none of them subnormal. */
+const weight = (dtype, out, columns) => {
+  const bytes = out * columns * blocks[dtype]
+  const data = new { f32: Float32Array, f16: Uint16Array, q8_0: Uint8Array, q4_0: Uint8Array }[dtype](
+    dtype === 'f32' || dtype === 'f16' ? out * columns : bytes,
+  )
+  const step = dtype === 'q8_0' ? 34 : 18
+  const entry = {
+    f32: i => Math.sin(i),
+    f16: i => 0x2000 + ((i * 2654435761) & 0x97ff),
+    q8_0: i => (i % step === 0 ? 0 : i % step === 1 ? 0x20 : Math.imul(i, 2654435761) >>> 24),
+  }[dtype === 'q4_0' ? 'q8_0' : dtype]
+  for (let i = 0; i < data.length; i++) data[i] = entry(i)
+  return engine.packWeight({ dtype, out, in: columns, data })
+}
+
+// A matrix of TinyLlama 1.1B's layers, several times: decoding goes from one to the next, so that none stays in a cache.
+const [dim, hidden] = [2048, 5632]
+const x = room(128 * hidden)
+const y = room(128 * hidden)
+for (const dtype of Object.keys(blocks)) {
+  if (!dtype.includes(values.only.replace(/^linear /, '').slice(0, 4)) && !'linear'.includes(values.only)) continue
+  const weights = Array.from({ length: 12 }, () => weight(dtype, hidden, dim))
+  measure(`linear ${dtype}, 1 x [${hidden}, ${dim}], 12 in turn`, 2 * hidden * dim, weights[0].bytes, run =>
+    engine.linear(x, weights[run % weights.length], y, 1),
+  )
+  for (const w of weights) engine.free(w.pointer)
+  const small = weight(dtype, 512, 1024)
+  for (const tokens of [1, 2, 128])
+    measure(`linear ${dtype}, ${tokens} x [512, 1024]`, 2 * tokens * 512 * 1024, small.bytes, () =>
+      engine.linear(x, small, y, tokens),
+    )
+  engine.free(small.pointer)
+}
+
+const size = { m: 384, n: 512, k: 512 }
+const [a, b] = [room(size.m * size.k), room(size.k * size.n)]
+for (const transpose of [{}, { b: true }, { a: true }])
+  measure(
+    `matmul ${transpose.a ? 'T' : 'N'}${transpose.b ? 'T' : 'N'} 384 x 512 x 512`,
+    2 * size.m * size.n * size.k,
+    4 * (size.m * size.k + size.k * size.n),
+    () => engine.matmul(a, b, y, size, transpose),
+  )
+
+const cache = 2048
+const [k, v] = [room(cache * 32 * 64), room(cache * 32 * 64)]
+for (const [kvHeads, headStride] of [
+  [32, undefined],
+  [32, cache * 64],
+  [4, undefined],
+  [4, cache * 64],
+])
+  for (const [tokens, position] of [
+    [1, cache - 1],
+    [128, 0],
+  ]) {
+    const rows = tokens * position + (tokens * (tokens + 1)) / 2
+    const layout = headStride ? { rowStride: 64, headStride } : {}
+    const name = `attention ${tokens} at ${position}, 32/${kvHeads} heads, ${headStride ? 'by head' : 'by row'}`
+    measure(name, 4 * rows * 32 * 64, 8 * (position + tokens) * kvHeads * 64, () =>
+      engine.attention(x, k, v, y, { tokens, position, heads: 32, kvHeads, headDim: 64, ...layout }),
+    )
+  }
+
+for (const rows of [1, 128]) {
+  const count = rows * dim
+  measure(`rmsNorm ${rows} x ${dim}`, 4 * count, 8 * count, () => engine.rmsNorm(x, a, y, rows, dim, 1e-5))
+  measure(`rope ${rows} x 32 x 64`, 3 * count, 8 * count, () =>
+    engine.rope(x, a, b, y, { rows, tokens: rows, heads: 32, headDim: 64 }),
+  )
+  measure(`siluMul ${rows} x ${hidden}`, rows * hidden, 12 * rows * hidden, () =>
+    engine.siluMul(x, y, y, rows * hidden),
+  )
+  measure(`add ${rows} x ${dim}`, count, 12 * count, () => engine.add(x, y, y, count))
+}
+measure('softmax 1 x 32000', 32_000, 256_000, () => engine.softmax(x, y, 1, 32_000))
+measure('argMax 32000', 32_000, 128_000, () => engine.argMax(x, 32_000))
+await engine.close()

@@ -1,0 +1,128 @@
+import { WorkerLostError } from './errors'
+import { instantiate, type Kernels } from './kernels'
+import type { Memory } from './memory'
+import { mayWait, startThread, type Thread } from './threads'
+
+/** Restarts after which an engine stays with one thread: whatever ends its workers goes on doing so. */
+const MOST_RESTARTS = 16
+
+/** What the threads of one generation share: a control block and scratch memory. */
+interface Generation {
+  readonly control: number
+  readonly threads: readonly Thread[]
+  scratch: number[]
+}
+
+/**
+ * The threads of an engine: the one that calls, and workers. When a worker is lost its whole generation goes, and what the
+ * generation shares is freed only once its last thread has ended, for until then it may still be written.
+ */
+export class Crew {
+  readonly kernels: Kernels
+  #generation: Generation
+  #restarts = 0
+  #stopped = false
+  #whyAlone: string | undefined
+
+  private constructor(
+    private readonly module: WebAssembly.Module,
+    private readonly memory: Memory,
+    private readonly wanted: number,
+  ) {
+    this.kernels = instantiate(module, memory.memory, {
+      now: () => performance.now(),
+      workerLost: () => this.#lost(),
+      growScratch: (shared, own) => this.#growScratch(shared, own),
+    })
+    this.#generation = { control: this.#controlBlock(), threads: [], scratch: [] }
+    this.#attach(this.#generation)
+  }
+
+  /** Binds the calling thread to the kernels and starts `threads - 1` workers, or says why they do not start. */
+  static async start(module: WebAssembly.Module, memory: Memory, threads: number): Promise<Crew> {
+    const crew = new Crew(module, memory, threads)
+    await crew.#recruit()
+    return crew
+  }
+
+  /** Threads that work now. */
+  get threads(): number {
+    return this.#generation.threads.length + 1
+  }
+
+  /** Why the calling thread is alone, if workers did not start, or were lost and none could take their place. */
+  get whyAlone(): string | undefined {
+    return this.#whyAlone
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#dissolve(this.#generation)
+  }
+
+  async #recruit(): Promise<void> {
+    if (this.wanted === 1) return
+    const control = this.#controlBlock()
+    const { module, wanted } = this
+    const started = await Promise.allSettled(
+      Array.from({ length: wanted - 1 }, (_, i) =>
+        startThread({ module, memory: this.memory.memory, control, index: i + 1, threads: wanted }),
+      ),
+    )
+    const threads = started.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+    const generation: Generation = { control, threads, scratch: [] }
+    const failure = started.find(result => result.status === 'rejected')
+    if (failure || this.#stopped) {
+      if (failure) this.#whyAlone = `no worker could be started: ${failure.reason.message}`
+      return this.#dissolve(generation)
+    }
+    void this.#dissolve(this.#generation)
+    this.#generation = generation
+    this.#attach(generation)
+    for (const thread of threads) void thread.ended.then(() => this.#generation === generation && this.#replace())
+  }
+
+  /** A kernel waits for a worker that is gone. */
+  #lost(): never {
+    this.#replace()
+    throw new WorkerLostError()
+  }
+
+  /** Lets the present workers go, works on alone, and looks for new ones. */
+  #replace(): void {
+    if (this.#stopped) return
+    const old = this.#generation
+    this.#generation = { control: this.#controlBlock(), threads: [], scratch: [] }
+    this.#attach(this.#generation)
+    void this.#dissolve(old)
+    if (++this.#restarts > MOST_RESTARTS) this.#whyAlone = `workers ended ${this.#restarts} times`
+    else void this.#recruit()
+  }
+
+  async #dissolve({ control, threads, scratch }: Generation): Promise<void> {
+    await Promise.all(threads.map(thread => thread.terminate()))
+    for (const pointer of [control, ...scratch]) this.memory.free(pointer)
+  }
+
+  #attach({ control, threads }: Generation): void {
+    this.kernels.attach(control, 0, threads.length + 1, mayWait())
+  }
+
+  #controlBlock(): number {
+    const bytes = this.kernels.CONTROL_BYTES.value
+    const pointer = this.memory.alloc(bytes)
+    this.memory.u8(pointer, bytes).fill(0)
+    return pointer
+  }
+
+  /** Called by a kernel, between jobs: no worker reads the old scratch memory any more. */
+  #growScratch(sharedBytes: number, privateBytes: number): void {
+    const generation = this.#generation
+    for (const pointer of generation.scratch) this.memory.free(pointer)
+    generation.scratch = []
+    this.kernels.setScratch(0, 0, 0, 0) // there is none, should there be no room for more
+    const [shared, own] = [sharedBytes, privateBytes].map(bytes => Math.ceil((bytes >>> 0) / 64) * 64)
+    for (const bytes of [shared, own * this.threads]) generation.scratch.push(this.memory.alloc(bytes))
+    this.kernels.setScratch(generation.scratch[0], shared, generation.scratch[1], own)
+  }
+}

@@ -1,0 +1,210 @@
+import type { Crew } from './crew'
+import { SimdArgumentError } from './errors'
+import type { Build, Kernels } from './kernels'
+import type { Memory } from './memory'
+import type { Int8Dot, Probed } from './probe'
+import { f16Factor, packWeight, quantisation, type Weight, type WeightData } from './weights'
+
+/** What an engine was opened with, for those who look. */
+export interface SimdTraits extends Probed {
+  readonly build: Build
+  /** Why the calling thread works alone, where it does so not by choice. */
+  readonly whyOneThread: string | undefined
+}
+
+/** How the right side of a matrix product lies in memory: numbers that assembly/matmul.ts names. */
+const COLUMNS_F32 = 0
+const ROWS_F32 = 1
+const ROWS_F16 = 2
+
+/**
+ * Kernels on one memory. Pointers are bytes from its start, of f32 numbers unless said otherwise, and sizes count elements;
+ * they are trusted, so a wrong one corrupts that memory, but nothing outside it. A kernel has ended when its call returns.
+ * Results are the same bits for every number of threads.
+ */
+export class SimdEngine implements AsyncDisposable {
+  readonly build: Build
+  readonly int8Dot: Int8Dot
+  readonly fma: boolean
+  readonly #whyOneThread: string | undefined
+  readonly #memory: Memory
+  readonly #crew: Crew
+  readonly #kernels: Kernels
+
+  /** For {@link openSimd}. */
+  constructor(memory: Memory, crew: Crew, traits: SimdTraits) {
+    this.build = traits.build
+    this.int8Dot = traits.int8Dot
+    this.fma = traits.fma
+    this.#whyOneThread = traits.whyOneThread
+    this.#memory = memory
+    this.#crew = crew
+    this.#kernels = crew.kernels
+  }
+
+  /** Threads that work now, the calling one among them. */
+  get threads(): number {
+    return this.#crew.threads
+  }
+
+  /** Why the calling thread works alone, where it does so not by choice. */
+  get whyOneThread(): string | undefined {
+    return this.#whyOneThread ?? this.#crew.whyAlone
+  }
+
+  /** Bytes that {@link alloc} has handed out and not got back, and the engine's own scratch memory. */
+  get usedBytes(): number {
+    return this.#memory.usedBytes
+  }
+
+  /** Bytes of the whole memory, which grows when needed. */
+  get memoryBytes(): number {
+    return this.#memory.bytes
+  }
+
+  /** A pointer, a multiple of 64, to `bytes` bytes, whatever they hold. @throws SimdMemoryError */
+  alloc(bytes: number): number {
+    return this.#memory.alloc(bytes)
+  }
+
+  /** Gives back what {@link alloc} gave. @throws RangeError for any other pointer */
+  free(pointer: number): void {
+    this.#memory.free(pointer)
+  }
+
+  /** The memory at `pointer` as numbers, valid until the next {@link alloc} or kernel, which may grow the memory. */
+  f32(pointer: number, length: number): Float32Array<ArrayBufferLike> {
+    return this.#memory.f32(pointer, length)
+  }
+
+  u32(pointer: number, length: number): Uint32Array<ArrayBufferLike> {
+    return this.#memory.u32(pointer, length)
+  }
+
+  /** Copies a weight in, in the order in which {@link linear} reads it. @throws SimdArgumentError @throws SimdMemoryError */
+  packWeight(weight: WeightData): Weight {
+    return packWeight(this.#kernels, this.#memory, this.int8Dot, weight)
+  }
+
+  /**
+   * out [rows, weight.out] = x [rows, weight.in] · weightᵀ. For q8_0 and q4_0 x is quantised to int8 in blocks of 32, each with
+   * an f32 scale.
+   */
+  linear(x: number, weight: Weight, out: number, rows: number): void {
+    const { dtype, pointer } = weight
+    if (dtype === 'f32' || dtype === 'f16') {
+      const layout = dtype === 'f32' ? ROWS_F32 : ROWS_F16
+      this.#kernels.matmul(x, pointer, out, rows, weight.out, weight.in, false, layout, f16Factor(weight))
+    } else {
+      const { bits, zero, product } = quantisation(dtype, this.int8Dot)
+      this.#kernels.linear(x, pointer, out, rows, weight.out, weight.in, bits, zero, product, f16Factor(weight))
+    }
+  }
+
+  /** Rows `ids` (u32, below weight.out) of a weight: out [count, weight.in]. */
+  embedding(weight: Weight, ids: number, out: number, count: number): void {
+    const { dtype, pointer } = weight
+    if (dtype === 'f32' || dtype === 'f16')
+      this.#kernels.embedding(pointer, ids, out, count, weight.in, dtype === 'f16', f16Factor(weight))
+    else {
+      const { bits, zero, widen } = quantisation(dtype, this.int8Dot)
+      this.#kernels.quantizedEmbedding(pointer, ids, out, count, weight.in, bits, zero, widen, f16Factor(weight))
+    }
+  }
+
+  /** out [m, n] = a · b; a is [m, k], transposed [k, m]; b is [k, n], transposed [n, k]. */
+  matmul(
+    a: number,
+    b: number,
+    out: number,
+    size: { readonly m: number; readonly n: number; readonly k: number },
+    transpose: { readonly a?: boolean; readonly b?: boolean } = {},
+  ): void {
+    const layout = transpose.b ? ROWS_F32 : COLUMNS_F32
+    this.#kernels.matmul(a, b, out, size.m, size.n, size.k, transpose.a ?? false, layout, 1)
+  }
+
+  /**
+   * Causal scaled dot-product attention over a cache with grouped heads: query head h reads kv head ⌊h / (heads / kvHeads)⌋, and the
+   * query at t the first `position + t + 1` rows.
+   * @param q [tokens, heads, headDim]
+   * @param k head h of row r begins at `r · rowStride + h · headStride` floats
+   * @param v as k
+   * @param out as q
+   */
+  attention(q: number, k: number, v: number, out: number, options: AttentionOptions): void {
+    const { tokens, position, heads, kvHeads, headDim } = options
+    const rowStride = options.rowStride ?? kvHeads * headDim
+    const headStride = options.headStride ?? headDim
+    if (heads % kvHeads !== 0) throw new SimdArgumentError(`kvHeads (${kvHeads}) must divide heads (${heads})`)
+    const scale = options.scale ?? 1 / Math.sqrt(headDim)
+    this.#kernels.attention(q, k, v, out, tokens, position, heads, kvHeads, headDim, rowStride, headStride, scale)
+  }
+
+  /** x / sqrt(mean(x²) + eps) · weight. x, out [rows, dim]; `out` may be x. */
+  rmsNorm(x: number, weight: number, out: number, rows: number, dim: number, eps: number): void {
+    this.#kernels.rmsNorm(x, weight, out, rows, dim, eps)
+  }
+
+  /**
+   * Turns the pairs (2i, 2i + 1) of each head by the angles of its position.
+   * x, out [rows, heads, headDim], headDim even; cosines, sines [tokens, headDim / 2] for row mod tokens; `out` may be x.
+   */
+  rope(x: number, cosines: number, sines: number, out: number, size: RopeSize): void {
+    const { rows, tokens, heads, headDim } = size
+    if (headDim % 2 !== 0) throw new SimdArgumentError(`rope turns pairs: headDim is even, not ${headDim}`)
+    this.#kernels.rope(x, cosines, sines, out, rows, tokens, heads, headDim)
+  }
+
+  /** silu(a) · b, elementwise; `out` may be a or b. */
+  siluMul(a: number, b: number, out: number, count: number): void {
+    this.#kernels.siluMul(a, b, out, count)
+  }
+
+  /** a + b, elementwise; `out` may be a or b. */
+  add(a: number, b: number, out: number, count: number): void {
+    this.#kernels.add(a, b, out, count)
+  }
+
+  /** Softmax of each row of x [rows, columns]; `out` may be x. */
+  softmax(x: number, out: number, rows: number, columns: number): void {
+    this.#kernels.softmax(x, out, rows, columns)
+  }
+
+  /** The first index of the greatest of `count` numbers. NaN is never the greatest; 0 where there is nothing else. */
+  argMax(x: number, count: number): number {
+    return this.#kernels.argMax(x, count)
+  }
+
+  /** Ends the workers. The memory goes with the last reference to the engine. */
+  async close(): Promise<void> {
+    await this.#crew.stop()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+export interface AttentionOptions {
+  readonly tokens: number
+  /** Rows of the cache before the first query's. */
+  readonly position: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headDim: number
+  /** Floats from a row of the cache to the next; `kvHeads · headDim` unless given: a cache [rows, kvHeads, headDim]. */
+  readonly rowStride?: number
+  /** Floats from a kv head to the next; `headDim` unless given. */
+  readonly headStride?: number
+  /** Factor of the scores; `1 / sqrt(headDim)` unless given. */
+  readonly scale?: number
+}
+
+export interface RopeSize {
+  readonly rows: number
+  /** Rows of a sequence: row r stands at position r mod tokens. */
+  readonly tokens: number
+  readonly heads: number
+  readonly headDim: number
+}

@@ -1,0 +1,6 @@
+export { type AttentionOptions, type RopeSize, SimdEngine, type SimdTraits } from './engine'
+export { SimdArgumentError, SimdMemoryError, SimdUnavailableError, WorkerLostError } from './errors'
+export type { Build } from './kernels'
+export { openSimd, type SimdOptions } from './open'
+export type { Int8Dot, Probed } from './probe'
+export type { Weight, WeightData, WeightType } from './weights'

@@ -1,0 +1,104 @@
+import plain from '../generated/plain'
+import relaxed from '../generated/relaxed'
+
+export type Build = 'plain' | 'relaxed'
+
+/** What a compiled module exports: pointers are bytes from the start of the memory, the rest is as in assembly/. */
+export interface Kernels {
+  readonly CONTROL_BYTES: WebAssembly.Global
+  attach(control: number, index: number, threads: number, mayWait: boolean): void
+  setScratch(shared: number, sharedBytes: number, own: number, ownBytes: number): void
+  work(): void
+
+  add(a: number, b: number, out: number, count: number): void
+  argMax(x: number, count: number): number
+  embedding(weight: number, ids: number, out: number, count: number, k: number, half: boolean, factor: number): void
+  quantizedEmbedding(
+    panels: number,
+    ids: number,
+    out: number,
+    count: number,
+    k: number,
+    bits: number,
+    zero: number,
+    widen: boolean,
+    factor: number,
+  ): void
+  linear(
+    x: number,
+    panels: number,
+    out: number,
+    tokens: number,
+    n: number,
+    k: number,
+    bits: number,
+    zero: number,
+    product: number,
+    factor: number,
+  ): void
+  greatestHalf(halves: number, count: number): number
+  raiseHalves(halves: number, count: number): void
+  pack(
+    rows: number,
+    out: number,
+    n: number,
+    k: number,
+    bits: number,
+    flip: number,
+    widen: boolean,
+    raise: boolean,
+  ): void
+  probeDot(a: number, b: number, out: number): void
+  probeMadd(a: number, b: number, out: number): void
+  attention(
+    q: number,
+    k: number,
+    v: number,
+    out: number,
+    tokens: number,
+    position: number,
+    heads: number,
+    kvHeads: number,
+    headDim: number,
+    rowStride: number,
+    headStride: number,
+    scale: number,
+  ): void
+  matmul(
+    a: number,
+    b: number,
+    out: number,
+    m: number,
+    n: number,
+    k: number,
+    transposed: boolean,
+    layout: number,
+    factor: number,
+  ): void
+  rmsNorm(x: number, weight: number, out: number, rows: number, dim: number, eps: number): void
+  rope(
+    x: number,
+    cosines: number,
+    sines: number,
+    out: number,
+    rows: number,
+    tokens: number,
+    heads: number,
+    headDim: number,
+  ): void
+  siluMul(a: number, b: number, out: number, count: number): void
+  softmax(x: number, out: number, rows: number, columns: number): void
+}
+
+/** What a module asks of the thread that runs it. */
+export interface Callbacks {
+  now(): number
+  workerLost(): void
+  growScratch(sharedBytes: number, privateBytes: number): void
+}
+
+export const binary = (build: Build): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(build === 'plain' ? plain : relaxed), character => character.charCodeAt(0))
+
+export const instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memory, parallel: Callbacks): Kernels =>
+  new WebAssembly.Instance(module, { env: { memory }, parallel: { ...parallel } }).exports as unknown as Kernels

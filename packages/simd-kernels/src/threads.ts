@@ -1,0 +1,113 @@
+// Where threads come from: worker_threads in Node, Web Workers in a page that is isolated from other origins.
+
+/** What a thread needs to join an engine: the compiled kernels, the memory, and its place in it. */
+export interface Post {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  readonly control: number
+  readonly index: number
+  readonly threads: number
+}
+
+export interface Thread {
+  /** Resolves when the thread has ended, for whatever reason. */
+  readonly ended: Promise<void>
+  terminate(): Promise<void>
+}
+
+type WorkerThreads = typeof import('node:worker_threads')
+
+/** Node's own modules, without an import that bundlers would follow. */
+const nodeModule = <M>(name: string): M | undefined => globalThis.process?.getBuiltinModule?.(name) as M | undefined
+
+/** Processors that threads of this process may use. */
+export const processors = (): number =>
+  nodeModule<typeof import('node:os')>('node:os')?.availableParallelism() ??
+  globalThis.navigator?.hardwareConcurrency ??
+  1
+
+/** Why no thread can be started here; undefined where threads can. */
+export const whyNoThreads = (): string | undefined => {
+  if (nodeModule('node:worker_threads')) return undefined
+  if (typeof Worker === 'undefined') return 'this runtime has no workers'
+  if (!globalThis.crossOriginIsolated)
+    return 'the page is not cross-origin isolated (it must be served with the headers COOP: same-origin and COEP: require-corp)'
+  return undefined
+}
+
+/** Whether this thread may sleep until another wakes it: not the main thread of a page. */
+export const mayWait = (): boolean => {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What a worker runs, as text, so that it needs no file of its own: the kernels' own loop, which does not return. */
+const life = `(post, ready) => {
+  const parallel = { now: () => performance.now(), workerLost() {}, growScratch() {} }
+  const { exports } = new WebAssembly.Instance(post.module, { env: { memory: post.memory }, parallel })
+  exports.attach(post.control, post.index, post.threads, true)
+  ready()
+  exports.work()
+}`
+
+/** Starts a thread and resolves once it takes work. Rejects where the runtime will not start one. */
+export const startThread = (post: Post): Promise<Thread> => {
+  const workerThreads = nodeModule<WorkerThreads>('node:worker_threads')
+  return workerThreads ? startNodeThread(workerThreads, post) : startWebWorker(post)
+}
+
+const startNodeThread = ({ Worker }: WorkerThreads, post: Post): Promise<Thread> => {
+  const source = `const { parentPort, workerData } = require('node:worker_threads')
+const live = ${life}
+live(workerData, () => parentPort.postMessage('ready'))`
+  const worker = new Worker(source, { eval: true, workerData: post, execArgv: [], env: {} })
+  const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
+  const thread = {
+    ended,
+    terminate: () => {
+      void worker.terminate()
+      return ended
+    },
+  }
+  return new Promise((resolve, reject) => {
+    worker.on('error', reject) // once the thread has started, its end says enough
+    worker.once('exit', code => reject(new Error(`a worker thread ended with code ${code} before it began`)))
+    worker.once('message', () => {
+      worker.unref() // idle workers keep no process alive
+      resolve(thread)
+    })
+  })
+}
+
+const startWebWorker = (post: Post): Promise<Thread> => {
+  const source = `onmessage = ({ data }) => (${life})(data, () => postMessage('ready'))`
+  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
+  const worker = new Worker(url)
+  let end = (): void => {}
+  const ended = new Promise<void>(resolve => {
+    end = resolve
+  })
+  const thread = {
+    ended,
+    terminate: () => {
+      worker.terminate()
+      end()
+      return ended
+    },
+  }
+  return new Promise((resolve, reject) => {
+    worker.onerror = event => {
+      reject(new Error(`a web worker failed: ${event.message}`))
+      end()
+    }
+    worker.onmessage = () => {
+      URL.revokeObjectURL(url)
+      resolve(thread)
+    }
+    worker.postMessage(post)
+  })
+}

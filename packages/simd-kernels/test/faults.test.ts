@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { Worker } from 'node:worker_threads'
+import { afterEach, expect, test, vi } from 'vitest'
+import { openSimd, type SimdEngine, WorkerLostError } from '../src'
+import type { Post, Thread } from '../src/threads'
+import { put, room, take } from './engines'
+import { Random } from './random'
+
+/** Threads as the engine starts them, and what the next ones do instead of working. */
+const started: Thread[] = []
+let sabotage: string | undefined
+
+vi.mock('../src/threads', async original => {
+  const threads = await original<typeof import('../src/threads')>()
+  const startThread = async (post: Post): Promise<Thread> => {
+    const thread = sabotage === undefined ? await threads.startThread(post) : await startSaboteur(post, sabotage)
+    started.push(thread)
+    return thread
+  }
+  return { ...threads, startThread }
+})
+
+/** A thread that claims a chunk of the first job it sees, as any worker does, and then runs `deed` in place of the kernel. */
+const startSaboteur = (post: Post, deed: string): Promise<Thread> => {
+  const source = `const { parentPort, workerData: { memory, control } } = require('node:worker_threads')
+    const ticket = new BigUint64Array(memory.buffer, control, 1)
+    parentPort.postMessage('ready')
+    for (;;) {
+      const seen = Atomics.load(ticket, 0)
+      if ((seen & 0xffffffffn) !== 0n && Atomics.compareExchange(ticket, 0, seen, seen - 1n) === seen) break
+    }
+    ${deed}`
+  const worker = new Worker(source, { eval: true, workerData: post })
+  worker.on('error', () => {})
+  const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
+  const terminate = async (): Promise<void> => void (await worker.terminate())
+  return new Promise(resolve => worker.once('message', () => resolve({ ended, terminate })))
+}
+
+afterEach(() => {
+  sabotage = undefined
+  started.length = 0
+})
+
+const random = new Random(7)
+const [m, n, k] = [300, 400, 500]
+const [left, right] = [random.normal(m * k), random.normal(k * n)]
+
+/** A kernel that takes some milliseconds; its result as a hash. */
+const multiply = (engine: SimdEngine): string => {
+  const [a, b, out] = [put(engine, left), put(engine, right), room(engine, m * n)]
+  try {
+    engine.matmul(a, b, out, { m, n, k })
+    return createHash('sha1')
+      .update(take(engine, out, m * n))
+      .digest('hex')
+  } finally {
+    for (const pointer of [a, b, out]) engine.free(pointer)
+  }
+}
+
+const expected = await (async () => {
+  await using engine = await openSimd({ threads: 1 })
+  return multiply(engine)
+})()
+
+const until = async (condition: () => boolean): Promise<void> => {
+  for (const end = performance.now() + 5000; !condition(); ) {
+    if (performance.now() > end) throw new Error('it did not happen in 5 seconds')
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+}
+
+test.each([
+  ['is killed', 'process.exit()'],
+  ['throws', `throw new Error('out of order')`],
+  ['hangs', 'for (;;) {}'],
+])(
+  'a worker that %s in the middle of a kernel is an error within a second, and the next call works',
+  { retry: 4 }, // on a machine that is busy a second is soon over
+  async (_, deed) => {
+    sabotage = deed
+    await using engine = await openSimd({ threads: 2 })
+    sabotage = undefined
+    let begin = 0
+    expect(() => {
+      for (;;) {
+        begin = performance.now() // the worker may come late for a job, and then takes part in the next
+        multiply(engine)
+      }
+    }).toThrow(WorkerLostError)
+    expect(performance.now() - begin).toBeLessThan(1000)
+    expect(engine.threads).toBe(1)
+    expect(multiply(engine)).toBe(expected)
+    await until(() => engine.threads === 2)
+    expect(multiply(engine)).toBe(expected)
+  },
+)
+
+test('a worker that ends at any time is replaced; a kernel either is right or says that it is not', async () => {
+  await using engine = await openSimd({ threads: 3 })
+  for (let round = 1; round <= 3; round++) {
+    void started[started.length - 1].terminate()
+    try {
+      expect(multiply(engine)).toBe(expected)
+    } catch (error) {
+      expect(error).toBeInstanceOf(WorkerLostError)
+    }
+    await until(() => started.length === 2 * (round + 1) && engine.threads === 3)
+    expect(multiply(engine)).toBe(expected)
+  }
+  expect(engine.whyOneThread).toBeUndefined()
+})
+
+test('workers that end again and again are given up, and the engine says so', async () => {
+  await using engine = await openSimd({ threads: 2 })
+  while (engine.whyOneThread === undefined) {
+    const before = started.length
+    void started[before - 1].terminate()
+    await until(() => started.length > before || engine.whyOneThread !== undefined)
+  }
+  expect(engine.whyOneThread).toMatch(/workers ended \d+ times/)
+  expect(engine.threads).toBe(1)
+  expect(multiply(engine)).toBe(expected)
+})
+
+test('engines that open and close leave no thread and no memory behind', async () => {
+  for (let cycle = 0; cycle < 60; cycle++) {
+    const engine = await openSimd({ threads: 2 })
+    if (cycle % 10 === 0) expect(multiply(engine)).toBe(expected)
+    await engine.close()
+    expect(engine.usedBytes).toBe(0)
+  }
+})

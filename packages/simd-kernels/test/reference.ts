@@ -1,0 +1,133 @@
+// The oracles: plain loops in float64, written from the formulas and from the format of GGUF, not from the kernels.
+
+/** [m, k] · [k, n] as float64, given how to read an element of each side. */
+export const product = (
+  m: number,
+  n: number,
+  k: number,
+  a: (row: number, i: number) => number,
+  b: (i: number, column: number) => number,
+): Float64Array => {
+  const out = new Float64Array(m * n)
+  for (let row = 0; row < m; row++)
+    for (let column = 0; column < n; column++) {
+      let sum = 0
+      for (let i = 0; i < k; i++) sum += a(row, i) * b(i, column)
+      out[row * n + column] = sum
+    }
+  return out
+}
+
+/** x [tokens, k] · wᵀ, w [n, k]. */
+export const linear = (
+  x: ArrayLike<number>,
+  w: ArrayLike<number>,
+  tokens: number,
+  n: number,
+  k: number,
+): Float64Array =>
+  product(
+    tokens,
+    n,
+    k,
+    (row, i) => x[row * k + i],
+    (i, column) => w[column * k + i],
+  )
+
+/** IEEE 754 binary16. */
+export const fromF16 = (bits: number): number => {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 31
+  const fraction = bits & 1023
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+/** GGUF's q8_0: blocks of an f16 scale d and 32 int8 q; value d · q. */
+export const fromQ8 = (bytes: Uint8Array): Float64Array => {
+  const out = new Float64Array((bytes.length / 34) * 32)
+  for (let block = 0; block * 34 < bytes.length; block++) {
+    const d = fromF16(bytes[block * 34] | (bytes[block * 34 + 1] << 8))
+    for (let i = 0; i < 32; i++) out[block * 32 + i] = d * ((bytes[block * 34 + 2 + i] << 24) >> 24)
+  }
+  return out
+}
+
+/** GGUF's q4_0: blocks of an f16 scale d and 16 bytes; element i in the low half of byte i, i + 16 in the high; value d · (q - 8). */
+export const fromQ4 = (bytes: Uint8Array): Float64Array => {
+  const out = new Float64Array((bytes.length / 18) * 32)
+  for (let block = 0; block * 18 < bytes.length; block++) {
+    const d = fromF16(bytes[block * 18] | (bytes[block * 18 + 1] << 8))
+    for (let i = 0; i < 16; i++) {
+      const byte = bytes[block * 18 + 2 + i]
+      out[block * 32 + i] = d * ((byte & 15) - 8)
+      out[block * 32 + 16 + i] = d * ((byte >> 4) - 8)
+    }
+  }
+  return out
+}
+
+/** Causal attention; k and v give the element c of kv head h in row r. */
+export const attention = (
+  q: ArrayLike<number>,
+  k: (row: number, head: number, c: number) => number,
+  v: (row: number, head: number, c: number) => number,
+  size: { tokens: number; position: number; heads: number; kvHeads: number; headDim: number },
+): Float64Array => {
+  const { tokens, position, heads, kvHeads, headDim } = size
+  const out = new Float64Array(tokens * heads * headDim)
+  for (let t = 0; t < tokens; t++)
+    for (let head = 0; head < heads; head++) {
+      const at = (t * heads + head) * headDim
+      const kvHead = Math.floor(head / (heads / kvHeads))
+      const scores = Array.from({ length: position + t + 1 }, (_, row) => {
+        let sum = 0
+        for (let c = 0; c < headDim; c++) sum += q[at + c] * k(row, kvHead, c)
+        return sum / Math.sqrt(headDim)
+      })
+      softmax(scores).forEach((weight, row) => {
+        for (let c = 0; c < headDim; c++) out[at + c] += weight * v(row, kvHead, c)
+      })
+    }
+  return out
+}
+
+export const softmax = (x: readonly number[]): number[] => {
+  const top = x.reduce((a, b) => Math.max(a, b))
+  const powers = x.map(value => Math.exp(value - top))
+  const total = powers.reduce((a, b) => a + b)
+  return powers.map(power => power / total)
+}
+
+/** The greatest |found - expected|, relative to the greatest |expected|. */
+export const error = (found: ArrayLike<number>, expected: ArrayLike<number>): number => {
+  let worst = 0
+  let scale = 0
+  for (let i = 0; i < expected.length; i++) {
+    const difference = Math.abs(found[i] - expected[i])
+    worst = Math.max(worst, difference) // NaN, if there is one
+    scale = Math.max(scale, Math.abs(expected[i]))
+  }
+  return worst / (scale || 1)
+}
+
+/** The greatest magnitude. */
+export const greatest = (x: Float32Array): number => x.reduce((top, value) => Math.max(top, Math.abs(value)), 0)
+
+/** x rounded to int8 in blocks of 32, in the f32 arithmetic that the kernels use. */
+export const quantised = (x: Float32Array): Float64Array => {
+  const out = new Float64Array(x.length)
+  for (let block = 0; block < x.length; block += 32) {
+    const top = greatest(x.subarray(block, block + 32))
+    const factor = Math.fround(127 / top)
+    for (let i = block; i < block + 32; i++) out[i] = roundToEven(Math.fround(x[i] * factor)) * Math.fround(top / 127)
+  }
+  return out
+}
+
+const roundToEven = (x: number): number => {
+  const floor = Math.floor(x)
+  if (x - floor !== 0.5) return Math.round(x)
+  return floor % 2 === 0 ? floor : floor + 1
+}

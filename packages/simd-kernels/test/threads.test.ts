@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { openSimd, type SimdEngine, SimdMemoryError } from '../src'
+import { put, room, take } from './engines'
+import { Random } from './random'
+
+const seed = Date.now() >>> 0
+
+/** The bits of every kernel's result, as hashes, on inputs that depend on the seed alone, large enough to be cut into many chunks. */
+const results = (engine: SimdEngine): Record<string, string> => {
+  const random = new Random(seed)
+  const found: Record<string, string> = {}
+  const run = (name: string, count: number, kernel: (out: number) => void): void => {
+    const out = room(engine, count)
+    for (let repetition = 0; repetition < 10; repetition++) {
+      kernel(out)
+      const result = createHash('sha1')
+        .update(take(engine, out, count))
+        .digest('hex')
+      if (repetition > 0) expect(result).toBe(found[name])
+      found[name] = result
+    }
+  }
+  const [n, k] = [515, 992]
+  const x = put(engine, random.normal(30 * k))
+  const data = {
+    f32: random.normal(n * k),
+    f16: Uint16Array.from({ length: n * k }, () => random.integer(0, 0x3bff)),
+    q8_0: Uint8Array.from({ length: (n * k * 34) / 32 }, (_, i) => (i % 34 === 1 ? 0x20 : random.integer(0, 255))),
+    q4_0: Uint8Array.from({ length: (n * k * 18) / 32 }, (_, i) => (i % 18 === 1 ? 0x20 : random.integer(0, 255))),
+  }
+  for (const dtype of ['f32', 'f16', 'q8_0', 'q4_0'] as const) {
+    const weight = engine.packWeight({ dtype, out: n, in: k, data: data[dtype] })
+    for (const tokens of [1, 2, 30])
+      run(`linear ${dtype} ${tokens}`, tokens * n, out => engine.linear(x, weight, out, tokens))
+  }
+  const [a, b] = [put(engine, random.normal(100_000)), put(engine, random.normal(100_000))]
+  const angles = put(engine, random.normal(100 * 32))
+  run('matmul', 400 * 200, out => engine.matmul(a, b, out, { m: 400, n: 200, k: 100 }, { a: true }))
+  const size = { tokens: 20, position: 30, heads: 8, kvHeads: 4, headDim: 64 }
+  run('attention', 20 * 8 * 64, out => engine.attention(x, a, b, out, size))
+  run('rmsNorm', 100_000, out => engine.rmsNorm(a, b, out, 100, 1000, 1e-5))
+  run('rope', 100 * 16 * 64 - 6400, out =>
+    engine.rope(a, angles, angles, out, { rows: 90, tokens: 45, heads: 16, headDim: 64 }),
+  )
+  run('softmax', 100_000, out => engine.softmax(a, out, 100, 1000))
+  run('siluMul', 99_999, out => engine.siluMul(a, b, out, 99_999))
+  run('add', 99_999, out => engine.add(a, b, out, 99_999))
+  return found
+}
+
+test(`results are the same bits on 1, 2 and 3 threads, seed ${seed}`, async () => {
+  const [first, ...others] = await Promise.all([1, 2, 3].map(threads => openSimd({ threads })))
+  const expected = results(first)
+  for (const engine of others) expect(results(engine)).toEqual(expected)
+  expect(others.map(engine => engine.threads)).toEqual([2, 3])
+  await Promise.all([first, ...others].map(engine => engine.close()))
+})
+
+test('idle workers cost no time of a processor', async () => {
+  await using engine = await openSimd({ threads: 3 })
+  results(engine)
+  await new Promise(resolve => setTimeout(resolve, 50))
+  const before = process.cpuUsage()
+  await new Promise(resolve => setTimeout(resolve, 500))
+  const { user, system } = process.cpuUsage(before)
+  expect(user + system).toBeLessThan(250_000) // µs; two workers that poll would take up to 1,000,000
+})
+
+test('a memory that is too small says what would be enough', async () => {
+  await using engine = await openSimd({ threads: 1, maxBytes: 2 ** 22 })
+  const kept = engine.alloc(2 ** 20)
+  const refused = () => engine.alloc(2 ** 30)
+  expect(refused).toThrow(SimdMemoryError)
+  expect(refused).toThrow(/1024 MiB more would need a memory of 102[5-9] MiB, and it is limited to 4 MiB/)
+  engine.free(kept)
+  engine.free(engine.alloc(3 * 2 ** 20)) // what was refused took nothing
+  expect(() => engine.free(kept)).toThrow(RangeError)
+})
+
+test('a kernel without room for its scratch memory says so, and works once there is room', async () => {
+  await using engine = await openSimd({ threads: 2, maxBytes: 2 ** 21 })
+  const [m, k] = [300, 300]
+  const [a, out] = [put(engine, new Float32Array(m * k).fill(1)), room(engine, m * m)]
+  engine.matmul(a, a, out, { m: 2, n: 2, k: 2 })
+  const rest = engine.alloc(2 ** 20)
+  const multiply = () => engine.matmul(a, a, out, { m, n: m, k })
+  expect(multiply).toThrow(SimdMemoryError)
+  expect(multiply).toThrow(SimdMemoryError)
+  engine.free(rest)
+  multiply()
+  expect(take(engine, out, m * m).every(value => value === k)).toBe(true)
+})
+
+test('4 GiB can be held, and more cannot', async () => {
+  await using engine = await openSimd({ threads: 1 })
+  const pointers = Array.from({ length: 3 }, () => engine.alloc(2 ** 30))
+  const last = engine.alloc(2 ** 30 - 2 ** 17)
+  engine.f32(last, 2 ** 28 - 2 ** 15).set([1, 2, 3], 2 ** 28 - 2 ** 15 - 3)
+  expect(engine.argMax(last + 4 * (2 ** 28 - 2 ** 15 - 3), 3)).toBe(2)
+  expect(engine.memoryBytes).toBe(2 ** 32)
+  expect(() => engine.alloc(2 ** 20)).toThrow(SimdMemoryError)
+  for (const pointer of [...pointers, last]) engine.free(pointer)
+  expect(engine.usedBytes).toBeLessThan(2 ** 20)
+})
+
+test('options that cannot be used are refused', async () => {
+  await expect(openSimd({ threads: 0 })).rejects.toThrow('threads is a whole number from 1 to 256, not 0')
+  await expect(openSimd({ threads: 1.5 })).rejects.toThrow('not 1.5')
+  await expect(openSimd({ threads: 1, maxBytes: 2 ** 33 })).rejects.toThrow('4 GiB')
+})
