@@ -1,0 +1,157 @@
+import type { Storage, TensorData } from '../device'
+import { DeviceFailedError } from '../errors'
+import { type Extent, type Kernel, kernel, type Thread } from '../kernel'
+import type { View } from '../op'
+import { type Shape, sizeOf } from '../shape'
+import type { DType } from '../tensor'
+import { compileKernel, type Gpu, type GpuKernel, input, openGpu } from './gpu-js'
+import { type AnyArguments, KernelDevice } from './kernel-device'
+
+export type GlName = 'webgl2' | 'webgl' | 'headlessgl'
+
+/** What gpu.js hands out for a result that stays on the GPU. */
+interface GlTexture {
+  readonly texture: unknown
+  readonly size: Int32Array
+  readonly context: WebGLRenderingContext
+  readonly kernel: unknown
+  readonly output: number[]
+  toArray(): unknown
+  delete(): void
+}
+
+interface GlStorage extends Storage {
+  readonly texture: GlTexture
+}
+
+/** A texture under another extent: gpu.js reads an argument's dimensions from the argument. */
+class TextureView {
+  readonly type = 'ArrayTexture(1)'
+  readonly texture: unknown
+  readonly size: Int32Array
+  readonly context: unknown
+  readonly kernel: unknown
+  readonly output: number[]
+  readonly dimensions: Int32Array
+
+  constructor({ texture, size, context, kernel }: GlTexture, extent: Extent) {
+    this.texture = texture
+    this.size = size
+    this.context = context
+    this.kernel = kernel
+    this.output = [...extent]
+    const [x, y = 1, z = 1] = extent
+    this.dimensions = Int32Array.of(x, y, z)
+  }
+}
+
+const upload = kernel('upload', { x: 1 }, function (this: Thread, x: number[]) {
+  return x[this.thread.x]
+})
+
+const CANARY = Float32Array.of(1, 2, 3, 4, 5)
+
+/**
+ * gpu.js's GL modes. Each result is a texture that stays on the GPU; drawing is enqueued by the driver, and reading waits.
+ * A driver's watchdog may drop work without an error, after which all reads are zeros: a canary drawn with each read tells.
+ */
+export class GlDevice extends KernelDevice {
+  readonly description: string
+  readonly #gpu: Gpu
+  readonly #kernels = new Map<Kernel, GpuKernel>()
+  readonly #context: WebGLRenderingContext
+
+  constructor(readonly name: GlName) {
+    super()
+    this.#gpu = openGpu(name)
+    const canary = this.#upload(CANARY)
+    this.#context = canary.texture.context
+    this.release(canary)
+    this.description = rendererOf(this.#context)
+  }
+
+  protected allocate(data: TensorData | undefined, _dtype: DType, shape: Shape): Storage {
+    return this.#upload(data ? Float32Array.from(data) : new Float32Array(sizeOf(shape)))
+  }
+
+  protected release(storage: Storage): void {
+    ;(storage as GlStorage).texture.delete()
+  }
+
+  protected dispatch(kernel: Kernel, output: Extent, args: AnyArguments): GlStorage {
+    const draw = this.#compiled(kernel, output, 'ArrayTexture(1)')
+    draw.setOutput([...output])
+    return this.#hold(
+      draw(
+        ...Object.keys(kernel.parameters).map(name => {
+          const value = args[name]
+          return typeof value === 'number'
+            ? value
+            : new TextureView((value.storage as GlStorage).texture, (value as View).extent)
+        }),
+      ),
+    )
+  }
+
+  protected async download(storage: Storage, size: number): Promise<Float32Array> {
+    const values = flatten((storage as GlStorage).texture.toArray(), size)
+    const canary = this.#upload(CANARY)
+    const alive = flatten(canary.texture.toArray(), CANARY.length).every((value, i) => value === CANARY[i])
+    this.release(canary)
+    if (!alive || this.#context.isContextLost())
+      throw new DeviceFailedError(
+        this.name,
+        'the driver dropped its work (a draw that took too long, or a lost context)',
+      )
+    return values
+  }
+
+  async close(): Promise<void> {
+    await this.#gpu.destroy()
+  }
+
+  #upload(values: Float32Array): GlStorage {
+    const draw = this.#compiled(upload as unknown as Kernel, [values.length], 'Input')
+    draw.setOutput([values.length])
+    return this.#hold(draw(input(values, [values.length])))
+  }
+
+  #hold(result: unknown): GlStorage {
+    const texture = result as GlTexture
+    return { texture, bytes: 4 * texture.size[0] * texture.size[1] }
+  }
+
+  #compiled(kernel: Kernel, output: Extent, arrays: 'Input' | 'ArrayTexture(1)'): GpuKernel {
+    let compiled = this.#kernels.get(kernel)
+    if (!compiled) {
+      compiled = compileKernel(this.#gpu, kernel, output, arrays, {
+        pipeline: true,
+        immutable: true,
+        tactic: 'precision',
+      })
+      // gpu.js would keep an argument that was the kernel's last result alive; we free each texture ourselves.
+      compiled.kernel.updateTextureArgumentRefs = () => {}
+      this.#kernels.set(kernel, compiled)
+    }
+    return compiled
+  }
+}
+
+const rendererOf = (context: WebGLRenderingContext): string => {
+  const debug = context.getExtension('WEBGL_debug_renderer_info')
+  return String(context.getParameter(debug ? debug.UNMASKED_RENDERER_WEBGL : context.RENDERER))
+}
+
+const flatten = (rows: unknown, size: number): Float32Array => {
+  const values = new Float32Array(size)
+  let offset = 0
+  const append = (part: unknown): void => {
+    if (typeof part === 'number') values[offset++] = part
+    else if (part instanceof Float32Array) {
+      values.set(part.length > size - offset ? part.subarray(0, size - offset) : part, offset)
+      offset += part.length
+    } else for (const inner of part as unknown[]) append(inner)
+  }
+  append(rows)
+  return values
+}

@@ -1,0 +1,91 @@
+import type { Storage } from '../../device'
+import { DeviceFailedError } from '../../errors'
+
+/** A GPU buffer that a tensor holds, possibly larger than the tensor. */
+export interface GpuStorage extends Storage {
+  readonly buffer: GPUBuffer
+  readonly id: number
+}
+
+/** Idle memory kept for reuse, in bytes; what is freed beyond it is destroyed. */
+const IDLE_LIMIT = 256 * 2 ** 20
+
+/** Rounds up so that tensors which grow a little each step (attention scores) find the buffer of the step before. */
+const sizeClass = (bytes: number): number => {
+  if (bytes <= 256) return 256
+  const grain = 2 ** Math.max(8, Math.floor(Math.log2(bytes)) - 2)
+  return Math.ceil(bytes / grain) * grain
+}
+
+/**
+ * Buffers by size, reused. A buffer freed since the last submit may serve a later dispatch, for the queue keeps their order,
+ * but not an upload: those are written before anything of the submit runs.
+ */
+export class Buffers {
+  readonly #idle = new Map<number, GpuStorage[]>()
+  #freedSinceSubmit: GpuStorage[] = []
+  #idleBytes = 0
+  #nextId = 0
+  /** Buffers that exist, in use or idle. */
+  count = 0
+
+  constructor(private readonly device: GPUDevice) {}
+
+  forOutput(bytes: number): GpuStorage {
+    const size = sizeClass(bytes)
+    const index = this.#freedSinceSubmit.findLastIndex(storage => storage.bytes === size)
+    if (index >= 0) return this.#freedSinceSubmit.splice(index, 1)[0]
+    return this.#takeIdle(size) ?? this.#create(size)
+  }
+
+  forUpload(bytes: number): GpuStorage {
+    // Large uploads are weights, which stay: they get no more than they need.
+    const size = bytes > 2 ** 20 ? Math.ceil(bytes / 256) * 256 : sizeClass(bytes)
+    return this.#takeIdle(size) ?? this.#create(size)
+  }
+
+  free(storage: GpuStorage): void {
+    this.#freedSinceSubmit.push(storage)
+  }
+
+  /** Called at each submit. Gives the ids of buffers that were destroyed. */
+  submitted(): void {
+    for (const storage of this.#freedSinceSubmit) {
+      if (this.#idleBytes + storage.bytes > IDLE_LIMIT) {
+        storage.buffer.destroy()
+        this.count--
+        continue
+      }
+      const shelf = this.#idle.get(storage.bytes)
+      if (shelf) shelf.push(storage)
+      else this.#idle.set(storage.bytes, [storage])
+      this.#idleBytes += storage.bytes
+    }
+    this.#freedSinceSubmit = []
+  }
+
+  #takeIdle(size: number): GpuStorage | undefined {
+    const storage = this.#idle.get(size)?.pop()
+    if (storage) this.#idleBytes -= size
+    return storage
+  }
+
+  #create(bytes: number): GpuStorage {
+    const limit = Math.min(this.device.limits.maxBufferSize, this.device.limits.maxStorageBufferBindingSize)
+    if (bytes > limit)
+      throw new DeviceFailedError(
+        'webgpu',
+        `a tensor of ${bytes} bytes exceeds this adapter's limit of ${limit} bytes a buffer`,
+      )
+    this.count++
+    const usage = GPU_STORAGE | GPU_COPY_SRC | GPU_COPY_DST
+    return { buffer: this.device.createBuffer({ size: bytes, usage }), id: this.#nextId++, bytes }
+  }
+}
+
+// GPUBufferUsage is a global of pages, not of Node; the specification fixes its values.
+export const GPU_MAP_READ = 0x0001
+export const GPU_COPY_SRC = 0x0004
+export const GPU_COPY_DST = 0x0008
+export const GPU_UNIFORM = 0x0040
+export const GPU_STORAGE = 0x0080

@@ -1,0 +1,65 @@
+import { chromium, runInBrowser } from '@cria/browser'
+import { afterAll, describe, expect, test } from 'vitest'
+import { listDevices, openDevice } from '../src/devices/registry'
+import { ops } from '../src/ops'
+import { type Outcome, runCases } from './cases/check'
+import { runQuantised } from './cases/quantised'
+
+// Every op on every device against its float64 reference. The table of the largest relative errors is printed at the end:
+// pnpm --filter @cria/tensor test:ops
+
+const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
+const TOLERANCE = 1e-5
+const inNode = (await listDevices()).filter(({ name }) => name !== 'shape')
+const inPage = ['webgl2', 'webgl', 'webgpu'] as const
+// simd quantises the other side of q8_0 and q4_0 products too, to int8 in blocks of 32: at worst half of 1/127 of a block's largest.
+const QUANTISED_TOLERANCE: Readonly<Record<string, number>> = { simd: 2e-2 }
+const table: Record<string, Record<string, string>> = {}
+
+const tabulate = (device: string, outcomes: readonly Outcome[]) => {
+  for (const { op, error } of outcomes) {
+    table[op] ??= {}
+    const worst = Math.max(Number(table[op][device] ?? 0), error)
+    table[op][device] = worst === 0 ? '0' : worst.toExponential(1)
+  }
+}
+
+const hold = (device: string, outcomes: readonly Outcome[]) => {
+  tabulate(device, outcomes)
+  expect(outcomes.length).toBeGreaterThanOrEqual(300)
+  expect(outcomes.filter(({ error }) => !(error <= TOLERANCE))).toEqual([])
+  expect(new Set(outcomes.map(({ op }) => op))).toEqual(new Set(ops.map(({ name }) => name)))
+}
+
+describe(`ops, seed ${seed}`, () => {
+  for (const { name, available } of inNode)
+    test.skipIf(!available)(`on ${name}`, { timeout: 120_000 }, async () => {
+      await using device = await openDevice(name)
+      hold(name, await runCases(device, seed))
+      expect(device.memory).toEqual({ allocations: 0, bytes: 0 })
+    })
+
+  for (const name of ['simd', 'webgpu'] as const)
+    test.skipIf(!inNode.find(report => report.name === name)?.available)(`quantised weights on ${name}`, async () => {
+      await using device = await openDevice(name)
+      const outcomes = await runQuantised(device, seed)
+      tabulate(name, outcomes)
+      expect(new Set(outcomes.map(({ op }) => op)).size).toBe(6)
+      const limit = ({ op }: Outcome) => (/linear q/.test(op) ? (QUANTISED_TOLERANCE[name] ?? TOLERANCE) : TOLERANCE)
+      expect(outcomes.filter(outcome => !(outcome.error <= limit(outcome)))).toEqual([])
+    })
+
+  for (const device of inPage)
+    test.skipIf(!chromium)(`on ${device} in Chromium`, { timeout: 240_000 }, async () => {
+      const entry = new URL('./browser-cases.ts', import.meta.url)
+      const outcomes = await runInBrowser({ entry, input: { device, seed }, timeout: 200_000 })
+      hold(`${device} (page)`, outcomes as readonly Outcome[])
+    })
+
+  afterAll(() => {
+    const devices = [...new Set(Object.values(table).flatMap(Object.keys))]
+    const row = (cells: readonly string[]) => cells.map((cell, i) => cell.padEnd(i === 0 ? 16 : 15)).join('')
+    const lines = Object.entries(table).map(([op, errors]) => row([op, ...devices.map(device => errors[device] ?? '')]))
+    console.log(['largest relative error, by op and device', row(['', ...devices]), ...lines].join('\n'))
+  })
+})

@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest'
+import {
+  add,
+  DeviceFailedError,
+  DeviceUnavailableError,
+  DisposedError,
+  linear,
+  listDevices,
+  openDevice,
+  ShapeError,
+} from '../src'
+
+const device = await openDevice('cpu')
+
+test('a tensor holds what it was given, and reads it back', async () => {
+  using x = device.tensor([1, 2, 3, 4, 5, 6], [2, 3])
+  expect(x.shape).toEqual([2, 3])
+  expect(await x.read()).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6))
+})
+
+test('an upload is a copy', async () => {
+  const data = Float32Array.of(1, 2)
+  using x = device.tensor(data, [2])
+  data[0] = 9
+  expect(await x.read()).toEqual(Float32Array.of(1, 2))
+})
+
+test('a count that does not fit the shape is refused', () => {
+  expect(() => device.tensor([1, 2, 3], [2, 2])).toThrow(
+    new ShapeError('tensor', '[2, 2] as f32 needs 4 values, found 3'),
+  )
+  expect(() => device.tensor([], [0])).toThrow(ShapeError)
+  expect(() => device.tensor([1], [1.5])).toThrow(ShapeError)
+})
+
+test('a type that the device cannot read is refused', () => {
+  expect(() => device.tensor(new Uint8Array(34), [32], 'q8_0')).toThrow('device "cpu" holds f32, not q8_0')
+})
+
+test('a reshaped view shares its memory, which lives as long as either', async () => {
+  const before = device.memory.allocations
+  const x = device.tensor([1, 2, 3, 4], [4])
+  const view = x.reshape(2, -1)
+  expect(view.shape).toEqual([2, 2])
+  expect(device.memory.allocations).toBe(before + 1)
+  x.dispose()
+  expect(await view.read()).toEqual(Float32Array.of(1, 2, 3, 4))
+  view.dispose()
+  expect(device.memory.allocations).toBe(before)
+  expect(() => device.zeros([6]).reshape(4, -1)).toThrow('[6] cannot become [4, -1]')
+})
+
+test('a disposed tensor says so', async () => {
+  const x = device.zeros([2])
+  x.dispose()
+  x.dispose()
+  expect(() => add(x, x)).toThrow(DisposedError)
+})
+
+test('a scope ends what was made in it, but what it keeps', async () => {
+  const before = device.memory.allocations
+  const sum = () => {
+    using scope = device.scope()
+    const a = device.tensor([1, 2], [2])
+    return scope.keep(add(add(a, a), a))
+  }
+  const outer = device.scope()
+  const kept = sum()
+  expect(await kept.read()).toEqual(Float32Array.of(3, 6))
+  expect(device.memory.allocations).toBe(before + 1)
+  outer[Symbol.dispose]()
+  expect(kept.disposed).toBe(true)
+  expect(device.memory).toEqual({ allocations: before, bytes: expect.any(Number) })
+})
+
+test('inputs of one op lie on one device', async () => {
+  await using other = await openDevice('cpu')
+  using a = device.zeros([2])
+  using b = other.zeros([2])
+  expect(() => add(a, b)).toThrow(ShapeError)
+})
+
+test('shapes that do not fit an op are named', () => {
+  using x = device.zeros([2, 3])
+  using weight = device.zeros([4, 5])
+  expect(() => linear(x, weight)).toThrow('linear: x [2, 3] needs a weight [out, 3], found [4, 5]')
+})
+
+test('a recording lists kernels in order, and their cost', () => {
+  using scope = device.scope()
+  const x = scope.keep(device.zeros([2, 8]))
+  const weight = scope.keep(device.zeros([4, 8]))
+  const { dispatches, cost } = device.record(() => linear(x, weight).dispose())
+  expect(dispatches).toEqual([{ op: 'linear', kernel: 'linear', output: [4, 2] }])
+  expect(cost.flops).toBe(2 * 2 * 4 * 8)
+  x.dispose()
+  weight.dispose()
+})
+
+test('the shape device computes shapes of any size, and has nothing to read', async () => {
+  await using shapes = await openDevice('shape')
+  using x = shapes.zeros([1, 2 ** 20])
+  using weight = shapes.zeros([2 ** 20, 2 ** 20])
+  using y = linear(x, weight)
+  expect(y.shape).toEqual([1, 2 ** 20])
+  await expect(y.read()).rejects.toThrow(DeviceFailedError)
+})
+
+test('a device that is none, or that cannot run here, is an error that says why', async () => {
+  await expect(openDevice('gpu' as never)).rejects.toThrow(
+    /"gpu" cannot run here: no such device; there are auto, webgpu/,
+  )
+  await expect(openDevice('webgl2')).rejects.toThrow(DeviceUnavailableError)
+  await expect(openDevice('webgl2')).rejects.toThrow('it needs a browser')
+})
+
+test('every device is listed with what it runs on, or why it cannot', async () => {
+  const reports = await listDevices()
+  expect(reports.map(({ name }) => name)).toContain('webgpu')
+  for (const { detail } of reports) expect(detail).not.toBe('')
+  expect(reports.find(({ name }) => name === 'cpu')).toMatchObject({ available: true, software: false })
+})
+
+test('auto takes no software adapter', async () => {
+  await using chosen = await openDevice()
+  const report = (await listDevices()).find(({ name }) => name === chosen.name)
+  expect(report).toMatchObject({ available: true, software: false })
+})

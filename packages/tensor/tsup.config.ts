@@ -1,0 +1,15 @@
+import { library } from '@cria/tsup'
+import { embedKernels, foundAtRunTime } from '@cria/tsup/gpu-js'
+
+// gpu.js goes into the package: as a dependency it would make a plain install build headless-gl and fetch an old Dawn.
+// What it requires of Node is looked for at run time, so that one build serves Node and pages.
+export default library({
+  noExternal: ['gpu.js'],
+  esbuildPlugins: [
+    embedKernels(),
+    foundAtRunTime(['gl', 'os', 'worker_threads'], new URL('./src/devices/node-require.ts', import.meta.url)),
+  ],
+  esbuildOptions(options: { mainFields?: string[] }) {
+    options.mainFields = ['main']
+  },
+})
