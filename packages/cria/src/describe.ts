@@ -1,0 +1,49 @@
+import { initialise } from '@cria/layers'
+import { type Llama, type LlamaConfig, llamaSizes } from '@cria/llama'
+import { Llama2, llama2Sizes } from '@cria/llama2'
+import { type Device, openDevice, type Recording } from '@cria/tensor'
+
+/** Configs of all published sizes, by name: `llama-7b` … `llama2-70b`. */
+export const publishedSizes: Readonly<Record<string, LlamaConfig>> = { ...llamaSizes, ...llama2Sizes }
+
+export interface ModelDescription {
+  readonly parameters: number
+  /** Bytes of keys and values a token, by the type of their elements. */
+  readonly kvBytesPerToken: { readonly f16: number; readonly f32: number }
+  /** Floating-point operations of one decoded token, the cache half full. */
+  readonly flopsPerToken: number
+  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[]
+}
+
+/** A model's figures from shapes alone: nothing is allocated, whatever its size. */
+export const describeConfig = async (config: LlamaConfig): Promise<ModelDescription> => {
+  await using device = await openDevice('shape')
+  const network = new Llama2(device, config)
+  initialise(network, device)
+  const { cost } = recordDecode(network, Math.floor(network.maxSeqLen / 2))
+  return {
+    parameters: network.parameterCount,
+    kvBytesPerToken: { f16: network.kvBytesPerToken(2), f32: network.kvBytesPerToken(4) },
+    flopsPerToken: cost.flops,
+    tensors: Array.from(network.parameters(), ([name, { shape }]) => ({ name, shape })),
+  }
+}
+
+/** The kernels that decoding one token dispatches, in order, and their cost: on a device, or from shapes alone. */
+export const planDecode = async (config: LlamaConfig, device?: Device, position = 0): Promise<Recording> => {
+  await using shapes = await openDevice('shape')
+  const where = device ?? shapes
+  const network = new Llama2(where, config)
+  initialise(network, where)
+  try {
+    return recordDecode(network, position)
+  } finally {
+    network.dispose()
+  }
+}
+
+const recordDecode = (network: Llama, position: number): Recording => {
+  using cache = network.createCache()
+  cache.advance(position)
+  return network.device.record(() => network.forward([0], cache).dispose())
+}

@@ -1,0 +1,82 @@
+import { initialise } from '@cria/layers'
+import { Llama2 } from '@cria/llama2'
+import { listDevices, openDevice, type WebGpuDevice } from '@cria/tensor'
+import { describe, expect, test } from 'vitest'
+import { describeConfig, planDecode, publishedSizes } from '../src'
+
+const config = { dim: 16, n_layers: 2, n_heads: 2, n_kv_heads: 1, vocab_size: 32, hidden_dim: 24, max_seq_len: 64 }
+
+test.each([
+  ['llama-7b', 6_738_415_616],
+  ['llama-13b', 13_015_864_320],
+  ['llama-33b', 32_528_943_616],
+  ['llama-65b', 65_285_660_672],
+  ['llama2-7b', 6_738_415_616],
+  ['llama2-13b', 13_015_864_320],
+  ['llama2-70b', 68_976_648_192],
+])('%s has %d parameters, known in under a second', async (name, expected) => {
+  const start = performance.now()
+  const { parameters } = await describeConfig(publishedSizes[name])
+  expect(performance.now() - start).toBeLessThan(1000)
+  expect(parameters).toBe(expected)
+})
+
+test('every published size has a name', () => {
+  expect(Object.keys(publishedSizes)).toHaveLength(7)
+})
+
+test('a description has the cache, the work and the tensors of a model', async () => {
+  const { kvBytesPerToken, flopsPerToken, tensors, parameters } = await describeConfig(publishedSizes['llama2-70b'])
+  expect(kvBytesPerToken).toEqual({ f16: 320 * 1024, f32: 640 * 1024 })
+  expect(flopsPerToken / (2 * parameters)).toBeGreaterThan(1)
+  expect(flopsPerToken / (2 * parameters)).toBeLessThan(1.1)
+  expect(tensors).toHaveLength(3 + 80 * 9)
+  expect(tensors[2]).toEqual({ name: 'layers.0.attention.wk.weight', shape: [1024, 8192] })
+})
+
+describe('a decoding step', async () => {
+  const webgpu = (await listDevices()).find(({ name }) => name === 'webgpu')
+
+  test('is planned from shapes: what is dispatched, in order', async () => {
+    const { dispatches, cost } = await planDecode({ ...config, n_layers: 1 })
+    expect(dispatches.map(({ kernel }) => kernel).join(' ')).toBe(
+      [
+        'embedding',
+        'inverseRms rmsNorm linear ropeInterleaved linear ropeInterleaved linear writeRows writeRows',
+        'attentionScores attentionMaximum attentionExponentials attentionValues linear add',
+        'inverseRms rmsNorm linear linear siluMul linear add',
+        'inverseRms rmsNorm linear',
+      ].join(' '),
+    )
+    expect(cost.flops).toBeGreaterThan(2 * (16 * (16 + 8 + 8 + 16) + 3 * 16 * 24 + 16 * 32))
+  })
+
+  test('grows with the position in attention alone', async () => {
+    const [first, later] = await Promise.all([planDecode(config), planDecode(config, undefined, 40)])
+    expect(later.dispatches).toHaveLength(first.dispatches.length)
+    const grown = later.dispatches.filter(({ output }, i) => String(output) !== String(first.dispatches[i].output))
+    expect(new Set(grown.map(({ op }) => op))).toEqual(new Set(['attention']))
+  })
+
+  test('past the context has no plan', async () => {
+    await expect(planDecode(config, undefined, 64)).rejects.toThrow('1 tokens at position 64 do not fit')
+  })
+
+  test.skipIf(!webgpu?.available)('is one submit on webgpu', { timeout: 60_000 }, async () => {
+    await using device = (await openDevice('webgpu')) as WebGpuDevice
+    using network = new Llama2(device, config)
+    initialise(network, device)
+    using cache = network.createCache()
+    const step = async (ids: readonly number[]) => {
+      const { submits } = device
+      using logits = network.forward(ids, cache)
+      expect(device.submits).toBe(submits)
+      await logits.read()
+      return device.submits - submits
+    }
+    expect(await step([1, 2, 3])).toBe(1)
+    for (let id = 4; id < 9; id++) expect(await step([id])).toBe(1)
+    const { dispatches } = await planDecode(config, device)
+    expect(dispatches.length).toBeGreaterThan(2 * 15)
+  })
+})

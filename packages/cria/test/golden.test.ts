@@ -1,0 +1,80 @@
+import { chromium, runInBrowser } from '@cria/browser'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type DeviceName, listDevices, loadModel } from '../src'
+import { generateGreedily, likeliestAfterEach } from './greedy'
+import { greedyCases, hasStories, stories } from './stories'
+
+// A trained model of LLaMA 2's architecture writes what llama2.c writes, token for token, on every device.
+//
+// Devices of the processor's own generate every text. Those of GPUs are mostly emulated where tests run, at a few tokens a
+// second: they generate one text, and read them all. For greedy decoding gives a text exactly if after each of its tokens
+// the next one is the likeliest.
+
+const inNode = (await listDevices()).filter(({ name }) => name !== 'shape')
+const hosts: readonly DeviceName[] = ['webasm', 'simd']
+const [first] = greedyCases
+const load = (device: DeviceName) =>
+  loadModel(stories('stories260K.bin'), { tokenizer: stories('tok512.model'), device })
+
+describe.skipIf(!hasStories)('golden texts of stories260K', () => {
+  /** What cpu writes. */
+  let written: { readonly text: string; readonly ids: readonly number[] }[]
+  /** Ids of each case, the prompt's before what was written, but the last, which is not run. */
+  const ran = () => written.map(({ ids }, i) => [...greedyCases[i].prompt_ids, ...ids.slice(0, -1)])
+  const begins = (of: readonly number[], ids: readonly number[]) => ids.every((id, at) => of[at] === id)
+
+  /** The cases that are no beginning of another: to read those is to read all. */
+  const sequences = () => {
+    const distinct: number[][] = []
+    for (const ids of ran().sort((a, b) => b.length - a.length))
+      if (!distinct.some(other => begins(other, ids))) distinct.push(ids)
+    return distinct
+  }
+
+  /** What a device says comes after each token of each case is what came. */
+  const expectTexts = (likeliest: readonly (readonly number[])[]) => {
+    const read = sequences()
+    for (const [i, ids] of ran().entries()) {
+      const promptLength = greedyCases[i].prompt_ids.length
+      const after = likeliest[read.findIndex(other => begins(other, ids))]
+      expect(after.slice(promptLength - 1, ids.length)).toEqual(written[i].ids)
+    }
+  }
+
+  beforeAll(async () => {
+    await using model = await load('cpu')
+    written = []
+    for (const golden of greedyCases) written.push(await generateGreedily(model, golden))
+  }, 60_000)
+
+  test('cpu generates all', () => {
+    expect(written.map(({ text }) => text)).toEqual(greedyCases.map(({ text }) => text))
+  })
+
+  for (const { name, available } of inNode.filter(({ name }) => hosts.includes(name)))
+    test.skipIf(!available)(`${name} generates all`, { timeout: 60_000 }, async () => {
+      await using model = await load(name)
+      for (const golden of greedyCases) expect((await generateGreedily(model, golden)).text).toBe(golden.text)
+    })
+
+  for (const { name, available } of inNode.filter(({ name }) => name !== 'cpu' && !hosts.includes(name)))
+    test.skipIf(!available)(`${name} generates one, and reads all`, { timeout: 240_000 }, async () => {
+      await using model = await load(name)
+      expect((await generateGreedily(model, first)).text).toBe(first.text)
+      const likeliest: number[][] = []
+      for (const ids of sequences()) likeliest.push(await likeliestAfterEach(model, ids))
+      expectTexts(likeliest)
+    })
+
+  for (const device of ['webgl2', 'webgl', 'webgpu'] as const)
+    test.skipIf(!chromium)(`${device} in Chromium generates one, and reads all`, { timeout: 240_000 }, async () => {
+      const files = { '/stories260K.bin': stories('stories260K.bin'), '/tok512.bin': stories('tok512.bin') }
+      const input = { device, golden: first, sequences: sequences() }
+      const entry = new URL('./greedy.page.ts', import.meta.url)
+      const result = await runInBrowser({ entry, input, files, timeout: 220_000 })
+      const { ran, text, likeliest } = result as { ran: string; text: string; likeliest: number[][] }
+      expect(ran).toBe(device)
+      expect(text).toBe(first.text)
+      expectTexts(likeliest)
+    })
+})

@@ -1,0 +1,257 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import {
+  CheckpointError,
+  memoryCheckpoint,
+  memorySource,
+  weightsOf,
+  writeGguf,
+  writeHuggingFace,
+  writeLlama2c,
+} from '@cria/checkpoint'
+import { openPath, saveFiles } from '@cria/checkpoint/node'
+import { Llama2 } from '@cria/llama2'
+import { DeviceUnavailableError, openDevice } from '@cria/tensor'
+import { loadTokenizer, writeGgufVocabulary } from '@cria/tokenizer'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { LoadError, type LoadOptions, loadModel, loadWeights, type ModelLocation } from '../src'
+import * as page from '../src/platform/page'
+import { generateGreedily } from './greedy'
+import { greedyCases, hasStories, stories } from './stories'
+
+const golden = { ...greedyCases[0], steps: 60 }
+
+/** What the model at a place writes, on the device cpu. */
+const textOf = async (from: ModelLocation, options: LoadOptions = {}): Promise<string> => {
+  await using model = await loadModel(from, { device: 'cpu', ...options })
+  return (await generateGreedily(model, golden)).text
+}
+
+const begins = (text: string) => expect(text.length > 100 && golden.text.startsWith(text), text).toBe(true)
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cria-load-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe.skipIf(!hasStories)('stories260K writes the same from every format and place', () => {
+  const withTokenizer = { tokenizer: stories('tok512.model') }
+  const source = (name: string) => memorySource(new Uint8Array(readFileSync(stories(name))), name)
+
+  test('a llama2.c file, with the tokenizer beside it', async () => {
+    begins(await textOf(stories('stories260K.bin')))
+    begins(await textOf(stories('clebert_checkpoint_v1.bin'), withTokenizer))
+  })
+
+  test('a GGUF file, which needs nothing else', async () => {
+    await cp(stories('stories260K.gguf'), join(folder, 'alone', 'model.gguf'), { recursive: true })
+    begins(await textOf(join(folder, 'alone', 'model.gguf')))
+    begins(await textOf(join(folder, 'alone')))
+  })
+
+  test('a Hugging Face folder, in one file and in shards', async () => {
+    const checkpoint = await openPath(stories('stories260K.bin'))
+    await saveFiles(join(folder, 'hf'), writeHuggingFace(checkpoint))
+    await saveFiles(join(folder, 'shards'), writeHuggingFace(checkpoint, { maxShardBytes: 300_000 }))
+    await checkpoint.close()
+    expect(existsSync(join(folder, 'shards', 'model.safetensors'))).toBe(false)
+    begins(await textOf(join(folder, 'hf')))
+    begins(await textOf(join(folder, 'shards')))
+  })
+
+  test('files written by Cria: llama2.c and GGUF with the tokenizer inside', async () => {
+    const checkpoint = await openPath(stories('stories260K.bin'))
+    const vocabulary = writeGgufVocabulary(loadTokenizer(readFileSync(stories('tok512.bin'))))
+    await saveFiles(join(folder, 'bin'), [writeLlama2c(checkpoint)])
+    await saveFiles(join(folder, 'gguf'), [writeGguf(checkpoint, { vocabulary })])
+    await checkpoint.close()
+    begins(await textOf(join(folder, 'bin'), withTokenizer))
+    begins(await textOf(join(folder, 'gguf')))
+  })
+
+  test('sources and files, as a page has them', async () => {
+    begins(await textOf([source('stories260K.bin'), source('tok512.bin')]))
+    begins(await textOf([new File([readFileSync(stories('stories260K.gguf'))], 'model.gguf')]))
+  })
+
+  test('a file: URL', async () => {
+    begins(await textOf(pathToFileURL(stories('stories260K.bin'))))
+    begins(await textOf(stories('stories260K.bin'), { tokenizer: pathToFileURL(stories('tok512.bin')).href }))
+  })
+
+  test('a server, by ranges', async () => {
+    const server = createServer((request, response) => {
+      const path = stories(basename(request.url as string))
+      const [, from, to] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? []
+      if (!existsSync(path) || from === undefined) return void response.writeHead(404).end()
+      const bytes = readFileSync(path)
+      const part = bytes.subarray(Number(from), Number(to) + 1)
+      response.writeHead(206, { 'Content-Range': `bytes ${from}-${to}/${bytes.length}` }).end(part)
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    try {
+      begins(await textOf(`${origin}/stories260K.gguf`))
+      begins(await textOf(new URL(`${origin}/stories260K.bin`), { tokenizer: `${origin}/tok512.model` }))
+      // A page's own paths lead to its server.
+      vi.stubGlobal('location', { href: `${origin}/app/index.html` })
+      const checkpoint = await page.openPath('../stories260K.bin', {})
+      const tokenizer = await page.fileSource('/tok512.bin')
+      begins(await textOf(checkpoint, { tokenizer: await tokenizer.read(0, tokenizer.size) }))
+    } finally {
+      vi.unstubAllGlobals()
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
+  test('an open checkpoint, which stays open', async () => {
+    const checkpoint = await openPath(stories('stories260K.bin'))
+    begins(await textOf(checkpoint))
+    begins(await textOf(checkpoint, { tokenizer: loadTokenizer(readFileSync(stories('tok512.bin'))) }))
+    await checkpoint.close()
+  })
+
+  test('a device of one’s own stays open, and holds nothing after', async () => {
+    await using device = await openDevice('cpu')
+    begins(await textOf(stories('stories260K.bin'), { device }))
+    expect(device.memory).toEqual({ allocations: 0, bytes: 0 })
+    using x = device.tensor([1], [1])
+    expect([...(await x.read())]).toEqual([1])
+  })
+
+  test('quantised weights write a story too', async () => {
+    const text = await textOf(stories('stories260K-q8.bin'), withTokenizer)
+    expect(text.startsWith('Once upon a time, there was a little girl named Lily.')).toBe(true)
+  })
+
+  test('progress grows to the whole', async () => {
+    const seen: { loaded: number; total: number }[] = []
+    await textOf(stories('stories260K.bin'), { onProgress: progress => seen.push({ ...progress }) })
+    const loaded = seen.map(progress => progress.loaded)
+    expect(loaded).toEqual([...loaded].sort((a, b) => a - b))
+    expect(loaded.at(-1)).toBe(seen[0].total)
+  })
+
+  test('an abort ends it with its reason', async () => {
+    const controller = new AbortController()
+    const reason = new Error('the user left')
+    const onProgress = () => controller.abort(reason)
+    await using device = await openDevice('cpu')
+    const loading = loadModel(stories('stories260K.bin'), { device, signal: controller.signal, onProgress })
+    await expect(loading).rejects.toBe(reason)
+    expect(device.memory).toEqual({ allocations: 0, bytes: 0 })
+  })
+})
+
+describe('what cannot be loaded', () => {
+  const config = {
+    dim: 16,
+    n_layers: 1,
+    n_heads: 2,
+    n_kv_heads: 2,
+    vocab_size: 40,
+    hidden_dim: 24,
+    norm_eps: 1e-5,
+    max_seq_len: 32,
+    rope_theta: 10000,
+    tied_output: false,
+  }
+  const tiny = memoryCheckpoint(
+    config,
+    new Map([...weightsOf(config)].map(({ meta, shape }) => [meta, new Float32Array(shape.reduce((a, b) => a * b))])),
+  )
+
+  const refused = async (from: ModelLocation | undefined, options?: LoadOptions): Promise<Error> =>
+    loadModel(from, options).then(
+      () => expect.unreachable('it was loaded'),
+      error => error,
+    )
+
+  test('no model', async () => {
+    const error = await refused(undefined)
+    expect(error).toBeInstanceOf(LoadError)
+    expect(error.message).toContain('no model was given: name a folder')
+  })
+
+  test('a missing file', async () => {
+    const error = await refused(join(folder, 'none.gguf'))
+    expect(error).toBeInstanceOf(CheckpointError)
+    expect(error.message).toContain('none.gguf: does not exist; check the path')
+  })
+
+  test.each([
+    ['an empty file', ''],
+    ['a foreign file', 'name,age\nLily,7\n'.repeat(50)],
+  ])('%s', async (_, text) => {
+    const path = join(folder, 'foreign.bin')
+    await writeFile(path, text)
+    const error = await refused(path)
+    expect(error).toBeInstanceOf(CheckpointError)
+    expect(error.message).toContain('foreign.bin')
+  })
+
+  test('an empty folder', async () => {
+    const empty = await mkdtemp(join(folder, 'empty-'))
+    expect((await refused(empty)).message).toContain('holds no model')
+  })
+
+  test('a model without a tokenizer', async () => {
+    const error = await refused(tiny)
+    expect(error).toBeInstanceOf(LoadError)
+    expect(error.message).toBe(
+      'memory has no tokenizer in it or beside it: name one (tokenizer.model, tokenizer.json or tokenizer.bin)',
+    )
+  })
+
+  test('a tokenizer that is none', async () => {
+    const error = await refused(tiny, { tokenizer: new TextEncoder().encode('no tokenizer at all') })
+    expect(error.name).toBe('TokenizerFormatError')
+    expect((await refused(tiny, { tokenizer: join(folder, 'tok.model') })).message).toContain('tok.model')
+  })
+
+  test.skipIf(!hasStories)('a tokenizer of another size', async () => {
+    const error = await refused(tiny, { tokenizer: stories('tok512.model') })
+    expect(error).toBeInstanceOf(LoadError)
+    expect(error.message).toBe(
+      'the tokenizer has 512 tokens, the model memory has 40: give the tokenizer that it was trained with',
+    )
+  })
+
+  test.skipIf(!hasStories)('a device that is none, or that cannot run here', async () => {
+    const options = { tokenizer: stories('tok512.bin') }
+    const unknown = await refused(stories('stories260K.bin'), { ...options, device: 'gpu' as never })
+    expect(unknown).toBeInstanceOf(DeviceUnavailableError)
+    const elsewhere = await refused(stories('stories260K.bin'), { ...options, device: 'webgl2' })
+    expect(elsewhere.message).toContain('it needs a browser')
+  })
+
+  test('threads for a device that has none', async () => {
+    const error = await refused(tiny, { device: 'cpu', threads: 2 })
+    expect(error.message).toBe('threads are for a device "simd" that is opened here: leave them out')
+  })
+
+  test.each([
+    [{ n_layers: 2 }, 'memory: tensor "layers.1.attention.wq.weight" is missing'],
+    [{ tied_output: true }, 'memory: tensor "output.weight" has no place in this model'],
+    [{ hidden_dim: 32 }, 'memory: tensor "layers.0.feed_forward.w1.weight" is [24,16], and [32,16] in this model'],
+  ])('tensors of another model than %o, before any is read', async (changed, message) => {
+    await using device = await openDevice('cpu')
+    const network = new Llama2(device, { ...config, ...changed })
+    const onProgress = () => expect.unreachable('a tensor was read')
+    await expect(loadWeights(network, tiny, { onProgress })).rejects.toThrow(new LoadError(message))
+    expect(device.memory.allocations).toBe(0)
+  })
+
+  test.skipIf(!hasStories)('weights of a type that the device does not read', async () => {
+    const error = await refused(stories('stories260K.bin'), { device: 'cpu', weights: 'q8_0' })
+    expect(error).toBeInstanceOf(LoadError)
+    expect(error.message).toBe('device "cpu" reads weights as f32, not q8_0')
+  })
+})

@@ -1,0 +1,55 @@
+import { gelu, relu, siluMul, type Tensor } from '@cria/tensor'
+import { Linear } from './linear'
+import { Module } from './module'
+
+/**
+ * Width of the SwiGLU feed-forward (LLaMA, section 2.2): two thirds of 4·dim, times `ffn_dim_multiplier` if given, rounded
+ * up to a multiple of `multiple_of`. 4096 → 11008 with multiple_of 256; 8192 → 28672 with 4096 and 1.3.
+ */
+export const swiGluWidth = (dim: number, multiple_of: number, ffn_dim_multiplier = 1): number =>
+  multiple_of * Math.ceil(Math.trunc(ffn_dim_multiplier * Math.trunc((8 * dim) / 3)) / multiple_of)
+
+/** The gated feed-forward of LLaMA (Shazeer 2020, equation 6): `w2(silu(w1 x) ⊙ w3 x)`. */
+export class SwiGlu extends Module {
+  readonly w1: Linear
+  readonly w2: Linear
+  readonly w3: Linear
+
+  constructor(dim: number, hidden: number) {
+    super()
+    this.w1 = new Linear(dim, hidden)
+    this.w2 = new Linear(hidden, dim)
+    this.w3 = new Linear(dim, hidden)
+  }
+
+  /** @param x [..., dim] @returns [..., dim] @throws ShapeError */
+  forward(x: Tensor): Tensor {
+    using gate = this.w1.forward(x)
+    using up = this.w3.forward(x)
+    using gated = siluMul(gate, up)
+    return this.w2.forward(gated)
+  }
+}
+
+/** The plain feed-forward that SwiGLU replaced (Vaswani et al. 2017, section 3.3): `w2(activation(w1 x))`. */
+export class FeedForward extends Module {
+  readonly w1: Linear
+  readonly w2: Linear
+
+  constructor(
+    dim: number,
+    hidden: number,
+    readonly activation: 'gelu' | 'relu' = 'gelu',
+  ) {
+    super()
+    this.w1 = new Linear(dim, hidden)
+    this.w2 = new Linear(hidden, dim)
+  }
+
+  /** @param x [..., dim] @returns [..., dim] @throws ShapeError */
+  forward(x: Tensor): Tensor {
+    using hidden = this.w1.forward(x)
+    using active = this.activation === 'gelu' ? gelu(hidden) : relu(hidden)
+    return this.w2.forward(active)
+  }
+}

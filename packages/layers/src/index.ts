@@ -1,0 +1,7 @@
+export { Embedding, type TokenIds } from './embedding'
+export { ConfigError, ParameterError, TokenIdsError } from './errors'
+export { FeedForward, SwiGlu, swiGluWidth } from './feed-forward'
+export { Linear } from './linear'
+export { type Initialisation, initialise, Module, Parameter } from './module'
+export { LayerNorm, RmsNorm } from './norm'
+export { type RopeScaling, type RotaryAngles, RotaryEmbedding, type RotaryOptions } from './rotary'

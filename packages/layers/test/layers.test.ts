@@ -1,0 +1,124 @@
+import { ShapeError } from '@cria/tensor'
+import { describe, expect, test } from 'vitest'
+import { Embedding, FeedForward, LayerNorm, Linear, RmsNorm, SwiGlu, swiGluWidth, TokenIdsError } from '../src'
+import { device, numbers, randomise, relativeError, runRows, times } from './device'
+
+const rows = [numbers(6, 3), numbers(6, 4), numbers(6, 5)]
+
+/** Hendrycks and Gimpel 2016, section 2. */
+const gelu = (x: number) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
+const silu = (x: number) => x / (1 + Math.exp(-x))
+const activations = { gelu, relu: (x: number) => Math.max(x, 0) }
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+
+test('Linear is x · weightᵀ', async () => {
+  using layer = new Linear(6, 4)
+  const { weight } = randomise(layer)
+  const expected = rows.map(row => times(weight, row))
+  expect(relativeError(await runRows(layer, rows), expected)).toBeLessThan(1e-6)
+})
+
+test('SwiGlu is w2(silu(w1 x) ⊙ w3 x)', async () => {
+  using layer = new SwiGlu(6, 10)
+  const weights = randomise(layer)
+  const expected = rows.map(row => {
+    const gate = times(weights['w1.weight'], row)
+    const up = times(weights['w3.weight'], row)
+    return times(
+      weights['w2.weight'],
+      gate.map((value, i) => silu(value) * up[i]),
+    )
+  })
+  expect(relativeError(await runRows(layer, rows), expected)).toBeLessThan(1e-6)
+})
+
+test.each(['gelu', 'relu'] as const)('FeedForward with %s is w2(activation(w1 x))', async activation => {
+  using layer = new FeedForward(6, 10, activation)
+  const weights = randomise(layer)
+  const expected = rows.map(row =>
+    times(weights['w2.weight'], times(weights['w1.weight'], row).map(activations[activation])),
+  )
+  expect(relativeError(await runRows(layer, rows), expected)).toBeLessThan(1e-6)
+})
+
+test.each([1e-5, 0.5])('RmsNorm divides by the root mean square, eps %d in it', async eps => {
+  using layer = new RmsNorm(6, eps)
+  const { weight } = randomise(layer)
+  const expected = rows.map(row => {
+    const rms = Math.sqrt(mean(row.map(value => value ** 2)) + eps)
+    return row.map((value, i) => (value / rms) * weight[i])
+  })
+  expect(relativeError(await runRows(layer, rows), expected)).toBeLessThan(1e-6)
+})
+
+test.each([1e-5, 0.5])('LayerNorm centres, divides by the deviation, scales and shifts, eps %d in it', async eps => {
+  using layer = new LayerNorm(6, eps)
+  const { weight, bias } = randomise(layer)
+  const expected = rows.map(row => {
+    const centred = row.map(value => value - mean(row))
+    const deviation = Math.sqrt(mean(centred.map(value => value ** 2)) + eps)
+    return centred.map((value, i) => (value / deviation) * weight[i] + bias[i])
+  })
+  expect(relativeError(await runRows(layer, rows), expected)).toBeLessThan(1e-6)
+})
+
+test('norms begin at one and zero: RmsNorm keeps the direction, LayerNorm subtracts the mean too', async () => {
+  using rms = new RmsNorm(2, 0)
+  rms.weight.load(device.tensor([1, 1], [2]))
+  expect((await runRows(rms, [[3, 3]]))[0]).toEqual([1, 1])
+  expect([...new LayerNorm(2).parameters()].map(([path, { initialisation }]) => [path, initialisation])).toEqual([
+    ['weight', 'ones'],
+    ['bias', 'zeros'],
+  ])
+})
+
+test('a width that does not fit is refused', async () => {
+  using layer = new Linear(5, 4)
+  randomise(layer)
+  await expect(runRows(layer, rows)).rejects.toThrow(ShapeError)
+})
+
+test('the width of SwiGLU is two thirds of 4·dim, scaled, then rounded up', () => {
+  expect(swiGluWidth(4096, 256)).toBe(11008)
+  expect(swiGluWidth(5120, 256)).toBe(13824)
+  expect(swiGluWidth(6656, 256)).toBe(17920)
+  expect(swiGluWidth(8192, 256)).toBe(22016)
+  expect(swiGluWidth(8192, 4096, 1.3)).toBe(28672)
+  expect(swiGluWidth(64, 1)).toBe(170)
+})
+
+describe('Embedding', () => {
+  const layer = new Embedding(5, 3)
+  const { weight } = randomise(layer)
+  const row = (id: number) => weight.slice(3 * id, 3 * id + 3)
+
+  test.each([
+    ['an array', [4, 0, 4]],
+    ['a typed array', Uint32Array.of(4, 0, 4)],
+  ])('gives a row for each id of %s', async (_, ids) => {
+    using y = layer.forward(ids)
+    expect(y.shape).toEqual([1, 3, 3])
+    expect([...(await y.read())]).toEqual([row(4), row(0), row(4)].flat())
+  })
+
+  test('takes a batch of sequences of one length', async () => {
+    using y = layer.forward([[1, 2], Uint32Array.of(3, 1)])
+    expect(y.shape).toEqual([2, 2, 3])
+    expect([...(await y.read())]).toEqual([row(1), row(2), row(3), row(1)].flat())
+  })
+
+  test.each([
+    ['no id', [], 'at least one token id'],
+    ['an empty sequence', [[]], 'at least one token id'],
+    ['an id past the vocabulary', [5], 'token id 5 is not of this vocabulary of 5'],
+    ['a negative id', [-1], 'token id -1'],
+    ['a fraction', [1.5], 'token id 1.5'],
+    ['NaN', [NaN], 'token id NaN'],
+    ['uneven sequences', [[1, 2], [1]], 'sequence 1 has 1 ids, not 2'],
+  ])('refuses %s, and leaves nothing behind', (_, ids, message) => {
+    const before = device.memory.allocations
+    expect(() => layer.forward(ids)).toThrow(TokenIdsError)
+    expect(() => layer.forward(ids)).toThrow(message)
+    expect(device.memory.allocations).toBe(before)
+  })
+})

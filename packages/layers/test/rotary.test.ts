@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { ConfigError, RotaryEmbedding, type RotaryOptions } from '../src'
+import { device, numbers } from './device'
+
+/** Turns one head's rows [time][headDim] that stand at `position` and after. */
+const turn = async (rotary: RotaryEmbedding, rows: readonly (readonly number[])[], position: number) => {
+  using angles = rotary.angles(device, position, rows.length)
+  using x = device.tensor(rows.flat(), [1, rows.length, 1, rotary.headDim])
+  using y = rotary.forward(x, angles)
+  const data = await y.read()
+  return rows.map((_, t) => [...data.subarray(t * rotary.headDim, (t + 1) * rotary.headDim)])
+}
+
+const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, value, i) => sum + value * b[i], 0)
+const closeTo = (expected: readonly number[], digits: number) => expected.map(value => expect.closeTo(value, digits))
+
+const q = numbers(8, 3)
+const k = numbers(8, 4)
+
+test('pair i of a head turns by position · theta^(-2i/headDim)', async () => {
+  const [turned] = await turn(new RotaryEmbedding(8), [q], 5)
+  const expected = [0, 1, 2, 3].flatMap(i => {
+    const angle = 5 * 10000 ** (-i / 4)
+    const [first, second] = [q[2 * i], q[2 * i + 1]]
+    return [first * Math.cos(angle) - second * Math.sin(angle), first * Math.sin(angle) + second * Math.cos(angle)]
+  })
+  expect(turned).toEqual(closeTo(expected, 6))
+})
+
+describe.each<RotaryOptions>([
+  { pairing: 'interleaved' },
+  { pairing: 'halves' },
+  { theta: 500 },
+  { scaling: { type: 'linear', factor: 4 } },
+])('%o', options => {
+  const rotary = new RotaryEmbedding(8, options)
+  const product = async (m: number, n: number) => dot((await turn(rotary, [q], m))[0], (await turn(rotary, [k], n))[0])
+
+  test('the product of a query and a key depends on their distance alone', async () => {
+    const near = await product(7, 3)
+    expect(await product(104, 100)).toBeCloseTo(near, 4)
+    expect(await product(4, 0)).toBeCloseTo(near, 5)
+    expect(await product(8, 3)).not.toBeCloseTo(near, 2)
+  })
+
+  test('position 0 turns nothing, and no position changes a length', async () => {
+    expect((await turn(rotary, [q], 0))[0]).toEqual(q)
+    const [turned] = await turn(rotary, [q], 1000)
+    expect(dot(turned, turned)).toBeCloseTo(dot(q, q), 4)
+  })
+
+  test('a row of a chunk turns as it would alone', async () => {
+    const together = await turn(rotary, [q, k, q], 9)
+    expect(together[1]).toEqual((await turn(rotary, [k], 10))[0])
+    expect(together[2]).toEqual((await turn(rotary, [q], 11))[0])
+  })
+})
+
+test('the pairings are one computation under a permutation of the head', async () => {
+  const toHalves = (row: readonly number[]) => [0, 2, 4, 6, 1, 3, 5, 7].map(i => row[i])
+  const [interleaved] = await turn(new RotaryEmbedding(8, { pairing: 'interleaved' }), [q], 17)
+  const [halves] = await turn(new RotaryEmbedding(8, { pairing: 'halves' }), [toHalves(q)], 17)
+  expect(halves).toEqual(closeTo(toHalves(interleaved), 6))
+})
+
+// Frequencies by transformers, in float32: see tooling/referee/models.
+describe('scaling', () => {
+  interface Case {
+    readonly headDim: number
+    readonly theta: number
+    readonly scaling: NonNullable<RotaryOptions['scaling']>
+    readonly length: number
+    readonly amplitude: number
+    readonly frequencies: readonly number[]
+  }
+  const cases: readonly Case[] = JSON.parse(readFileSync(new URL('./fixtures/rotary.json', import.meta.url), 'utf8'))
+
+  test.each(cases)('$scaling of $headDim at $length is as transformers has it', c => {
+    const rotary = new RotaryEmbedding(c.headDim, c)
+    const found = rotary.frequencies(c.length)
+    expect(found).toHaveLength(c.frequencies.length)
+    const error = Math.max(...c.frequencies.map((value, i) => Math.abs(found[i] / value - 1)))
+    expect(error).toBeLessThan(1e-5)
+  })
+
+  test.each(cases)('$scaling of $headDim multiplies what it turns by its amplitude', async c => {
+    const rotary = new RotaryEmbedding(c.headDim, c)
+    const head = numbers(c.headDim)
+    const [turned] = await turn(rotary, [head], 0)
+    expect(turned).toEqual(
+      closeTo(
+        head.map(value => value * c.amplitude),
+        5,
+      ),
+    )
+  })
+
+  test('dynamic scaling begins beyond the original context', () => {
+    const scaling = { type: 'dynamic', factor: 2, original_max_seq_len: 64 } as const
+    const rotary = new RotaryEmbedding(16, { scaling })
+    const plain = new RotaryEmbedding(16)
+    expect(rotary.frequencies(64)).toEqual(plain.frequencies(64))
+    expect(rotary.frequencies(65)[7]).toBeLessThan(plain.frequencies(65)[7])
+  })
+})
+
+test('heads of an odd size are refused', () => {
+  expect(() => new RotaryEmbedding(5)).toThrow(ConfigError)
+})

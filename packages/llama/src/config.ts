@@ -1,0 +1,69 @@
+import { ConfigError, type RopeScaling, swiGluWidth } from '@cria/layers'
+
+/** What a LLaMA is made of, under the names of Meta's `params.json`. What is left out is as in LLaMA (Touvron et al. 2023). */
+export interface LlamaConfig {
+  /** Width of the residual stream. */
+  readonly dim: number
+  readonly n_layers: number
+  readonly n_heads: number
+  /** Key and value heads; `n_heads` where left out. */
+  readonly n_kv_heads?: number | undefined
+  readonly vocab_size: number
+  /** The feed-forward's width is rounded up to a multiple of this; 256. */
+  readonly multiple_of?: number
+  /** Scales the feed-forward's width before it is rounded; 1. */
+  readonly ffn_dim_multiplier?: number | undefined
+  /** The feed-forward's width itself, in place of the two above. */
+  readonly hidden_dim?: number
+  /** Added to the mean square in every norm; 1e-6. */
+  readonly norm_eps?: number
+  /** The context, in tokens; 2048. */
+  readonly max_seq_len?: number
+  /** Base of the rotary angles; 10000. */
+  readonly rope_theta?: number
+  readonly rope_scaling?: RopeScaling | undefined
+  /** Whether the output projection is the token embedding; false. */
+  readonly tied_output?: boolean
+}
+
+/** The config with every choice made. */
+export interface ResolvedConfig
+  extends Required<Omit<LlamaConfig, 'multiple_of' | 'ffn_dim_multiplier' | 'n_kv_heads'>> {
+  readonly n_kv_heads: number
+  /** Width of a head: `dim / n_heads`. */
+  readonly head_dim: number
+}
+
+const counts = ['dim', 'n_layers', 'n_heads', 'n_kv_heads', 'vocab_size', 'hidden_dim', 'max_seq_len'] as const
+
+/** Makes every choice that a config leaves open. @throws ConfigError for a count that is none */
+export const resolveConfig = (config: LlamaConfig): ResolvedConfig => {
+  const { dim, n_heads, multiple_of = 256, ffn_dim_multiplier } = config
+  const resolved = {
+    dim,
+    n_layers: config.n_layers,
+    n_heads,
+    n_kv_heads: config.n_kv_heads ?? n_heads,
+    head_dim: dim / n_heads,
+    vocab_size: config.vocab_size,
+    hidden_dim: config.hidden_dim ?? swiGluWidth(dim, multiple_of, ffn_dim_multiplier),
+    norm_eps: config.norm_eps ?? 1e-6,
+    max_seq_len: config.max_seq_len ?? 2048,
+    rope_theta: config.rope_theta ?? 10000,
+    rope_scaling: config.rope_scaling,
+    tied_output: config.tied_output ?? false,
+  }
+  for (const name of counts)
+    if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1)
+      throw new ConfigError(`${name} is ${resolved[name]}, expected a whole number of at least 1`)
+  if (!Number.isInteger(resolved.head_dim)) throw new ConfigError(`${n_heads} heads do not divide dim ${dim}`)
+  return resolved
+}
+
+/** The sizes that were published (LLaMA, table 2; the feed-forward as released). */
+export const llamaSizes = {
+  'llama-7b': { dim: 4096, n_layers: 32, n_heads: 32, vocab_size: 32000, norm_eps: 1e-6 },
+  'llama-13b': { dim: 5120, n_layers: 40, n_heads: 40, vocab_size: 32000, norm_eps: 1e-6 },
+  'llama-33b': { dim: 6656, n_layers: 60, n_heads: 52, vocab_size: 32000, norm_eps: 1e-6 },
+  'llama-65b': { dim: 8192, n_layers: 80, n_heads: 64, vocab_size: 32000, norm_eps: 1e-5 },
+} as const satisfies Record<string, LlamaConfig>

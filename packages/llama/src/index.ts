@@ -1,0 +1,2 @@
+export { type LlamaConfig, llamaSizes, type ResolvedConfig, resolveConfig } from './config'
+export { type AttentionOf, Llama, TransformerBlock } from './llama'

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import { openDevice } from '@cria/tensor'
+import { describe, expect, test } from 'vitest'
+import type { LlamaConfig } from '../src'
+import { gqaLlama } from './gqa'
+
+// Logits of tiny models by transformers' LlamaForCausalLM: see tooling/referee/models.
+
+interface Fixture {
+  readonly ids: readonly (readonly number[])[]
+  readonly cases: readonly { readonly config: LlamaConfig & { readonly seed: number }; readonly logits: string }[]
+}
+
+const { ids, cases }: Fixture = JSON.parse(readFileSync(new URL('./fixtures/logits.json', import.meta.url), 'utf8'))
+
+/** The generator of the referee: every tensor continues its stream. */
+const weights = (seed: number) => {
+  let state = seed
+  return (size: number, { spread = 1, centre = 0 }) =>
+    Float32Array.from({ length: size }, () => {
+      state = (Math.imul(1664525, state) + 1013904223) >>> 0
+      return centre + spread * (state / 2 ** 32 - 0.5)
+    })
+}
+
+/** How the referee draws a tensor: embeddings are small, norms lie around 1. */
+const manner = (path: string) => {
+  if (path.startsWith('tok_embeddings')) return { spread: 0.02 }
+  return path.includes('norm') ? { centre: 1 } : {}
+}
+
+const floats = (text: string) => new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer)
+
+describe.each(cases)('transformers agrees: $config', ({ config, logits }) => {
+  const { seed, ...modelConfig } = config
+
+  test('on every logit, to 1e-4 of the largest', async () => {
+    await using device = await openDevice('cpu')
+    using model = gqaLlama(device, modelConfig)
+    const draw = weights(seed)
+    for (const [path, parameter] of model.parameters())
+      parameter.load(device.tensor(draw(parameter.size, manner(path)), parameter.shape))
+    using result = model.forward(ids, undefined, 'all')
+    const found = await result.read()
+    const expected = floats(logits)
+    expect(found).toHaveLength(expected.length)
+    const scale = Math.max(...expected.map(Math.abs))
+    const error = Math.max(...found.map((value, i) => Math.abs(value - expected[i]))) / scale
+    expect(error).toBeLessThan(1e-4)
+  })
+})
