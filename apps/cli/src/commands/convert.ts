@@ -1,0 +1,121 @@
+import { resolve } from 'node:path'
+import {
+  bytesFile,
+  type Checkpoint,
+  type OutputFile,
+  poolKvHeads,
+  type WeightDType,
+  weightDTypes,
+  writeGguf,
+  writeHuggingFace,
+  writeLlama2c,
+} from '@cria/checkpoint'
+import { saveFile, saveFiles } from '@cria/checkpoint/node'
+import { writeGgufVocabulary, writeSentencePiece } from '@cria/tokenizer'
+import { type Command, Option } from 'commander'
+import { positiveNumber } from '../arguments'
+import { openCheckpoint } from '../checkpoint'
+import { UsageError } from '../errors'
+import { formatBytes, progressBar } from '../progress'
+import { tokenizerOf, withTokenizer } from '../vocabulary'
+
+/** A format that models are written in. */
+interface Format {
+  /** The types that its weights can have. */
+  readonly weights: readonly WeightDType[]
+  files(checkpoint: Checkpoint, weights: WeightDType, signal: AbortSignal): Promise<OutputFile[]>
+}
+
+const gguf: Format = {
+  weights: weightDTypes,
+  async files(checkpoint, dtype, signal) {
+    if (checkpoint.vocabulary?.kind === 'gguf') return [writeGguf(checkpoint, { dtype })]
+    const tokenizer = await tokenizerOf(checkpoint, signal)
+    if (tokenizer) return [writeGguf(checkpoint, { dtype, vocabulary: writeGgufVocabulary(tokenizer) })]
+    throw new UsageError(
+      `${checkpoint.name} has no tokenizer in it or beside it, and a GGUF holds one: add --tokenizer PATH`,
+    )
+  },
+}
+
+const huggingface: Format = {
+  weights: ['f32', 'f16'],
+  async files(checkpoint, weights, signal) {
+    const files = writeHuggingFace(checkpoint, { dtype: weights === 'f16' ? 'f16' : 'f32' })
+    if (checkpoint.vocabulary?.kind !== 'gguf') return files
+    const tokenizer = await tokenizerOf(checkpoint, signal)
+    return tokenizer ? [...files, bytesFile('tokenizer.model', writeSentencePiece(tokenizer))] : files
+  },
+}
+
+const llama2c: Format = { weights: ['f32'], files: async checkpoint => [writeLlama2c(checkpoint)] }
+
+const formats = { gguf, huggingface, llama2c } as const
+
+interface Flags {
+  readonly format?: keyof typeof formats
+  readonly weights?: WeightDType
+  readonly tokenizer?: string
+  readonly kvHeads?: number
+}
+
+/** `cria convert`: a model in another format, or with weights of another type. */
+export const addConvert = (program: Command, signal: AbortSignal): void => {
+  program
+    .command('convert')
+    .description('write a model in another format, or with weights of another type')
+    .argument('<in>', 'a folder, a GGUF, safetensors or llama2.c file, or a URL')
+    .argument('<out>', 'a path ending in .gguf or .bin (llama2.c), or a folder (Hugging Face)')
+    .addOption(new Option('--format <name>', 'default: as <out> ends').choices(Object.keys(formats)))
+    .addOption(new Option('--weights <type>', 'default: as most are stored, or f32').choices(weightDTypes))
+    .option('--tokenizer <path>', 'tokenizer of a model that has none in it or beside it')
+    .option('--kv-heads <n>', 'pool the key and value heads into n groups by their means (MHA to GQA)', positiveNumber)
+    .action((input: string, output: string, flags: Flags) => convert(input, output, flags, signal))
+}
+
+const convert = async (input: string, output: string, flags: Flags, signal: AbortSignal): Promise<void> => {
+  const name = flags.format ?? formatOf(output)
+  const format = formats[name]
+  if (flags.weights && !format.weights.includes(flags.weights)) {
+    throw new UsageError(
+      `${name} files hold no ${flags.weights} weights: give --weights ${format.weights.join(' or ')}`,
+    )
+  }
+  if (flags.tokenizer && name === 'llama2c') {
+    throw new UsageError('llama2c files hold no tokenizer: leave --tokenizer out')
+  }
+  if (resolve(input) === resolve(output))
+    throw new UsageError(`${output} is the model itself: give another place for the result`)
+
+  const opened = await openCheckpoint(input, signal)
+  const bar = progressBar('converting')
+  try {
+    let checkpoint = flags.tokenizer ? await withTokenizer(opened, flags.tokenizer, signal) : opened
+    if (flags.kvHeads) checkpoint = poolKvHeads(checkpoint, flags.kvHeads)
+    const weights = flags.weights ?? storedType(checkpoint, format.weights)
+    const files = await format.files(checkpoint, weights, signal)
+    const options = { signal, onProgress: bar.update }
+    if (name === 'huggingface') await saveFiles(output, files, options)
+    else await saveFile(output, files[0], options)
+    bar.stop()
+    const bytes = files.reduce((sum, { size }) => sum + size, 0)
+    console.error(`${output}: ${name}, ${weights}, ${formatBytes(bytes)}`)
+  } finally {
+    bar.stop()
+    await opened.close()
+  }
+}
+
+const formatOf = (output: string): keyof typeof formats => {
+  if (output.endsWith('.gguf')) return 'gguf'
+  if (output.endsWith('.bin')) return 'llama2c'
+  return 'huggingface'
+}
+
+/** The type in which most of the weights are stored, if the format has it, or f32. */
+const storedType = ({ tensors }: Checkpoint, possible: readonly WeightDType[]): WeightDType => {
+  const bytes = new Map<string, number>()
+  for (const { dtype, byteLength } of tensors.values()) bytes.set(dtype, (bytes.get(dtype) ?? 0) + byteLength)
+  const [most] = [...bytes].sort(([, a], [, b]) => b - a)[0]
+  return possible.find(type => type === most) ?? 'f32'
+}

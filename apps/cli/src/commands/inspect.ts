@@ -1,0 +1,87 @@
+import type { Checkpoint } from '@cria/checkpoint'
+import type { Command } from 'commander'
+import type { DeviceName, LlamaConfig, ModelDescription } from 'cria'
+import { openCheckpoint } from '../checkpoint'
+import { InputError, UsageError } from '../errors'
+import { formatBytes } from '../progress'
+import { write } from '../standard-streams'
+import { table } from '../table'
+
+interface Flags {
+  readonly plan?: true
+  readonly device?: DeviceName
+}
+
+/** `cria inspect`: what a model is made of, without loading it. */
+export const addInspect = (program: Command, signal: AbortSignal): void => {
+  program
+    .command('inspect')
+    .description('show the config, tensors, parameters and cache of a model, or of a published size')
+    .argument('<model>', 'a path or URL, or a name such as llama-7b or llama2-70b')
+    .option('--plan', 'show the kernels of one decoding step too')
+    .option('--device <name>', 'with --plan: the device that would run them (default: from shapes alone)')
+    .action((model: string, flags: Flags) => inspect(model, flags, signal))
+}
+
+const inspect = async (model: string, { plan, device }: Flags, signal: AbortSignal): Promise<void> => {
+  if (device && !plan) throw new UsageError('--device is for --plan: add --plan, or leave it out')
+  const { describeConfig, publishedSizes } = await import('cria')
+  const published = Object.hasOwn(publishedSizes, model)
+  const checkpoint = published ? undefined : await openModelFile(model, Object.keys(publishedSizes), signal)
+  try {
+    const config = checkpoint?.config ?? publishedSizes[model]
+    const description = await describeConfig(config)
+    await write(`${model}: ${checkpoint?.format ?? 'published size'}\n\n`)
+    await write(table([...configRows(config), ...figureRows(description, checkpoint)]))
+    await write(`\n${table(tensorRows(description, checkpoint))}`)
+    if (plan) await write(`\n${await planTable(config, device)}`)
+  } finally {
+    await checkpoint?.close()
+  }
+}
+
+/** @throws InputError for what is neither a file nor a published size */
+const openModelFile = async (path: string, sizes: readonly string[], signal: AbortSignal): Promise<Checkpoint> => {
+  try {
+    return await openCheckpoint(path, signal)
+  } catch (error) {
+    const isMissing = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
+    if (!isMissing) throw error
+    throw new InputError(`${path} does not exist, and is none of the published sizes ${sizes.join(', ')}`)
+  }
+}
+
+const configRows = (config: LlamaConfig): string[][] =>
+  Object.entries(config)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)])
+
+const figureRows = (description: ModelDescription, checkpoint: Checkpoint | undefined): string[][] => {
+  const { parameters, kvBytesPerToken, flopsPerToken } = description
+  const stored = [...(checkpoint?.tensors.values() ?? [])].reduce((sum, { byteLength }) => sum + byteLength, 0)
+  return [
+    ['parameters', count(parameters)],
+    ...(checkpoint ? [['weights as stored', formatBytes(stored)]] : []),
+    ['KV cache a token', `${count(kvBytesPerToken.f16)} bytes in f16, ${count(kvBytesPerToken.f32)} in f32`],
+    ['operations a token', `${count(flopsPerToken)} (decoding, half of the context seen)`],
+  ]
+}
+
+const tensorRows = ({ tensors }: ModelDescription, checkpoint: Checkpoint | undefined): string[][] => [
+  ['TENSOR', 'SHAPE', ...(checkpoint ? ['TYPE', 'SIZE'] : [])],
+  ...tensors.map(({ name, shape }) => {
+    const stored = checkpoint?.tensors.get(name)
+    return [name, shape.join(' × '), ...(stored ? [stored.dtype, formatBytes(stored.byteLength)] : [])]
+  }),
+]
+
+const planTable = async (config: LlamaConfig, name: DeviceName = 'shape'): Promise<string> => {
+  const { openDevice, planDecode } = await import('cria')
+  await using device = await openDevice(name)
+  const { dispatches, cost } = await planDecode(config, device)
+  const rows = dispatches.map(({ op, kernel, output }, i) => [String(i + 1), op, kernel, output.join(' × ')])
+  const total = `${dispatches.length} dispatches on ${name}: ${count(cost.flops)} operations, ${formatBytes(cost.bytes)} read and written`
+  return `${table([['STEP', 'OP', 'KERNEL', 'OUTPUT'], ...rows])}${total}\n`
+}
+
+const count = (value: number): string => value.toLocaleString('en-US')

@@ -1,0 +1,35 @@
+import { OptionError } from '@cria/sampling'
+import { CommanderError } from 'commander'
+
+/** A command line that cannot be carried out; the message names the option or argument, and says what to give. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** What was given to read is not what it has to be; the message names it, and says what was expected. */
+export class InputError extends Error {
+  override readonly name = 'InputError'
+}
+
+/** The names that JavaScript itself gives its errors. Packages name theirs, and the system's have a code. */
+const builtIn = new Set(['Error', 'TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'RuntimeError'])
+
+/** The error in one line. */
+export const describe = (error: unknown): string => {
+  const line = oneLine(error instanceof Error ? error.message : String(error))
+  if (error instanceof OptionError) return line.replace(`option ${error.option}`, flagOf(error.option))
+  if (error instanceof CommanderError) return line.replace(/^error: /, '')
+  if (error instanceof Error && builtIn.has(error.name) && !('code' in error)) {
+    return `internal error: ${line} (--debug shows where)`
+  }
+  return line
+}
+
+/** 2 for a wrong command line, 1 for all else. */
+export const exitCodeOf = (error: unknown): 1 | 2 =>
+  error instanceof UsageError || error instanceof CommanderError || error instanceof OptionError ? 2 : 1
+
+/** `topP` is `--top-p` on the command line. */
+const flagOf = (option: string): string => `--${option.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+
+const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ')

@@ -1,0 +1,82 @@
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { InputError } from './errors'
+
+/** Every character of the text, a byte order mark too. */
+const strict = { fatal: true, ignoreBOM: true } as const
+
+const notUtf8 = (name: string) => new InputError(`${name} is not UTF-8 text: convert it first`)
+
+/**
+ * The text of UTF-8 bytes.
+ *
+ * @param name says in the error what the bytes are
+ * @throws InputError if they are not UTF-8
+ */
+export const decodeUtf8 = (bytes: Uint8Array, name: string): string => {
+  try {
+    return new TextDecoder('utf-8', strict).decode(bytes)
+  } catch {
+    throw notUtf8(name)
+  }
+}
+
+/**
+ * The lines of UTF-8 text, as many at a time as its chunks hold. A line ends at a line feed and nowhere else: U+2028
+ * may stand within a JSON string.
+ *
+ * @throws InputError if it is not UTF-8
+ */
+export async function* lineBatches(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<string[]> {
+  const decoder = new TextDecoder('utf-8', strict)
+  const decode = (chunk?: Uint8Array): string => {
+    try {
+      return decoder.decode(chunk, { stream: chunk !== undefined })
+    } catch {
+      throw notUtf8(name)
+    }
+  }
+  let last = ''
+  for await (const chunk of chunks) {
+    const lines = decode(chunk).split('\n')
+    lines[0] = last + lines[0]
+    last = lines.pop() as string
+    if (lines.length > 0) yield lines
+  }
+  last += decode()
+  if (last !== '') yield [last]
+}
+
+/** An error that says what is wrong with a path, out of what the system said. */
+const pathError = (path: string, error: unknown): InputError => {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return new InputError(`${path} does not exist: check the path`)
+  if (code === 'EISDIR') return new InputError(`${path} is a folder: give a file`)
+  return new InputError(`${path} cannot be read: ${message}`)
+}
+
+/**
+ * A file's bytes.
+ *
+ * @throws InputError if it cannot be read
+ */
+export const readBytes = async (path: string, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> => {
+  try {
+    return new Uint8Array(await readFile(path, { signal }))
+  } catch (error) {
+    throw pathError(path, error)
+  }
+}
+
+/** A UTF-8 file's text. */
+export const readTextFile = async (path: string, signal: AbortSignal): Promise<string> =>
+  decodeUtf8(await readBytes(path, signal), path)
+
+/** The lines of a UTF-8 file of any size, many at a time. */
+export async function* readFileLines(path: string, signal: AbortSignal): AsyncGenerator<string[]> {
+  try {
+    yield* lineBatches(createReadStream(path, { signal }), path)
+  } catch (error) {
+    throw error instanceof InputError ? error : pathError(path, error)
+  }
+}

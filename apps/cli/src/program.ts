@@ -1,0 +1,31 @@
+import { Command } from 'commander'
+import { description, version } from '../package.json'
+import { addConvert } from './commands/convert'
+import { addDevices } from './commands/devices'
+import { addGenerate } from './commands/generate'
+import { addInspect } from './commands/inspect'
+import { addLogits } from './commands/logits'
+import { addPerplexity } from './commands/perplexity'
+import { addTokenize } from './commands/tokenize'
+import { addTrainTokenizer } from './commands/train-tokenizer'
+
+/** The command line of `cria`. Each command lies in a file of its own under `commands/`. */
+export const createProgram = (signal: AbortSignal): Command => {
+  const program = new Command('cria')
+    .description(description)
+    .version(version)
+    .option('--debug', 'show where an error comes from')
+    .configureHelp({ showGlobalOptions: true })
+    // Errors are told once, by `run`.
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+  addGenerate(program, signal)
+  addDevices(program)
+  addInspect(program, signal)
+  addConvert(program, signal)
+  addLogits(program, signal)
+  addPerplexity(program, signal)
+  addTokenize(program, signal)
+  addTrainTokenizer(program, signal)
+  return program
+}

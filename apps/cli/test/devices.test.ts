@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest'
+import { cria } from './cria'
+
+test('cria devices tells of each device whether it runs, and what auto takes', async () => {
+  const { code, stdout } = await cria(['devices'])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^DEVICE +RUNS +ON WHAT, OR WHY NOT\n/)
+  expect(stdout).toMatch(/^cpu +yes +gpu\.js/m)
+  expect(stdout).toMatch(/^webgl2 +no +it needs a browser$/m)
+  expect(stdout).not.toMatch(/^shape/m)
+  const automatic = /^auto takes (\w+), /m.exec(stdout)?.[1]
+  expect(stdout).toMatch(new RegExp(`^${automatic} +yes `, 'm'))
+})

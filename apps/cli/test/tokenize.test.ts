@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { cria, data, hasData, outcome, start } from './cria'
+
+const model = data('stories260K/tok512.model')
+
+describe.skipIf(!hasData)('cria tokenize with the tokenizer of stories260K', () => {
+  test('text to ids, and back', async () => {
+    const ids = await cria(['tokenize', '--tokenizer', model, '--bos'], 'Once upon a time')
+    expect(ids).toEqual({ code: 0, stdout: '1 403 407 261 378\n', stderr: '' })
+    const text = await cria(['tokenize', '--tokenizer', data('stories260K/tok512.bin'), '--decode'], ids.stdout)
+    expect(text.stdout).toBe('Once upon a time\n')
+  })
+
+  test('--jsonl: a text a line, of any characters, and back', async () => {
+    const texts = ['Zoo', '', 'two\nlines', 'ünï 🦙', 'a\u2028b']
+    const lines = texts.map(text => `${JSON.stringify(text)}\n`).join('')
+    const ids = await cria(['tokenize', '--tokenizer', model, '--jsonl'], lines)
+    expect(ids.stdout.split('\n')[0]).toBe('[410,469,347]')
+    const back = await cria(['tokenize', '--tokenizer', model, '--jsonl', '--decode'], ids.stdout)
+    expect(back.stdout).toBe(lines)
+  })
+
+  test.each<[string, string[], string | Uint8Array, string]>([
+    ['no UTF-8', [], Uint8Array.of(0xff), 'standard input is not UTF-8 text'],
+    ['an id that is none', ['--decode'], '1 x', '"x" on standard input is no token id'],
+    ['an id beyond the vocabulary', ['--decode'], '512', '512 is no token id: expected an integer from 0 to 511'],
+    ['a line that is not JSON', ['--jsonl'], '"a"\noops\n', 'line 2 of standard input is not JSON'],
+    ['a line that is no string', ['--jsonl'], '[1]\n', 'line 1 of standard input is no JSON string'],
+    [
+      'a line that holds no ids',
+      ['--jsonl', '--decode'],
+      '"a"\n',
+      'line 1 of standard input is no JSON array of token ids',
+    ],
+  ])('refuses %s', async (_, args, input, message) => {
+    const { code, stderr } = await cria(['tokenize', '--tokenizer', model, ...args], input)
+    expect(stderr).toContain(message)
+    expect(stderr).toMatch(/^cria: .*\n$/)
+    expect(code).toBe(1)
+  })
+
+  test.each<[NodeJS.Signals, number]>([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ])('%s ends it while it waits for input', async (signal, code) => {
+    const child = start(['tokenize', '--tokenizer', model, '--jsonl'])
+    child.stdin.write('"Zoo"\n')
+    child.stdout.once('data', () => child.kill(signal))
+    expect(await outcome(child)).toEqual({ code, stdout: '[410,469,347]\n', stderr: '' })
+  })
+
+  test('a reader that has seen enough ends it quietly', async () => {
+    const child = start(['tokenize', '--tokenizer', model, '--jsonl'])
+    child.stdin.on('error', () => {})
+    child.stdout.once('data', () => child.stdout.destroy())
+    const line = `${JSON.stringify(readFileSync(data('stories260K/golden.json'), 'utf8').slice(0, 1000))}\n`
+    for (let i = 0; i < 2000; i++) child.stdin.write(line)
+    child.stdin.end()
+    expect(await outcome(child)).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+test.each<[string, string, string]>([
+  ['missing', 'no-such.model', 'no-such.model does not exist'],
+  ['a folder', '.', '. is a folder: give a file'],
+  ['no tokenizer', 'package.json', 'package.json: '],
+])('a tokenizer that is %s is told by name', async (_, path, message) => {
+  const { code, stderr } = await cria(['tokenize', '--tokenizer', path])
+  expect(stderr).toContain(message)
+  expect(stderr).toMatch(/^cria: .*\n$/)
+  expect(code).toBe(1)
+})
