@@ -1,0 +1,66 @@
+import { ops as allOps, type Cost, type DeviceName, deviceNames, listDevices, openDevice } from '@cria/tensor'
+import type { Command } from 'commander'
+import { collect } from '../arguments'
+import type { CeilingSample } from '../ceilings/measure'
+import { UsageError } from '../errors'
+import type { Contender } from '../hosts/contender'
+import { inProcess } from '../hosts/process'
+import { opCases, titleOf } from '../ops/cases'
+import { costOf } from '../ops/cost'
+import { opsReport } from '../ops/report'
+import { resultOf } from '../ops/result'
+import { deliver, reportOf } from '../report/deliver'
+import { interleave } from '../rounds'
+import {
+  addRoundOptions,
+  addThreadOption,
+  type RoundFlags,
+  type ThreadFlags,
+  tellRound,
+  withContenders,
+} from './shared'
+
+interface Flags extends RoundFlags, ThreadFlags {
+  readonly device?: readonly DeviceName[]
+  readonly op?: readonly string[]
+}
+
+/** `bench ops`: every op on every device, against its cost model and the limits of the machine. */
+export const addOps = (program: Command): void => {
+  const command = program
+    .command('ops')
+    .description('time each op on each device here against its cost')
+    .option('--device <name>', 'a device (may be given more than once); default: all that run here', collect)
+    .option('--op <name>', 'an op (may be given more than once); default: all', collect)
+  addRoundOptions(addThreadOption(command), 3).action(timeOps)
+}
+
+/** Bytes that most ops here read, as if from a cache of the processor: the weight of a linear layer in f32. */
+const WORKING_SET = 2048 * 768 * 4
+
+const timeOps = async ({ device, op = [], rounds, threads, ...outputs }: Flags): Promise<void> => {
+  const known = allOps.map(({ name }) => name)
+  for (const name of op) if (!known.includes(name)) throw new UsageError(`--op ${name}: there are ${known.join(', ')}`)
+  for (const name of device ?? [])
+    if (!deviceNames.includes(name)) throw new UsageError(`--device ${name}: there are ${deviceNames.join(', ')}`)
+  const devices = device ?? (await runningDevices())
+  const costs = await costsOf()
+  const limits = () => inProcess('ceilings', 'ceilings', { threads, bytes: WORKING_SET })
+  const starts = devices.map(name => () => inProcess(name, 'ops', { device: name, threads, ops: op }))
+  const found = await withContenders([limits, ...starts], async ([ceilings, ...contenders]) => {
+    const [ceilingSamples, ...samples] = await interleave([ceilings, ...contenders], rounds, tellRound(rounds))
+    return contenders.map(({ name, description }: Contender, i) =>
+      resultOf(name, description, samples[i], ceilingSamples as CeilingSample[], costs),
+    )
+  })
+  await deliver(reportOf(opsReport(found)), outputs)
+}
+
+/** All that compute here. */
+const runningDevices = async (): Promise<DeviceName[]> =>
+  (await listDevices()).filter(({ name, available }) => available && name !== 'shape').map(({ name }) => name)
+
+const costsOf = async (): Promise<ReadonlyMap<string, Cost>> => {
+  await using shapes = await openDevice('shape')
+  return new Map(opCases(shapes.weightTypes).map(one => [titleOf(one), costOf(one, shapes)]))
+}

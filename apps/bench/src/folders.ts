@@ -1,0 +1,18 @@
+import { fileURLToPath } from 'node:url'
+
+/** The app's own folder: this file lies in its `dist/` when it runs. */
+const home = new URL('../', import.meta.url)
+
+const path = (name: string) => fileURLToPath(new URL(name, home))
+
+/** Synthetic models and files, written once and kept; git ignores it. */
+export const cacheFolder = path('.cache')
+
+/** The peers' own package, and its `node_modules` once `bench peers` has installed them. */
+export const peersFolder = path('peers')
+
+/** Built modules that pages load. */
+export const pagesFolder = path('dist/pages')
+
+/** The benchmark of the tokenizer, an app of its own. */
+export const tokenizerBench = path('../tokenizer-bench/main.mjs')

@@ -1,0 +1,33 @@
+import type { Job, Prepare } from '../job'
+import { type JobName, jobs } from '../jobs/index'
+
+// What a contender's process runs: it makes a job ready, and then does what its parent asks, one thing at a time.
+
+/** What the parent asks. */
+export type Request =
+  | { readonly ask: 'prepare'; readonly job: JobName; readonly options: unknown }
+  | { readonly ask: 'run' }
+  | { readonly ask: 'close' }
+
+/** What the child answers: a description or a sample, or why it cannot. */
+export type Reply = { readonly value: unknown } | { readonly error: string }
+
+let job: Job | undefined
+
+const carryOut = async (request: Request): Promise<unknown> => {
+  if (request.ask === 'prepare') {
+    const { prepare } = (await jobs[request.job]()) as { prepare: Prepare<unknown> }
+    job = await prepare(request.options)
+    return `Node ${process.version}, ${job.description}`
+  }
+  if (!job) throw new Error(`asked to ${request.ask} before a job was prepared`)
+  return request.ask === 'run' ? job.run() : job.close()
+}
+
+process.on('message', (request: Request) => {
+  carryOut(request).then(
+    value => process.send?.({ value }),
+    error => process.send?.({ error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }),
+  )
+})
+process.on('disconnect', () => process.exit())

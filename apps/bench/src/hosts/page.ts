@@ -1,0 +1,101 @@
+import { basename, dirname } from 'node:path'
+import { chromium } from '@cria/browser'
+import { ContenderError } from '../errors'
+import { pagesFolder } from '../folders'
+import type { Sample } from '../job'
+import { packageFolder } from '../peers'
+import type { Contender } from './contender'
+import { peakResidentBytes } from './resident'
+import { serveFolders } from './serve'
+
+/** Modules of `pages/`, and what they are asked for. */
+export interface PageOptions {
+  readonly ceilings: import('../ceilings/measure').CeilingOptions
+  readonly cria: import('../pages/cria').CriaPageOptions
+  readonly wllama: import('../pages/wllama').WllamaOptions
+}
+
+/** The URL under which pages find a model that lies at this path. */
+export const modelUrl = (path: string): string => `/model/${encodeURIComponent(basename(path))}`
+
+/** URLs of what wllama consists of. */
+export const wllamaUrls = { module: '/wllama/esm/index.js', wasm: '/wllama/esm/wasm/wllama.wasm' }
+
+/** Loading a model of some gigabytes, or a slow device's run, may take long; a hung page should not take for ever. */
+const TIMEOUT_MS = 600_000
+
+/**
+ * Makes a job ready in a page of a headless Chromium of its own.
+ * @param model path of the model's file, which pages fetch
+ * @throws ContenderError when there is no Chromium, or the page fails
+ */
+export const inPage = async <N extends keyof PageOptions>(
+  name: string,
+  job: N,
+  options: PageOptions[N],
+  model: string,
+): Promise<Contender> => {
+  if (!chromium) throw new ContenderError(`${name}: there is no Chromium; install one or name it in CRIA_CHROMIUM`)
+  const { chromium: playwright } = await import('playwright-core')
+  const server = await serveFolders({
+    '/pages': pagesFolder,
+    '/wllama': packageFolder('@wllama/wllama'),
+    '/model': dirname(model),
+  })
+  const browser = await playwright
+    .launch({ executablePath: chromium, args: ['--enable-unsafe-webgpu'] })
+    .catch(error => {
+      server.close()
+      throw new ContenderError(`${name}: Chromium does not start: ${error.message}`)
+    })
+  const close = async () => {
+    await browser.close()
+    server.close()
+  }
+  try {
+    const tab = await browser.newPage()
+    await tab.goto(server.origin)
+    const pids = await rendererIds(browser)
+    const evaluate = async <T>(expression: string): Promise<T> => {
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT_MS / 1000} seconds`)), TIMEOUT_MS)
+      })
+      try {
+        return await Promise.race([tab.evaluate<T>(expression), late])
+      } catch (error) {
+        throw new ContenderError(`${name}: in the page: ${(error as Error).message}`)
+      } finally {
+        clearTimeout(timer)
+      }
+    }
+    const prepare = `import('/pages/${job}.js').then(module => module.prepare(${JSON.stringify(options)}))`
+    const description = await evaluate<string>(`${prepare}.then(job => (globalThis.job = job).description)`)
+    return {
+      name,
+      description: `Chromium ${browser.version()}, ${description}`,
+      run: () => evaluate<Sample>('job.run()'),
+      peakBytes: async () => largest(await Promise.all(pids.map(peakResidentBytes))),
+      close: async () => {
+        await evaluate('job.close()').finally(close)
+      },
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** The processes that pages run in: this browser has but one page. */
+const rendererIds = async (browser: import('playwright-core').Browser): Promise<number[]> => {
+  const session = await browser.newBrowserCDPSession()
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+  await session.detach()
+  return processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id)
+}
+
+/** A spare renderer may stand by: the page's own is the largest. */
+const largest = (sizes: readonly (number | undefined)[]): number | undefined => {
+  const known = sizes.filter(size => size !== undefined)
+  return known.length === 0 ? undefined : Math.max(...known)
+}

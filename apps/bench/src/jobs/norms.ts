@@ -1,0 +1,49 @@
+import type { Module } from '@cria/layers'
+import { type Device, type DeviceName, openDevice } from '@cria/tensor'
+import { fixedIds } from '../inference/stream'
+import type { Job } from '../job'
+import { type NormedSize, NormedTransformer, type NormName } from '../norms/model'
+import { randomTensor } from '../synthetic/weights'
+
+export interface NormsOptions {
+  readonly device: DeviceName | 'auto'
+  readonly threads: number
+  readonly norm: NormName
+  readonly size: NormedSize
+  readonly prompt: number
+}
+
+/** Matrices of random numbers that keep activations finite, and vectors of ones. */
+const randomise = (model: Module, device: Device): void => {
+  for (const [path, parameter] of model.parameters()) {
+    const { shape, size } = parameter
+    const isMatrix = shape.length > 1
+    const data = isMatrix ? randomTensor(shape, 'f32', -6, path.length * size).data : new Float32Array(size).fill(1)
+    parameter.load(device.tensor(data, shape))
+  }
+}
+
+/** Whole forward passes of a model with one normalisation: seconds over a prompt, and over one token. */
+export const prepare = async ({ device: name, threads, norm, size, prompt }: NormsOptions): Promise<Job> => {
+  const device = await openDevice(name, { threads })
+  const model = new NormedTransformer(device, size, norm)
+  randomise(model, device)
+  const ids = fixedIds(prompt, size.vocab_size)
+  const seconds = async (tokens: number): Promise<number> => {
+    const start = performance.now()
+    using logits = model.forward(ids.slice(0, tokens))
+    await logits.read()
+    return (performance.now() - start) / 1000
+  }
+  const op = norm === 'RMSNorm' ? 'rmsNorm' : 'layerNorm'
+  const { dispatches } = device.record(() => model.forward(ids.slice(0, 1)).dispose())
+  const kernels = new Set(dispatches.filter(dispatch => dispatch.op === op).map(({ kernel }) => kernel))
+  return {
+    description: `device ${device.name}: ${device.description}; ${norm} runs as ${[...kernels].join(', ')}`,
+    run: async () => ({ prompt: await seconds(prompt), token: await seconds(1) }),
+    close: async () => {
+      model.dispose()
+      await device.close()
+    },
+  }
+}

@@ -1,0 +1,29 @@
+import { type DeviceName, openDevice } from '@cria/tensor'
+import type { Job, Sample } from '../job'
+import { opCases, titleOf } from '../ops/cases'
+import { timeCall } from '../ops/time'
+
+export interface OpsOptions {
+  readonly device: DeviceName
+  readonly threads: number
+  /** Ops to time; all where there are none. */
+  readonly ops: readonly string[]
+}
+
+/** Every op on one device: seconds of a call, by the case's title. */
+export const prepare = async ({ device: name, threads, ops }: OpsOptions): Promise<Job> => {
+  const device = await openDevice(name, { threads })
+  const cases = opCases(device.weightTypes).filter(({ op }) => ops.length === 0 || ops.includes(op))
+  return {
+    description: device.description,
+    run: async () => {
+      const seconds: Record<string, number> = {}
+      for (const one of cases) {
+        using _scope = device.scope()
+        seconds[titleOf(one)] = await timeCall(device, one.prepare(device))
+      }
+      return seconds satisfies Sample
+    },
+    close: () => device.close(),
+  }
+}

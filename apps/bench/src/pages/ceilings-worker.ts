@@ -1,0 +1,3 @@
+import { work } from '../ceilings/thread'
+
+addEventListener('message', ({ data }) => postMessage(work(data)))

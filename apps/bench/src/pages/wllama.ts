@@ -1,0 +1,98 @@
+import type { StreamSample, StreamSize } from '../inference/stream'
+import type { Job } from '../job'
+import { counted } from '../report/format'
+
+export interface WllamaOptions extends StreamSize {
+  /** URL of a GGUF file. */
+  readonly model: string
+  readonly threads: number
+  /** URLs of wllama's module and of its WebAssembly. */
+  readonly module: string
+  readonly wasm: string
+}
+
+/** The part of wllama that is used. It is no dependency of the workspace, so its types are not here. */
+interface WllamaModule {
+  Wllama: {
+    new (paths: { default: string }, config: { suppressNativeLog: true }): Wllama
+    getLibllamaVersion(): string
+  }
+}
+
+interface Wllama {
+  loadModel(
+    files: Blob[],
+    options: { n_ctx: number; n_batch: number; n_threads: number; n_gpu_layers: 0; warmup: false },
+  ): Promise<void>
+  isMultithread(): boolean
+  getNumThreads(): number
+  createCompletion(options: {
+    prompt: string
+    max_tokens: number
+    temperature: 0
+    ignore_eos: true
+    cache_prompt: false
+    stream: true
+  }): Promise<AsyncIterable<{ readonly timings?: Timings }>>
+  exit(): Promise<void>
+}
+
+/** llama.cpp's own account of a completion. */
+interface Timings {
+  readonly prompt_n: number
+  readonly prompt_ms: number
+  readonly predicted_n: number
+  readonly predicted_ms: number
+}
+
+/**
+ * A text of so many tokens, BOS included, whatever the vocabulary of a LLaMA: each of these is one. wllama takes no ids.
+ */
+const promptOf = (tokens: number): string => '</s>'.repeat(tokens - 1)
+
+/** wllama in this page: llama.cpp as WebAssembly. Its words are its own choice. */
+export const prepare = async ({ model, module, wasm, threads, ...size }: WllamaOptions): Promise<Job> => {
+  const { Wllama } = (await import(module)) as WllamaModule
+  const wllama = new Wllama({ default: new URL(wasm, location.href).href }, { suppressNativeLog: true })
+  const file = await (await fetch(model)).blob()
+  const count = size.prompt + size.tokens + 1
+  const options = {
+    n_ctx: count + 1,
+    n_batch: size.prompt,
+    n_threads: threads,
+    n_gpu_layers: 0,
+    warmup: false,
+  } as const
+  await wllama.loadModel([file], options)
+  const prompt = promptOf(size.prompt)
+  return {
+    description: `WebAssembly, ${Wllama.getLibllamaVersion()}, ${counted(wllama.isMultithread() ? wllama.getNumThreads() : 1, 'thread')}`,
+    run: async (): Promise<StreamSample> => {
+      const start = performance.now()
+      let first: number | undefined
+      let timings: Timings | undefined
+      const request = {
+        prompt,
+        max_tokens: size.tokens + 1,
+        temperature: 0,
+        ignore_eos: true,
+        cache_prompt: false,
+      } as const
+      for await (const chunk of await wllama.createCompletion({ ...request, stream: true })) {
+        first ??= performance.now()
+        timings = chunk.timings ?? timings
+      }
+      if (first === undefined || timings?.prompt_n !== size.prompt || timings.predicted_n !== size.tokens + 1)
+        throw new Error(
+          `wllama was asked for ${size.prompt} + ${size.tokens + 1} tokens and did ${JSON.stringify(timings)}`,
+        )
+      return {
+        prefill: timings.prompt_ms / 1000,
+        firstToken: (first - start) / 1000,
+        // Its clock starts with the first token.
+        decode: timings.predicted_ms / 1000,
+      }
+    },
+    close: () => wllama.exit(),
+  }
+}

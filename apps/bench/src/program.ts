@@ -1,0 +1,18 @@
+import { Command } from 'commander'
+import { description } from '../package.json'
+import { addInference } from './commands/inference'
+import { addLoad } from './commands/load'
+import { addNorms } from './commands/norms'
+import { addOps } from './commands/ops'
+import { addPeers } from './commands/peers'
+import { addTokenizer } from './commands/tokenizer'
+
+/** The command line of `bench`. Each command lies in a file of its own under `commands/`. */
+export const createProgram = (): Command => {
+  const program = new Command('bench')
+    .description(description)
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+  for (const add of [addInference, addOps, addNorms, addLoad, addTokenizer, addPeers]) add(program)
+  return program
+}

@@ -1,0 +1,46 @@
+import type { Machine } from '../machine'
+import type { Measure } from '../measure'
+
+/** Whose a bar is. */
+export type Role = 'cria' | 'peer' | 'limit'
+
+export interface Bar {
+  readonly label: string
+  readonly role: Role
+  readonly measure: Measure
+}
+
+export interface Chart {
+  readonly title: string
+  /** What the bars mean, and which are better. */
+  readonly caption: string
+  readonly unit: string
+  readonly bars: readonly Bar[]
+}
+
+/** Rows of cells, the first a name and the others numbers. */
+export interface Table {
+  readonly title: string
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+}
+
+/** What a benchmark found: the same for the terminal, for JSON and for HTML. */
+export interface Report {
+  readonly title: string
+  readonly command: string
+  /** ISO 8601. */
+  readonly date: string
+  readonly machine: Machine
+  /** Each that took part, and as what: device, threads, versions. */
+  readonly ran: readonly { readonly name: string; readonly description: string }[]
+  readonly tables: readonly Table[]
+  readonly charts: readonly Chart[]
+  /** How to read the numbers. */
+  readonly notes: readonly string[]
+  /** All numbers, for programs. */
+  readonly data: unknown
+}
+
+/** A report but for where and how it was measured, which is the same for all. */
+export type Findings = Omit<Report, 'command' | 'date' | 'machine'>

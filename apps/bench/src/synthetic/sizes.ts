@@ -1,0 +1,30 @@
+import { feedForwardDim, type ModelConfig } from '@cria/checkpoint'
+
+const config = (
+  dim: number,
+  n_layers: number,
+  n_heads: number,
+  others: Partial<Pick<ModelConfig, 'n_kv_heads' | 'hidden_dim' | 'tied_output'>> = {},
+): ModelConfig => ({
+  dim,
+  n_layers,
+  n_heads,
+  n_kv_heads: n_heads,
+  hidden_dim: feedForwardDim(dim, 32),
+  vocab_size: 32_000,
+  norm_eps: 1e-5,
+  max_seq_len: 2048,
+  rope_theta: 10_000,
+  tied_output: true,
+  ...others,
+})
+
+/** Shapes of models that people know: llama2.c's stories15M, 42M and 110M, and TinyLlama 1.1B. The weights are random. */
+export const syntheticSizes = {
+  '15m': config(288, 6, 6),
+  '42m': config(512, 8, 8),
+  '110m': config(768, 12, 12),
+  '1b': config(2048, 22, 32, { n_kv_heads: 4, hidden_dim: 5632, tied_output: false }),
+} as const satisfies Record<string, ModelConfig>
+
+export type SyntheticSize = keyof typeof syntheticSizes

@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium } from '@cria/browser'
+import { type ModelConfig, writeGguf } from '@cria/checkpoint'
+import { saveFile } from '@cria/checkpoint/node'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { syntheticVocabulary } from '../src/synthetic/vocabulary'
+import { syntheticCheckpoint } from '../src/synthetic/weights'
+
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+
+/** The built command as a process of its own. */
+const bench = (...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [main, ...args])
+    let [stdout, stderr] = ['', '']
+    child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
+    child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
+    child.on('error', reject)
+    child.on('close', code => resolve({ code, stdout, stderr }))
+  })
+
+/** A model of a few thousand parameters, with the tokenizer that llama.cpp insists on. */
+const tiny: ModelConfig = {
+  dim: 64,
+  n_layers: 1,
+  n_heads: 2,
+  n_kv_heads: 1,
+  hidden_dim: 96,
+  vocab_size: 320,
+  norm_eps: 1e-5,
+  max_seq_len: 128,
+  rope_theta: 10_000,
+  tied_output: false,
+}
+
+let folder: string
+let model: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cria-bench-'))
+  model = join(folder, 'tiny.gguf')
+  const vocabulary = syntheticVocabulary(tiny.vocab_size)
+  await saveFile(model, writeGguf(syntheticCheckpoint('tiny', tiny), { dtype: 'f32', vocabulary }))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe('a wrong command line ends with code 2 and one line', () => {
+  test.each([
+    [['inference'], "required option '--model <model>' not specified"],
+    [['inference', '--model', 'synth:7b'], 'There are synth:15m, synth:42m, synth:110m, synth:1b.'],
+    [['inference', '--model', 'synth:15m', '--weights', 'q5_0'], 'Allowed choices are f32, f16, q8_0, q4_0.'],
+    [['inference', '--model', 'synth:15m', '--tokens', '0'], 'Expected a whole number of at least 1.'],
+    [['inference', '--model', 'synth:15m', '--peer', 'ollama'], 'There are llama.cpp and wllama.'],
+    [['inference', '--model', 'synth:15m', '--node', 'latest'], '--node latest is neither a file nor a version'],
+    [['ops', '--op', 'convolution'], '--op convolution: there are add, attention'],
+    [['ops', '--device', 'tpu'], '--device tpu: there are webgpu'],
+    [['load', '--gigabytes', '0'], 'Expected a number from 0.4 to 100.'],
+    [['no-such-command'], "unknown command 'no-such-command'"],
+  ])('%j', async (args, message) => {
+    const { code, stdout, stderr } = await bench(...args)
+    expect(stderr).toContain(message)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+    expect(stdout).toBe('')
+    expect(code).toBe(2)
+  })
+})
+
+const short = ['--prompt', '8', '--tokens', '4', '--rounds', '2', '--threads', '1']
+
+test('a device that cannot run is an error that names the contender', async () => {
+  const { code, stderr } = await bench('inference', '--model', model, '--device', 'webgl2', ...short)
+  expect(stderr).toContain('Cria in Node: DeviceUnavailableError: device "webgl2" cannot run here')
+  expect(code).toBe(1)
+})
+
+test('a Node that does not run is an error that names the contender', async () => {
+  const { code, stderr } = await bench('inference', '--model', model, '--node', model, ...short)
+  expect(stderr).toContain('bench: ceilings in Node: its process does not run')
+  expect(code).toBe(1)
+})
+
+test('a stream longer than the context is refused before anything starts', async () => {
+  const { code, stderr } = await bench('inference', '--model', model, '--prompt', '100')
+  expect(stderr).toBe("bench: --prompt and --tokens make 164, and the model's context is 128\n")
+  expect(code).toBe(2)
+})
+
+test('inference alone is timed against the ceilings of its Node', async () => {
+  const json = join(folder, 'inference.json')
+  const where = ['--device', 'cpu', '--node', process.execPath]
+  const { code, stdout, stderr } = await bench('inference', '--model', model, ...where, ...short, '--json', json)
+  expect(stderr).toMatch(/Cria in Node: Node v.*, device cpu/)
+  expect(code).toBe(0)
+  expect(stdout).toContain('prefill tokens/s')
+  const { data } = JSON.parse(await readFile(json, 'utf8'))
+  expect(data.work).toMatchObject({ weights: 'f32', prompt: 8, tokens: 4 })
+  expect(data.ratios).toEqual([])
+  expect(data.ceilings[0].samples).toHaveLength(2)
+  const [{ decode, prefill, bandwidthShare }] = data.contenders
+  for (const { samples } of [decode, prefill, bandwidthShare]) {
+    expect(samples).toHaveLength(2)
+    expect(Math.min(...samples)).toBeGreaterThan(0)
+  }
+})
+
+const installed = (peer: string) => existsSync(fileURLToPath(new URL(`../peers/node_modules/${peer}`, import.meta.url)))
+
+test.skipIf(!installed('node-llama-cpp'))('llama.cpp loads what we write, and is compared with', async () => {
+  const { code, stdout, stderr } = await bench('inference', '--model', model, '--peer', 'llama.cpp', ...short)
+  expect(stderr).toMatch(/llama.cpp: Node v.*, native/)
+  expect(code).toBe(0)
+  expect(stdout).toContain('Cria in Node / llama.cpp')
+})
+
+const browser = installed('@wllama/wllama') && chromium
+test.skipIf(!browser)('wllama loads what we write, in a browser of its own, and is compared with', async () => {
+  const { code, stdout, stderr } = await bench('inference', '--model', model, '--peer', 'wllama', ...short)
+  expect(stderr).toContain('wllama: Chromium')
+  expect(code).toBe(0)
+  expect(stdout).toContain('Cria in Chromium / wllama')
+})
+
+test('ops are timed and reported as text, JSON and HTML', async () => {
+  const [json, html] = [join(folder, 'ops.json'), join(folder, 'ops.html')]
+  const flags = ['--device', 'cpu', '--op', 'rmsNorm', '--op', 'add', '--rounds', '2', '--threads', '1']
+  const { code, stdout, stderr } = await bench('ops', ...flags, '--json', json, '--html', html)
+  expect(stderr).toContain('round 2 of 2')
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/rmsNorm, 128 tokens +[\d.]+ [mµ]?s/)
+  const { data } = JSON.parse(await readFile(json, 'utf8'))
+  expect(data[0].ops.map((op: { title: string }) => op.title)).toEqual([
+    'rmsNorm, 1 token',
+    'add, 1 token',
+    'rmsNorm, 128 tokens',
+    'add, 128 tokens',
+  ])
+  expect(data[0].ops[0].seconds.samples).toHaveLength(2)
+  expect(await readFile(html, 'utf8')).toContain('<svg')
+})

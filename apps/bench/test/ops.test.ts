@@ -1,0 +1,47 @@
+import { openDevice, ops } from '@cria/tensor'
+import { expect, test } from 'vitest'
+import { opCases, titleOf } from '../src/ops/cases'
+import { costOf } from '../src/ops/cost'
+import { leastSeconds, resultOf } from '../src/ops/result'
+import { timeCall } from '../src/ops/time'
+
+const cases = opCases(['f32', 'q8_0'])
+
+test('every op has cases, and every case a title of its own', () => {
+  expect([...new Set(cases.map(({ op }) => op))].sort()).toEqual(ops.map(({ name }) => name).sort())
+  expect(new Set(cases.map(titleOf)).size).toBe(cases.length)
+})
+
+test('a quantised weight costs as much arithmetic and fewer bytes', async () => {
+  await using shapes = await openDevice('shape')
+  const linear = (dtype: string) => costOf(cases.filter(({ name }) => name === `linear ${dtype}`)[0], shapes)
+  expect(linear('q8_0').flops).toBe(2 * 2048 * 768)
+  expect(linear('f32').flops).toBe(2 * 2048 * 768)
+  expect(linear('f32').bytes).toBe(4 * (2048 * 768 + 768 + 2048))
+  expect(linear('q8_0').bytes).toBe((2048 * 768 * 34) / 32 + 4 * (768 + 2048))
+})
+
+test('the ceiling is the slower of arithmetic and memory', () => {
+  expect(leastSeconds({ flops: 100, bytes: 1 }, { f32: 10, read: 10, i8: 0 })).toBe(10)
+  expect(leastSeconds({ flops: 1, bytes: 100 }, { f32: 10, read: 10, i8: 0 })).toBe(10)
+})
+
+test('results are rates and shares, round by round', () => {
+  const costs = new Map([['add', { flops: 100, bytes: 400 }]])
+  const ceilings = [
+    { f32: 100, read: 200, i8: 0 },
+    { f32: 100, read: 400, i8: 0 },
+  ]
+  const { ops: results } = resultOf('cpu', 'd', [{ add: 4 }, { add: 4 }], ceilings, costs)
+  expect(results[0]).toMatchObject({ title: 'add', flopsPerSecond: 25, bytesPerSecond: 100 })
+  expect(results[0].share.samples).toEqual([0.5, 0.25])
+})
+
+test('every case runs for one token on the cpu device, and leaves nothing behind', async () => {
+  await using device = await openDevice('cpu')
+  for (const one of opCases(['f32']).filter(({ tokens, op }) => tokens === 1 && op !== 'linear')) {
+    using _scope = device.scope()
+    expect(await timeCall(device, one.prepare(device)), titleOf(one)).toBeGreaterThan(0)
+  }
+  expect(device.memory.allocations).toBe(0)
+})
