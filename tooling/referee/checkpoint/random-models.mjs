@@ -1,0 +1,33 @@
+// Writes random tiny models as Hugging Face folders: every ratio of heads to key heads, both epsilons, every rope scaling.
+//   turbo run build --filter=@cria/checkpoint && node tooling/referee/checkpoint/random-models.mjs FOLDER
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { memoryCheckpoint, weightsOf, writeHuggingFace } from '../../../packages/checkpoint/dist/index.js'
+import { saveFiles } from '../../../packages/checkpoint/dist/node.js'
+import { randomWeights } from '../../../packages/checkpoint/test/random-weights.mjs'
+
+const base = {
+  ...{ dim: 64, n_layers: 2, n_heads: 8, n_kv_heads: 4, vocab_size: 64, hidden_dim: 96 },
+  ...{ norm_eps: 1e-5, max_seq_len: 64, rope_theta: 10000, tied_output: false },
+}
+
+const yarn = { type: 'yarn', factor: 4, original_max_seq_len: 16, beta_fast: 32, beta_slow: 1 }
+const configs = {
+  ...Object.fromEntries(
+    [8, 4, 2, 1].flatMap(n_kv_heads =>
+      [1e-5, 1e-6].map(norm_eps => [`heads 8:${n_kv_heads}, eps ${norm_eps}`, { ...base, n_kv_heads, norm_eps }]),
+    ),
+  ),
+  'tied output': { ...base, tied_output: true },
+  'theta 500000': { ...base, rope_theta: 500_000 },
+  'linear scaling': { ...base, rope_scaling: { type: 'linear', factor: 4 } },
+  'dynamic scaling': { ...base, rope_scaling: { type: 'dynamic', factor: 4, original_max_seq_len: 16 } },
+  'yarn scaling': { ...base, rope_scaling: { ...yarn, attention_factor: 0.1 * Math.log(4) + 1 } },
+}
+
+const folder = process.argv[2]
+for (const [name, config] of Object.entries(configs)) {
+  const weights = [...weightsOf(config)].map(({ meta, shape }, t) => [meta, randomWeights(t, shape)])
+  await saveFiles(join(folder, name), writeHuggingFace(memoryCheckpoint(config, new Map(weights))))
+}
+writeFileSync(join(folder, 'configs.json'), JSON.stringify(configs))
