@@ -6,6 +6,8 @@ export interface Case {
   readonly op: Op
   readonly inputs: readonly Values[]
   readonly attributes: unknown
+  /** The size that its results have as a rule. Sums that happen to cancel keep the rounding of their terms: errors are relative to this. */
+  readonly typical?: number
 }
 
 /** Fresh random inputs from a seed (mulberry32), so that a failure can be drawn again. */

@@ -21,7 +21,12 @@ import { type Case, type Draw, oddShapes } from './draw'
 
 export { type Case, Draw } from './draw'
 
-const made = <A>(op: Op<A>, inputs: readonly Values[], attributes: A): Case => ({ op: op as Op, inputs, attributes })
+const made = <A>(op: Op<A>, inputs: readonly Values[], attributes: A, typical = 0): Case => ({
+  op: op as Op,
+  inputs,
+  attributes,
+  typical,
+})
 
 const unary = (op: Op, draw: Draw) => oddShapes.map(shape => made(op, [draw.normal(...shape)], undefined))
 const binary = (op: Op, draw: Draw) =>
@@ -53,7 +58,9 @@ const linear = (draw: Draw) =>
     [1, 11008, 5],
     [3, 11008, 4],
     [7, 688, 37],
-  ].map(([rows, size, out]) => made(linearOp, [draw.normal(rows, size), draw.normal(out, size)], undefined))
+  ].map(([rows, size, out]) =>
+    made(linearOp, [draw.normal(rows, size), draw.normal(out, size)], undefined, Math.sqrt(size)),
+  )
 
 const matmul = (draw: Draw) =>
   [
@@ -72,6 +79,7 @@ const matmul = (draw: Draw) =>
           matmulOp,
           [draw.normal(z, ...(transposeA ? [k, m] : [m, k])), draw.normal(z, ...(transposeB ? [n, k] : [k, n]))],
           { transposeA, transposeB },
+          Math.sqrt(k),
         ),
       ),
     ),
@@ -95,7 +103,7 @@ const embedding = (draw: Draw) =>
 const norms = (draw: Draw) =>
   [
     [1, 1],
-    [1, 2],
+    [1, 3],
     [3, 5],
     [1, 64],
     [7, 64],

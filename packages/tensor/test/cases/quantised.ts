@@ -3,8 +3,11 @@ import type { Values } from '../../src/op'
 import { embedding, embeddingOp } from '../../src/ops/embedding'
 import { linear, linearOp } from '../../src/ops/linear'
 import type { DType } from '../../src/tensor'
-import { type Outcome, relativeError } from './check'
+import { type Outcome, relativeError, TOLERANCE } from './check'
 import { Draw } from './draw'
+
+/** Elements of q8_0 and q4_0 that share a scale. */
+const BLOCK = 32
 
 const half = (value: number): { bits: number; value: number } => {
   const exponent = Math.max(-14, Math.floor(Math.log2(value)))
@@ -64,6 +67,20 @@ const shapes = [
   [70, 288, 67],
 ] as const
 
+/**
+ * How far from the product a device may be that rounds x to int8 in blocks of 32 as well. Each of x moves by up to 1/254 of its
+ * block's largest, either way; a sum of such moves stays within six of its standard deviations.
+ */
+const roundingBound = (x: Values, weight: Values): number => {
+  const variances = Float64Array.from(x.data, (_, i) => {
+    const block = Array.from({ length: BLOCK }, (_, c) => Math.abs(x.data[i - (i % BLOCK) + c]))
+    return (Math.max(...block) / 254) ** 2 / 3
+  })
+  const squares = { shape: weight.shape, data: Float64Array.from(weight.data, value => value * value) }
+  const sums = linearOp.reference([{ shape: x.shape, data: variances }, squares], undefined)
+  return 6 * Math.sqrt(sums.reduce((most, sum) => Math.max(most, sum)))
+}
+
 /** `linear` and `embedding` on a device's other weight types, against dequantise-then-multiply in float64. */
 export const runQuantised = async (device: Device, seed: number): Promise<Outcome[]> => {
   const draw = new Draw(seed)
@@ -80,16 +97,22 @@ export const runQuantised = async (device: Device, seed: number): Promise<Outcom
       const y = linear(device.tensor(Float32Array.from(x.data), x.shape), weight)
       const picked = embedding(device.tensor(Float32Array.from(ids.data), ids.shape), weight)
       const at = `${dtype} ${rows}x${columns}x${out}`
+      const expected = linearOp.reference([x, dense], undefined)
+      const typical = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / out)
+      const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), typical)
+      const roundsX = device.name === 'simd' && dtype !== 'f16'
       outcomes.push(
         {
           op: `linear ${dtype}`,
           shapes: at,
-          error: relativeError(await y.read(), linearOp.reference([x, dense], undefined)),
+          error: relativeError(await y.read(), expected, typical),
+          limit: TOLERANCE + (roundsX ? roundingBound(x, dense) / largest : 0),
         },
         {
           op: `embedding ${dtype}`,
           shapes: at,
           error: relativeError(await picked.read(), embeddingOp.reference([ids, dense], undefined)),
+          limit: TOLERANCE,
         },
       )
     }
