@@ -3,11 +3,13 @@ import { embedKernels, foundAtRunTime } from '@cria/tsup/gpu-js'
 
 // gpu.js goes into the package: as a dependency it would make a plain install build headless-gl and fetch an old Dawn.
 // What it requires of Node is looked for at run time, so that one build serves Node and pages.
+const atRunTime = ['gl', 'os', 'worker_threads']
+
 export default library({
-  noExternal: ['gpu.js'],
+  noExternal: ['gpu.js', ...atRunTime], // what is external is not seen by the plugins
   esbuildPlugins: [
     embedKernels(),
-    foundAtRunTime(['gl', 'os', 'worker_threads'], new URL('./src/devices/node-require.ts', import.meta.url)),
+    foundAtRunTime(atRunTime, new URL('./src/devices/node-require.ts', import.meta.url)),
   ],
   esbuildOptions(options: { mainFields?: string[] }) {
     options.mainFields = ['main']

@@ -3,6 +3,7 @@ import { DeviceUnavailableError, TensorError } from '../errors'
 import { GlDevice, type GlName } from './gl'
 import { supportsGl } from './gpu-js'
 import { HostDevice } from './host'
+import { nodeRequire } from './node-require'
 import { ShapeDevice } from './shape'
 import { SimdDevice } from './simd'
 import { isSoftware, requestAdapter } from './webgpu/adapter'
@@ -29,15 +30,16 @@ const fails = (detail: string) => ({ available: false, detail, software: false }
 
 const inBrowser = () => typeof document !== 'undefined' || typeof OffscreenCanvas !== 'undefined'
 
+const whyNoHeadlessGl = () =>
+  nodeRequire('gl') === undefined
+    ? 'the optional package "gl" is not installed or not built'
+    : 'the package "gl" gets no context: it needs a display, such as Xvfb'
+
 const gl = (name: GlName): Kind => ({
   probe: async () => {
     if (name !== 'headlessgl' && !inBrowser()) return fails('it needs a browser')
     if (!supportsGl(name))
-      return fails(
-        name === 'headlessgl'
-          ? 'the optional package "gl" is not installed or not built (and it needs a display, such as Xvfb)'
-          : 'this browser gives no such context with float textures',
-      )
+      return fails(name === 'headlessgl' ? whyNoHeadlessGl() : 'this browser gives no such context with float textures')
     await using device = new GlDevice(name)
     return works(device.description, /swiftshader|llvmpipe|software/i.test(device.description))
   },
