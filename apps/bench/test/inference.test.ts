@@ -100,4 +100,5 @@ test('a synthetic size is that of its name', () => {
   expect(count('15m')).toBe(15_191_712)
   expect(count('110m')).toBe(109_529_856)
   expect(count('1b')).toBe(1_100_048_384)
+  expect(count('7b')).toBe(6_738_415_616)
 })

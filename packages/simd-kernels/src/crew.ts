@@ -45,6 +45,13 @@ export class Crew {
     return crew
   }
 
+  /** As many threads on another memory: this one alone, until the workers have started. */
+  another(memory: Memory): Crew {
+    const crew = new Crew(this.module, memory, this.wanted)
+    void crew.#recruit()
+    return crew
+  }
+
   /** Threads that work now. */
   get threads(): number {
     return this.#generation.threads.length + 1

@@ -1,7 +1,7 @@
 import type { Crew } from './crew'
 import { SimdArgumentError } from './errors'
 import type { Build, Kernels } from './kernels'
-import type { Memory } from './memory'
+import { Memory } from './memory'
 import type { Int8Dot, Probed } from './probe'
 import { f16Factor, packWeight, quantisation, type Weight, type WeightData } from './weights'
 
@@ -42,6 +42,21 @@ export class SimdEngine implements AsyncDisposable {
     this.#kernels = crew.kernels
   }
 
+  /**
+   * An engine like this one with a memory of its own, for what does not fit into this memory. It works at once, on the calling
+   * thread alone until its workers have started. It is closed by itself.
+   */
+  another(): SimdEngine {
+    const memory = new Memory(this.#memory.limit)
+    const { build, int8Dot, fma } = this
+    return new SimdEngine(memory, this.#crew.another(memory), {
+      build,
+      int8Dot,
+      fma,
+      whyOneThread: this.#whyOneThread,
+    })
+  }
+
   /** Threads that work now, the calling one among them. */
   get threads(): number {
     return this.#crew.threads
@@ -60,6 +75,11 @@ export class SimdEngine implements AsyncDisposable {
   /** Bytes of the whole memory, which grows when needed. */
   get memoryBytes(): number {
     return this.#memory.bytes
+  }
+
+  /** Bytes to which the memory may grow. */
+  get maxBytes(): number {
+    return this.#memory.limit
   }
 
   /** A pointer, a multiple of 64, to `bytes` bytes, whatever they hold. @throws SimdMemoryError */

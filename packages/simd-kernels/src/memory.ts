@@ -11,7 +11,7 @@ export class Memory {
   readonly #allocator: Allocator
 
   /** `limit`: bytes to which it may grow. @throws SimdArgumentError */
-  constructor(limit: number) {
+  constructor(readonly limit: number) {
     if (!Number.isInteger(limit) || limit < 2 ** 20 || limit > MOST_BYTES)
       throw new SimdArgumentError(`maxBytes is a whole number from ${2 ** 20} to ${MOST_BYTES} (4 GiB), not ${limit}`)
     const maximum = Math.floor(limit / PAGE)

@@ -57,6 +57,18 @@ test(`results are the same bits on 1, 2 and 3 threads, seed ${seed}`, async () =
   await Promise.all([first, ...others].map(engine => engine.close()))
 })
 
+test('another engine has a memory of its own, the same options, and workers before long', async () => {
+  await using engine = await openSimd({ threads: 2, maxBytes: 2 ** 21 })
+  await using other = engine.another()
+  expect(other.usedBytes).toBeLessThan(engine.usedBytes)
+  expect(other).toMatchObject({ maxBytes: 2 ** 21, build: engine.build, int8Dot: engine.int8Dot, threads: 1 })
+  const pointer = put(other, [3, 1, 4])
+  expect(other.argMax(pointer, 3)).toBe(2)
+  while (other.threads < 2) await new Promise(resolve => setTimeout(resolve, 1))
+  expect(other.argMax(pointer, 3)).toBe(2)
+  expect(() => other.alloc(2 ** 21)).toThrow(SimdMemoryError)
+})
+
 test('idle workers cost no time of a processor', async () => {
   await using engine = await openSimd({ threads: 3 })
   results(engine)

@@ -15,6 +15,7 @@ import { type Peer, peerNames, requirePeer } from '../peers'
 import { deliver, reportOf } from '../report/deliver'
 import { interleave } from '../rounds'
 import { syntheticModel } from '../synthetic/file'
+import { syntheticSizes } from '../synthetic/sizes'
 import {
   addRoundOptions,
   addThreadOption,
@@ -40,7 +41,11 @@ export const addInference = (program: Command): void => {
   const command = program
     .command('inference')
     .description('time prefill and decode of a model, beside peers and the limits of the machine')
-    .requiredOption('--model <model>', 'synth:15m, synth:42m, synth:110m, synth:1b (random weights), or a path', model)
+    .requiredOption(
+      '--model <model>',
+      `synth:${Object.keys(syntheticSizes).join(', synth:')} (random weights), or a path`,
+      model,
+    )
     .addOption(new Option('--weights <type>', 'default: q8_0 of synth:, as stored of a file').choices(weightDTypes))
     .option('--device <name>', 'where Cria runs; `cria devices` lists them', 'auto')
     .option('--prompt <n>', 'tokens of the prompt', positiveNumber, 128)

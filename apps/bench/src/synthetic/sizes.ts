@@ -19,12 +19,13 @@ const config = (
   ...others,
 })
 
-/** Shapes of models that people know: llama2.c's stories15M, 42M and 110M, and TinyLlama 1.1B. The weights are random. */
+/** Shapes of models that people know: llama2.c's stories15M, 42M and 110M, TinyLlama 1.1B, LLaMA 2 7B. The weights are random. */
 export const syntheticSizes = {
   '15m': config(288, 6, 6),
   '42m': config(512, 8, 8),
   '110m': config(768, 12, 12),
   '1b': config(2048, 22, 32, { n_kv_heads: 4, hidden_dim: 5632, tied_output: false }),
+  '7b': config(4096, 32, 32, { hidden_dim: 11_008, tied_output: false }),
 } as const satisfies Record<string, ModelConfig>
 
 export type SyntheticSize = keyof typeof syntheticSizes

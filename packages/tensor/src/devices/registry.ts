@@ -5,7 +5,7 @@ import { supportsGl } from './gpu-js'
 import { HostDevice } from './host'
 import { nodeRequire } from './node-require'
 import { ShapeDevice } from './shape'
-import { SimdDevice } from './simd'
+import { SimdDevice } from './simd/device'
 import { isSoftware, requestAdapter } from './webgpu/adapter'
 import { WebGpuDevice } from './webgpu/device'
 

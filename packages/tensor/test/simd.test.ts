@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { DeviceFailedError, linear, type Tensor } from '../src'
+import { SimdDevice } from '../src/devices/simd/device'
+import { runCases } from './cases/check'
+import { Draw } from './cases/draw'
+import { runQuantised } from './cases/quantised'
+
+// What a memory of 4 GiB does to models of tens of gigabytes, small memories do to small ones.
+
+const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
+
+test(`inputs of an op may lie in several memories, seed ${seed}`, async () => {
+  await using device = await SimdDevice.open({ threads: 2 }, 2 ** 22)
+  // The first memory has hardly any room, so an op's larger inputs lie elsewhere than its smaller ones.
+  const full = device.zeros([3 * 2 ** 18 - 2 ** 14])
+  const outcomes = [...(await runCases(device, seed)), ...(await runQuantised(device, seed))]
+  expect(outcomes.filter(({ error, limit }) => !(error <= limit))).toEqual([])
+  expect(device.description).toMatch(/, 2 threads, [2-9] memories$/)
+  full.dispose()
+  expect(device.memory).toEqual({ allocations: 0, bytes: 0 })
+})
+
+const SIZE = 362
+
+/** A chain of layers of half a MiB each. */
+const chain = (device: SimdDevice, x: Float32Array, layers: readonly Float32Array[]): Promise<Float32Array> => {
+  using _scope = device.scope()
+  const weights = layers.map(data => device.tensor(data, [SIZE, SIZE]))
+  let h: Tensor = device.tensor(x, [1, SIZE])
+  for (const weight of weights) h = linear(h, weight)
+  return h.read()
+}
+
+test('weights beyond one memory go into others, and give the same bits', async () => {
+  const draw = new Draw(seed)
+  const layers = Array.from({ length: 9 }, () => Float32Array.from(draw.normal(SIZE, SIZE).data))
+  const x = Float32Array.from(draw.normal(SIZE).data)
+  await using roomy = await SimdDevice.open({ threads: 1 })
+  await using cramped = await SimdDevice.open({ threads: 1 }, 2 ** 21)
+  expect(await chain(cramped, x, layers)).toEqual(await chain(roomy, x, layers))
+  expect(cramped.description).toMatch(/ 5 memories$/)
+  expect(roomy.description).not.toContain('memories')
+  expect(cramped.memory).toEqual({ allocations: 0, bytes: 0 })
+})
+
+test('a tensor larger than a memory is refused, with the size that it needs', async () => {
+  await using device = await SimdDevice.open({ threads: 1 }, 2 ** 20)
+  expect(() => device.zeros([2 ** 18])).toThrow(DeviceFailedError)
+  expect(() => device.zeros([2 ** 18])).toThrow('1 MiB more would need a memory of 2 MiB, and it is limited to 1 MiB')
+  expect(device.memory).toEqual({ allocations: 0, bytes: 0 })
+})
