@@ -76,6 +76,30 @@ describe.skipIf(!hasData)('cria perplexity', () => {
     expect(cut).toMatchObject({ tokens: whole.tokens, window: 8 })
   })
 
+  test('--against measures other weights too, and how often the likeliest token is the same', async () => {
+    const device = ['--device', 'simd', '--weights', 'q4_0']
+    const own = await measure(...device)
+    const plain = await measure('--device', 'simd')
+    expect(await measure(...device, '--against', 'f32')).toEqual({
+      ...own,
+      against: { weights: 'f32', perplexity: plain.perplexity, nll: plain.nll, agreement: expect.any(Number) },
+    })
+    const same = await measure('--device', 'simd', '--against', 'f32')
+    expect(same.against.agreement).toBe(1)
+    const text = await cria([
+      'perplexity',
+      ...model,
+      '--text',
+      join(folder, 'story.txt'),
+      ...device,
+      '--against',
+      'f32',
+    ])
+    expect(text.stdout).toMatch(
+      /\nwith weights in f32 \d\.\d{4}; the likeliest token is the same at \d\d\.\d\d% of the positions\n$/,
+    )
+  })
+
   test('is told in a line for people', async () => {
     const { stdout } = await cria(['perplexity', ...model, '--text', join(folder, 'story.txt')])
     expect(stdout).toMatch(/^perplexity \d\.\d{4} over \d+ tokens, in windows of 512\n$/)

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
-import { logSumExp } from '@cria/sampling'
-import type { Command } from 'commander'
+import { type WeightDType, weightDTypes } from '@cria/checkpoint'
+import { argMax, logSumExp } from '@cria/sampling'
+import { type Command, Option } from 'commander'
 import type { Model } from 'cria'
 import { positiveNumber } from '../arguments'
 import { InputError, UsageError } from '../errors'
@@ -12,10 +13,11 @@ import { write } from '../standard-streams'
 interface Flags extends ModelFlags {
   readonly text: string
   readonly window?: number
+  readonly against?: WeightDType
   readonly json?: true
 }
 
-/** `cria perplexity`: how well a model foretells a text. */
+/** `cria perplexity`: how well a model foretells a text, and what another type of weights changes of that. */
 export const addPerplexity = (program: Command, signal: AbortSignal): void => {
   const command = program
     .command('perplexity')
@@ -26,64 +28,112 @@ export const addPerplexity = (program: Command, signal: AbortSignal): void => {
       'cut the text in windows of n tokens, BOS before each; default: the context',
       positiveNumber,
     )
+    .addOption(
+      new Option(
+        '--against <type>',
+        'measure the same model with weights of this type too, and how often both agree',
+      ).choices(weightDTypes),
+    )
     .option('--json', 'write one JSON object')
   addModelOptions(command).action((flags: Flags) => perplexity(flags, signal))
 }
 
 const perplexity = async (flags: Flags, signal: AbortSignal): Promise<void> => {
+  const { against } = flags
   const text = await readTextFile(flags.text, signal)
-  await withModel(flags, signal, async model => {
-    const { window = model.maxSeqLen } = flags
-    if (window < 2 || window > model.maxSeqLen) {
-      throw new UsageError(
-        `--window is ${window}: expected 2 (BOS and a token) to the model's context of ${model.maxSeqLen}`,
-      )
+  const measureAll = async (models: readonly Model[]) => {
+    const [{ tokenizer, maxSeqLen }] = models
+    const { window = maxSeqLen } = flags
+    if (window < 2 || window > maxSeqLen) {
+      throw new UsageError(`--window is ${window}: expected 2 (BOS and a token) to the model's context of ${maxSeqLen}`)
     }
-    const ids = model.tokenizer.encode(text)
+    const ids = tokenizer.encode(text)
     if (ids.length === 0) throw new InputError(`${flags.text} is empty: there is nothing to foretell`)
-    const nll = await meanNll(model, ids, window, signal)
-    const result = { perplexity: Math.exp(nll), nll, tokens: ids.length, window }
-    const line = `perplexity ${result.perplexity.toFixed(4)} over ${ids.length} tokens, in windows of ${window}`
-    await write(`${flags.json ? JSON.stringify(result) : line}\n`)
-  })
+    const { nlls, agreement } = await measure(models, ids, window, signal)
+    const [own, other] = nlls.map(nll => ({ perplexity: Math.exp(nll), nll }))
+    const result = {
+      ...own,
+      tokens: ids.length,
+      window,
+      ...(against && { against: { weights: against, ...other, agreement } }),
+    }
+    await write(flags.json ? `${JSON.stringify(result)}\n` : inWords(result))
+  }
+  await withModel(flags, signal, model =>
+    against
+      ? withModel({ ...flags, weights: against }, signal, other => measureAll([model, other]))
+      : measureAll([model]),
+  )
 }
 
-/** The mean of -ln p(token | BOS and the tokens before it in its window). */
-const meanNll = async (model: Model, ids: Uint32Array, window: number, signal: AbortSignal): Promise<number> => {
+interface Foretelling {
+  readonly perplexity: number
+  /** The mean of -ln p(token). */
+  readonly nll: number
+}
+
+interface Result extends Foretelling {
+  readonly tokens: number
+  readonly window: number
+  readonly against?: Foretelling & {
+    readonly weights: WeightDType
+    /** The share of positions at which both find the same token the likeliest. */
+    readonly agreement: number
+  }
+}
+
+const inWords = ({ perplexity, tokens, window, against }: Result): string => {
+  const line = `perplexity ${perplexity.toFixed(4)} over ${tokens} tokens, in windows of ${window}\n`
+  if (!against) return line
+  const agreed = (100 * against.agreement).toFixed(2)
+  return `${line}with weights in ${against.weights} ${against.perplexity.toFixed(4)}; the likeliest token is the same at ${agreed}% of the positions\n`
+}
+
+/** Each model's mean of -ln p(token | BOS and the tokens before it in its window), and how often all find the same the likeliest. */
+const measure = async (
+  models: readonly Model[],
+  ids: Uint32Array,
+  window: number,
+  signal: AbortSignal,
+): Promise<{ nlls: number[]; agreement: number }> => {
   const bar = progressBar('reading', tokens => `${tokens} tokens`)
-  let sum = 0
+  const sums = models.map(() => 0)
+  let agreed = 0
+  const readers = models.map(model => foretell(model, ids, window, signal))
   try {
-    for (let start = 0; start < ids.length; start += window - 1) {
-      sum += await windowNll(model, ids.subarray(start, start + window - 1), signal, done =>
-        bar.update({ loaded: start + done, total: ids.length }),
-      )
+    for (const [i, id] of ids.entries()) {
+      const likeliest = new Set<number>()
+      for (const [m, reader] of readers.entries()) {
+        const { value: logits } = (await reader.next()) as IteratorYieldResult<Float32Array>
+        sums[m] += logSumExp(logits) - logits[id]
+        likeliest.add(argMax(logits))
+      }
+      if (likeliest.size === 1) agreed++
+      bar.update({ loaded: i + 1, total: ids.length })
     }
   } finally {
     bar.stop()
+    for (const reader of readers) await reader.return()
   }
-  return sum / ids.length
+  return { nlls: sums.map(sum => sum / ids.length), agreement: agreed / ids.length }
 }
 
-const windowNll = async (
+/** The logits that foretell each of `ids`, from BOS and those before it in its window. */
+async function* foretell(
   model: Model,
-  targets: Uint32Array,
+  ids: Uint32Array,
+  window: number,
   signal: AbortSignal,
-  onProgress: (tokens: number) => void,
-): Promise<number> => {
-  const inputs = [model.tokenizer.bosId, ...targets.subarray(0, -1)]
-  using cache = model.createCache({ capacity: inputs.length })
-  let sum = 0
-  for (let start = 0; start < inputs.length; start += PASS_TOKENS) {
-    await setImmediate(undefined, { signal })
-    using tensor = model.forward(inputs.slice(start, start + PASS_TOKENS), cache, 'all')
-    const logits = await tensor.read() // [1, T, V]
-    const vocab = tensor.shape[2]
-    const count = logits.length / vocab
-    for (let t = 0; t < count; t++) {
-      const row = logits.subarray(t * vocab, (t + 1) * vocab)
-      sum += logSumExp(row) - row[targets[start + t]]
+): AsyncGenerator<Float32Array, void> {
+  for (let first = 0; first < ids.length; first += window - 1) {
+    const inputs = [model.tokenizer.bosId, ...ids.subarray(first, first + window - 1).subarray(0, -1)]
+    using cache = model.createCache({ capacity: inputs.length })
+    for (let start = 0; start < inputs.length; start += PASS_TOKENS) {
+      await setImmediate(undefined, { signal })
+      using tensor = model.forward(inputs.slice(start, start + PASS_TOKENS), cache, 'all')
+      const logits = await tensor.read() // [1, T, V]
+      const vocab = tensor.shape[2]
+      for (let at = 0; at < logits.length; at += vocab) yield logits.subarray(at, at + vocab)
     }
-    onProgress(start + count)
   }
-  return sum
 }
