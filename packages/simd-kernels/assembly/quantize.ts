@@ -1,6 +1,7 @@
-// Activations as blocks of 32 int8 with one scale, made anew for each call, in the order in which the integer kernels read them.
+// Activations as blocks of 32 integers with one scale, made anew for each call, in the order in which the integer kernels read them.
 // Tokens go in tiles of 4, or alone when there is but one. A block of a tile is
-//   values: 4 bytes of each token in turn: 4 neighbours as i8 for the dot product, or 2 as i16 for the widening product
+//   values: 4 bytes of each token in turn: 4 neighbours as i8 for the dot product, or 2 as i16 for the widening product, which
+//     costs the same whatever an i16 holds, so these use all of it
 //   f32 scale of each token
 //   i32 correction of each token: -zero · Σ values, for weights that are stored with `zero` added
 
@@ -68,7 +69,8 @@ function quantizeBlock(x: usize, to: usize, step: usize, zero: i32, widen: bool)
   const m0 = f32x4.max(f32x4.max(f32x4.abs(x0), f32x4.abs(x1)), f32x4.max(f32x4.abs(x2), f32x4.abs(x3)))
   const m1 = f32x4.max(f32x4.max(f32x4.abs(x4), f32x4.abs(x5)), f32x4.max(f32x4.abs(x6), f32x4.abs(x7)))
   const greatest = maxOf(f32x4.max(m0, m1))
-  const factor = f32x4.splat(greatest > 0 ? 127 / greatest : 0)
+  const most: f32 = widen ? 32767 : 127
+  const factor = f32x4.splat(greatest > 0 ? most / greatest : 0)
   const a = i16x8.narrow_i32x4_s(rounded(x0, factor), rounded(x1, factor))
   const b = i16x8.narrow_i32x4_s(rounded(x2, factor), rounded(x3, factor))
   const c = i16x8.narrow_i32x4_s(rounded(x4, factor), rounded(x5, factor))
@@ -80,9 +82,11 @@ function quantizeBlock(x: usize, to: usize, step: usize, zero: i32, widen: bool)
     to = storeUnits(i8x16.narrow_i16x8_s(a, b), to, step)
     to = storeUnits(i8x16.narrow_i16x8_s(c, d), to, step)
   }
-  const sums = i32x4.extadd_pairwise_i16x8_s(i16x8.add(i16x8.add(a, b), i16x8.add(c, d)))
+  const ab = i32x4.add(i32x4.extadd_pairwise_i16x8_s(a), i32x4.extadd_pairwise_i16x8_s(b))
+  const cd = i32x4.add(i32x4.extadd_pairwise_i16x8_s(c), i32x4.extadd_pairwise_i16x8_s(d))
+  const sums = i32x4.add(ab, cd)
   const pairs = i32x4.add(sums, i32x4.shuffle(sums, sums, 2, 3, 0, 1))
-  store<f32>(to, greatest / 127)
+  store<f32>(to, greatest / most)
   store<i32>(to + step, -zero * (i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1)))
 }
 

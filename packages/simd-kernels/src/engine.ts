@@ -107,8 +107,8 @@ export class SimdEngine implements AsyncDisposable {
   }
 
   /**
-   * out [rows, weight.out] = x [rows, weight.in] · weightᵀ. For q8_0 and q4_0 x is quantised to int8 in blocks of 32, each with
-   * an f32 scale.
+   * out [rows, weight.out] = x [rows, weight.in] · weightᵀ. For q8_0 and q4_0 x is quantised in blocks of 32, each with an
+   * f32 scale, to int8, or to int16 where products are of 16 bits.
    */
   linear(x: number, weight: Weight, out: number, rows: number): void {
     const { dtype, pointer } = weight

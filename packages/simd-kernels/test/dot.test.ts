@@ -3,6 +3,7 @@ import { type Int8Dot, openSimd, SimdEngine } from '../src'
 import { Crew } from '../src/crew'
 import { binary } from '../src/kernels'
 import { Memory } from '../src/memory'
+import { quantisation } from '../src/weights'
 import { put, room, take } from './engines'
 import { Random } from './random'
 import * as reference from './reference'
@@ -42,11 +43,12 @@ describe.skipIf(found === 'none')(`kernels of other machines than this one, whic
     )
     const values = (dtype === 'q8_0' ? reference.fromQ8 : reference.fromQ4)(data)
     const packed = engine.packWeight({ dtype, out, in: columns, data })
+    const most = quantisation(dtype, int8Dot).widen ? 32767 : 127
     for (const tokens of [1, 2, 4, 7]) {
       const x = random.normal(tokens * columns)
       const y = room(engine, tokens * out)
       engine.linear(put(engine, x), packed, y, tokens)
-      const expected = reference.linear(reference.quantised(x), values, tokens, out, columns)
+      const expected = reference.linear(reference.quantised(x, most), values, tokens, out, columns)
       expect(reference.error(take(engine, y, tokens * out), expected)).toBeLessThan(3e-6)
     }
   })

@@ -115,13 +115,13 @@ export const error = (found: ArrayLike<number>, expected: ArrayLike<number>): nu
 /** The greatest magnitude. */
 export const greatest = (x: Float32Array): number => x.reduce((top, value) => Math.max(top, Math.abs(value)), 0)
 
-/** x rounded to int8 in blocks of 32, in the f32 arithmetic that the kernels use. */
-export const quantised = (x: Float32Array): Float64Array => {
+/** x rounded to integers up to `most` in blocks of 32, in the f32 arithmetic that the kernels use. */
+export const quantised = (x: Float32Array, most: number): Float64Array => {
   const out = new Float64Array(x.length)
   for (let block = 0; block < x.length; block += 32) {
     const top = greatest(x.subarray(block, block + 32))
-    const factor = Math.fround(127 / top)
-    for (let i = block; i < block + 32; i++) out[i] = roundToEven(Math.fround(x[i] * factor)) * Math.fround(top / 127)
+    const factor = Math.fround(most / top)
+    for (let i = block; i < block + 32; i++) out[i] = roundToEven(Math.fround(x[i] * factor)) * Math.fround(top / most)
   }
   return out
 }
