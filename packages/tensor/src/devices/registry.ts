@@ -67,7 +67,7 @@ const kinds: Readonly<Record<DeviceName, Kind>> = {
     probe: async () => {
       try {
         await using device = await SimdDevice.open({})
-        return works(device.description)
+        return works([device.description, device.advice].filter(text => text !== undefined).join('; '))
       } catch (error) {
         return fails((error as Error).message)
       }
