@@ -40,6 +40,22 @@ const archive = (error: RegExp, entries: readonly ZipFile[], patch?: (bytes: Buf
   return files(error, [patch ? patch(bytes) : bytes])
 }
 
+/** The model as an archive whose entries, each with a header of its own, all run over the data of the last. */
+const overlapping = (): Buffer => {
+  const sizes = tensors.map(({ data }) => data.byteLength)
+  const empty = tensors.map((_, index) => ({ name: `archive/data/${index}`, bytes: Buffer.alloc(0) }))
+  const data = { name: 'archive/rest', bytes: Buffer.alloc(Math.max(...sizes)) }
+  const bytes = zip([{ name: 'archive/data.pkl', bytes: pickleStateDict(tensors) }, ...empty, data])
+  let name = bytes.lastIndexOf('archive/data.pkl')
+  for (const [index, size] of sizes.entries()) {
+    // In the directory the sizes, stored and whole, lie 26 and 22 bytes before the name.
+    name = bytes.indexOf(`archive/data/${index}`, name)
+    bytes.writeUInt32LE(size, name - 26)
+    bytes.writeUInt32LE(size, name - 22)
+  }
+  return bytes
+}
+
 const { proto, stop } = op
 const call = (module: string, name: string, argument: string) =>
   Buffer.concat([op.global(module, name), op.tuple(op.string(argument)), op.reduce])
@@ -149,6 +165,32 @@ testHostile('pickle', {
     Buffer.concat(Array.from({ length: 1000 }, () => Buffer.from('q\x00h\x00\x86', 'latin1'))),
     stop,
   ),
+  'a memo bomb of one long shape, used 20,000 times': pickle(
+    /rebuilds a tensor from wrong arguments/,
+    proto(),
+    op.global('torch._utils', '_rebuild_tensor_v2'),
+    Buffer.of(0x71, 1),
+    op.mark,
+    op.tuple(op.string('storage'), op.global('torch', 'FloatStorage'), op.string('0'), op.string('cpu'), op.int(1)),
+    op.persistent,
+    op.int(0),
+    op.tuple(...Array.from({ length: 90_000 }, () => Buffer.of(0x4b, 1))),
+    Buffer.from('q\x00h\x00tq\x02', 'latin1'),
+    Buffer.concat(Array.from({ length: 20_000 }, () => Buffer.from('(h\x01h\x02Rt', 'latin1'))),
+    stop,
+  ),
+  'a name of two megabytes': pickle(
+    /has a text of 2000000 bytes, expected at most 1000/,
+    proto(),
+    op.string('x'.repeat(2_000_000)),
+    stop,
+  ),
+  'a global of two megabytes': pickle(
+    /has a text of 2000000 bytes/,
+    proto(),
+    op.global('x'.repeat(2_000_000), 'system'),
+    stop,
+  ),
   'a stack of a million values': pickle(/more than 100000 values/, proto(), Buffer.alloc(1_000_000, 0x4e), stop),
   'a million marks': pickle(/more than 100000 values/, proto(), Buffer.alloc(1_000_000, 0x28), stop),
   'a string of four gigabytes': pickle(
@@ -212,6 +254,8 @@ testHostile('pickle', {
   'a transposed tensor': first(/stride: is \[1,48\], not row-major/, { stride: [1, 48] }),
   'a stride of 0': first(/stride: is \[0,0\]/, { stride: [0, 0] }),
   'strides of another rank': first(/stride: has 1 axes/, { stride: [1] }),
+  'tensors that share a storage': first(/storage: overlaps another tensor/, { key: '1', shape: [32], elements: 32 }),
+  'entries that overlap': files(/storage: overlaps another tensor/, [overlapping()]),
   'an archive without its end': files(/zip end record: is missing/, [torchFile(tensors).subarray(0, -10)]),
   'an empty archive': files(/end record/, [Buffer.alloc(0)]),
   'an archive without a pickle': files(/data.pkl: is not in the archive/, [

@@ -57,13 +57,18 @@ const readParams = (json: JsonObject, file: string, vocabSize: number, tied: boo
   }
 }
 
+interface ShardTensor {
+  readonly part: StoredPart
+  readonly dtype: StoredTensor['dtype']
+}
+
 /** A tensor must be a whole run of its storage in row-major order. */
 const placeTensor = (
   name: string,
   { storage, offset, shape, stride }: PickledTensor,
   entry: ZipEntry | undefined,
   source: Source,
-): { part: StoredPart; dtype: StoredTensor['dtype'] } => {
+): ShardTensor => {
   const refuse = (field: string, problem: string): never => {
     throw new MalformedFileError({ file: source.name, tensor: name, field }, problem)
   }
@@ -87,7 +92,18 @@ const placeTensor = (
 
 interface Shard {
   readonly source: Source
-  readonly tensors: ReadonlyMap<string, { readonly part: StoredPart; readonly dtype: StoredTensor['dtype'] }>
+  readonly tensors: ReadonlyMap<string, ShardTensor>
+}
+
+/** Bytes that several tensors share would let a small file fill any memory. Only a tied output may be the embedding. */
+const checkOverlaps = (tensors: ReadonlyMap<string, ShardTensor>, file: string) => {
+  const embedding = tensors.get('tok_embeddings.weight')?.part
+  let end = 0
+  for (const [tensor, { part, dtype }] of [...tensors].sort(([, a], [, b]) => a.part.offset - b.part.offset)) {
+    if (tensor === 'output.weight' && part.offset === embedding?.offset) continue
+    if (part.offset < end) throw new MalformedFileError({ file, tensor, field: 'storage' }, 'overlaps another tensor')
+    end = part.offset + byteLength(dtype, elementCount(part.shape) ?? 0)
+  }
 }
 
 const readShard = async (source: Source, signal: AbortSignal | undefined): Promise<Shard> => {
@@ -110,10 +126,11 @@ const readShard = async (source: Source, signal: AbortSignal | undefined): Promi
       throw new UnsupportedModelError({ file, field: 'byteorder' }, `is ${text}, expected little`)
   }
   const pickled = readStateDict(await source.read(pickle.offset, pickle.size, { signal }), file)
-  const tensors = new Map<string, { part: StoredPart; dtype: StoredTensor['dtype'] }>()
+  const tensors = new Map<string, ShardTensor>()
   for (const [name, tensor] of pickled) {
     tensors.set(name, placeTensor(name, tensor, entries.get(`${folder}data/${tensor.storage.key}`), source))
   }
+  checkOverlaps(tensors, file)
   return { source, tensors }
 }
 

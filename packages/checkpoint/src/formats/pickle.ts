@@ -51,6 +51,9 @@ const rebuildTensor = 'torch._utils._rebuild_tensor_v2'
 /** Limits that no state dict comes near, and that keep a hostile one small and quick. */
 const maxStack = 100_000
 const maxMemo = 100_000
+const maxTextBytes = 1000
+/** A shape may be used again and again, so that a long one would make each use slow. */
+const maxAxes = 8
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
@@ -84,6 +87,7 @@ class Unpickler {
   }
 
   private text(start: number, length: number): string {
+    if (length > maxTextBytes) this.refuse(`has a text of ${length} bytes, expected at most ${maxTextBytes}`)
     try {
       return new TextDecoder('utf-8', { fatal: true }).decode(this.bytes.subarray(start, start + length))
     } catch {
@@ -268,7 +272,8 @@ const isKind = <K extends 'tuple' | 'dict' | 'global' | 'storage' | 'tensor'>(
   kind: K,
 ): value is Extract<Value, { kind: K }> => typeof value === 'object' && value !== null && value.kind === kind
 
-const isCounts = (value: Value | undefined): value is Tuple => isKind(value, 'tuple') && value.items.every(isCount)
+const isCounts = (value: Value | undefined): value is Tuple =>
+  isKind(value, 'tuple') && value.items.length <= maxAxes && value.items.every(isCount)
 
 const counts = ({ items }: Tuple) => items as readonly number[]
 
