@@ -8,8 +8,13 @@ export interface Place {
   readonly field?: string | undefined
 }
 
+/** The longest name or problem that is shown whole; a hostile file's may have megabytes. */
+const maxShown = 400
+
+const brief = (text: string) => (text.length <= maxShown ? text : `${text.slice(0, maxShown)}…`)
+
 const describe = ({ file, tensor, field }: Place) =>
-  [file, tensor && `tensor ${JSON.stringify(tensor)}`, field].filter(Boolean).join(': ')
+  [file, tensor && brief(`tensor ${JSON.stringify(tensor)}`), field && brief(field)].filter(Boolean).join(': ')
 
 /** What every error of this package is; `file`, `tensor` and `field` say where. */
 export abstract class CheckpointError extends Error {
@@ -18,7 +23,7 @@ export abstract class CheckpointError extends Error {
   readonly field: string | undefined
 
   constructor(place: Place, problem: string, options?: ErrorOptions) {
-    super(`${describe(place)}: ${problem}`, options)
+    super(`${describe(place)}: ${brief(problem)}`, options)
     this.file = place.file
     this.tensor = place.tensor
     this.field = place.field

@@ -29,8 +29,8 @@ const v1 = ({ version = 1, shared = 1, groupSize = 0, size = 4096, dim = 32 } = 
 }
 
 testHostile('llama2.c', {
-  'an empty file': hostile(/the header would lie/, new Uint8Array(0)),
-  'a header cut short': hostile(/the header would lie/, v0.subarray(0, 27)),
+  'an empty file': hostile(/header: would lie/, new Uint8Array(0)),
+  'a header cut short': hostile(/header: would lie/, v0.subarray(0, 27)),
   'a file of zeros': hostile(/dim: is 0.*no llama2.c checkpoint/, new Uint8Array(1000)),
   'a file of text': hostile(
     /no llama2.c checkpoint/,
@@ -51,7 +51,7 @@ testHostile('llama2.c', {
   'one byte too many': hostile(/expected \d+ from its header/, new Uint8Array([...v0, 0])),
   'a size of a terabyte': hostile(/has 1099511627776 bytes, expected/, v0, 2 ** 40),
   'version 3': hostile(/version: is 3, expected 1 or 2/, v1({ version: 3 })),
-  'a version 1 header cut short': hostile(/the header would lie at bytes 0 to 256/, v1({ size: 100 })),
+  'a version 1 header cut short': hostile(/header: would lie at bytes 0 to 256/, v1({ size: 100 })),
   'a shared output of 2': hostile(/shared_classifier: is 2/, v1({ shared: 2 })),
   'version 1 without its tensors': hostile(/would lie at bytes/, v1()),
   'groups of no elements': hostile(/group_size: is 0/, v1({ version: 2 })),

@@ -67,7 +67,7 @@ testHostile('safetensors', {
   'a header over 100 MB': folder(/header: claims 100000001 bytes/, file('{}', 0, 100_000_001n)),
   'a header over 100 MB in a file of a terabyte': folder(/header: claims/, file('{}', 0, 2n ** 39n), { size: 2 ** 40 }),
   'a header of 2^64 - 1 bytes': folder(/header: claims 18446744073709551615/, file('{}', 0, 2n ** 64n - 1n)),
-  'a header past the end': folder(/the header would lie/, file('{}', 0, 1000n)),
+  'a header past the end': folder(/header: would lie/, file('{}', 0, 1000n)),
   'a header of no bytes': folder(/header: does not begin with/, file('')),
   'a header that begins with a space': folder(/does not begin with "{"/, file(' {}')),
   'a header that is a list': folder(/does not begin with "{"/, file('[]')),
@@ -76,6 +76,14 @@ testHostile('safetensors', {
   'a header of 20 million brackets': folder(
     /header: is nested more than 64 deep/,
     file(`{"w":${'['.repeat(20_000_000)}`),
+  ),
+  'a header of a million keys': folder(
+    /header: has more than 250000 items/,
+    file(`{${Array.from({ length: 1_000_000 }, (_, i) => `"${i}":0`)}}`),
+  ),
+  'a header of eight million objects': folder(
+    /header: has more than 250000 items/,
+    file(`{"w":[${'{},'.repeat(8e6)}0]}`),
   ),
   'a header that is one string of 20 MB': folder(/"w": has no object/, file(`{"w":"${'x'.repeat(20_000_000)}"}`)),
   'a header of escapes without an end': folder(/header: is no valid JSON/, file(`{"w":"${'\\\\'.repeat(100_000)}`)),
@@ -112,7 +120,10 @@ testHostile('safetensors', {
     data_offsets: [16, 0],
   }),
   'offsets that do not fit the shape': one(/span 12 bytes, expected 16/, { ...fine, data_offsets: [0, 12] }, 12),
-  'offsets past the end': one(/tensor "w" would lie/, { ...fine, data_offsets: [2 ** 40, 2 ** 40 + 16] }),
+  'offsets past the end': one(/tensor "w": data_offsets: would lie/, {
+    ...fine,
+    data_offsets: [2 ** 40, 2 ** 40 + 16],
+  }),
   'a hole before the first tensor': one(/leaves a hole of 16 bytes/, { ...fine, data_offsets: [16, 32] }, 32),
   'a hole between tensors': folder(
     /"v": data_offsets: leaves a hole of 4 bytes/,
@@ -164,6 +175,9 @@ testHostile('safetensors', {
   'biases in the config': withConfig(/attention_bias: is true/, { attention_bias: true }),
   'a quantised folder': withConfig(/quantization_config: is set/, { quantization_config: { bits: 4 } }),
   'heads of another size': withConfig(/head_dim: is 16, expected/, { head_dim: 16 }),
+  'layers that are a text of 20 MB': withConfig(/num_hidden_layers: is "x{300,400}…$/, {
+    num_hidden_layers: 'x'.repeat(20_000_000),
+  }),
   'layers without a number': withConfig(/num_hidden_layers: is "2", expected a number/, { num_hidden_layers: '2' }),
   'more layers than there are': withConfig(/layers.2.input_layernorm.weight": is missing/, { num_hidden_layers: 3 }),
   'a million layers': withConfig(/n_layers: is 1000000/, { num_hidden_layers: 1_000_000 }),

@@ -14,9 +14,13 @@ export class MoreBytesNeeded {
 }
 
 const maxKeyBytes = 65535
+/** The largest vocabularies have 256,000 pieces, and some more merges. */
+const maxStrings = 2 ** 20
 
 /** Reads a GGUF header from its first bytes; every length is checked against the file before anything is allocated. */
 export class GgufCursor {
+  /** The tensor whose entry is being read, for errors. */
+  tensor: string | undefined
   private at = 0
   private readonly view: DataView
   // LLaMA's vocabulary has a piece that is a byte order mark alone.
@@ -36,11 +40,12 @@ export class GgufCursor {
   }
 
   refuse(field: string, problem: string): never {
-    throw new MalformedFileError({ file: this.file, field }, problem)
+    throw new MalformedFileError({ file: this.file, tensor: this.tensor, field }, problem)
   }
 
-  /** Throws unless `count` things of at least `bytes` each can still be in the file. */
-  checkCount(count: number, bytes: number, field: string): void {
+  /** Throws unless `count` things of at least `bytes` each can still be in the file, and are `most` or fewer. */
+  checkCount(count: number, bytes: number, most: number, field: string): void {
+    if (count > most) this.refuse(field, `is ${count}, expected at most ${most}`)
     const room = Math.floor((this.fileSize - this.at) / bytes)
     if (count > room) this.refuse(field, `is ${count}, but the rest of the file has room for ${room} at most`)
   }
@@ -109,12 +114,12 @@ export class GgufCursor {
     const count = this.number('u64', `${field} (length)`)
     if (items === 'array') return this.refuse(field, 'is an array of arrays, which no LLaMA has')
     if (items === 'string') {
-      this.checkCount(count, 8, `${field} (length)`)
+      this.checkCount(count, 8, maxStrings, `${field} (length)`)
       const value: string[] = []
       for (let i = 0; i < count; i++) value.push(this.string(`${field}[${i}]`))
       return { type: 'array', items, value }
     }
-    this.checkCount(count, valueBytes[items], `${field} (length)`)
+    this.checkCount(count, valueBytes[items], Infinity, `${field} (length)`)
     // All the bytes must be at hand before room is made for their values.
     const start = this.take(count * valueBytes[items], field)
     this.at = start

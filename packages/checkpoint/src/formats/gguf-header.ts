@@ -8,6 +8,9 @@ import { defaultAlignment, type GgufMetadata, type GgufValue, ggufMagic, tensorT
 const firstBytes = 2 ** 20
 /** A header beyond this is none of a model: a vocabulary of 256,000 pieces takes some 12 MB. */
 const maxHeaderBytes = 32 * 2 ** 20
+/** A LLaMA of 1000 layers has 9003 tensors; models have some 30 keys. */
+const maxTensors = 20_000
+const maxEntries = 10_000
 const maxDimensions = 4
 const maxAlignment = 2 ** 20
 
@@ -41,7 +44,7 @@ const readVersion = (cursor: GgufCursor, file: string): number => {
 }
 
 const readMetadata = (cursor: GgufCursor, count: number): Map<string, GgufValue> => {
-  cursor.checkCount(count, leastMetadataBytes, 'metadata_kv_count')
+  cursor.checkCount(count, leastMetadataBytes, maxEntries, 'metadata_kv_count')
   const metadata = new Map<string, GgufValue>()
   for (let i = 0; i < count; i++) {
     const key = cursor.key(`metadata key ${i}`)
@@ -59,22 +62,22 @@ const readAlignment = (metadata: GgufMetadata, cursor: GgufCursor): number => {
   return whole ? value : cursor.refuse('general.alignment', `is ${value} (${type}), expected a power of two as u32`)
 }
 
-const readShape = (cursor: GgufCursor, name: string): number[] => {
-  const dimensions = cursor.number('u32', `${name} (n_dimensions)`)
+const readShape = (cursor: GgufCursor): number[] => {
+  const dimensions = cursor.number('u32', 'n_dimensions')
   if (dimensions < 1 || dimensions > maxDimensions) {
-    cursor.refuse(`${name} (n_dimensions)`, `is ${dimensions}, expected 1 to ${maxDimensions}`)
+    cursor.refuse('n_dimensions', `is ${dimensions}, expected 1 to ${maxDimensions}`)
   }
   const shape: number[] = []
   for (let axis = 0; axis < dimensions; axis++) {
-    const size = cursor.number('u64', `${name} (dimension ${axis})`)
-    if (size < 1) cursor.refuse(`${name} (dimension ${axis})`, 'is 0, expected 1 or more')
+    const size = cursor.number('u64', `dimension ${axis}`)
+    if (size < 1) cursor.refuse(`dimension ${axis}`, 'is 0, expected 1 or more')
     shape.unshift(size)
   }
   return shape
 }
 
 const readDType = (cursor: GgufCursor, file: string, tensor: string): DType => {
-  const number = cursor.number('u32', `${tensor} (type)`)
+  const number = cursor.number('u32', 'type')
   if (number in tensorTypes) return tensorTypes[number]
   const place = { file, tensor, field: 'type' }
   if (number in unreadTypes) {
@@ -93,25 +96,24 @@ const readTensors = (
   file: string,
   alignment: number,
 ): Map<string, UnplacedTensor> => {
-  cursor.checkCount(count, leastTensorBytes, 'tensor_count')
+  cursor.checkCount(count, leastTensorBytes, maxTensors, 'tensor_count')
   const tensors = new Map<string, UnplacedTensor>()
   for (let i = 0; i < count; i++) {
+    cursor.tensor = undefined
     const tensor = cursor.key(`tensor name ${i}`)
-    const refuse = (field: string, problem: string): never => {
-      throw new MalformedFileError({ file, tensor, field }, problem)
-    }
-    if (tensors.has(tensor)) refuse('name', 'is given to two tensors')
-    const shape = readShape(cursor, tensor)
+    cursor.tensor = tensor
+    if (tensors.has(tensor)) cursor.refuse('name', 'is given to two tensors')
+    const shape = readShape(cursor)
     const dtype = readDType(cursor, file, tensor)
-    const offset = cursor.number('u64', `${tensor} (offset)`)
-    if (offset % alignment !== 0) refuse('offset', `is ${offset}, expected a multiple of ${alignment}`)
+    const offset = cursor.number('u64', 'offset')
+    if (offset % alignment !== 0) cursor.refuse('offset', `is ${offset}, expected a multiple of ${alignment}`)
     const row = shape[shape.length - 1]
     if (row % blockElements(dtype) !== 0) {
-      refuse('dimensions', `have rows of ${row}, expected a multiple of ${blockElements(dtype)} for ${dtype}`)
+      cursor.refuse('dimensions', `have rows of ${row}, expected a multiple of ${blockElements(dtype)} for ${dtype}`)
     }
     const elements = elementCount(shape)
     const bytes = elements === undefined ? Infinity : byteLength(dtype, elements)
-    if (!Number.isSafeInteger(bytes)) refuse('dimensions', `[${shape}] have more than 2^53 bytes`)
+    if (!Number.isSafeInteger(bytes)) cursor.refuse('dimensions', `[${shape}] have more than 2^53 bytes`)
     tensors.set(tensor, { dtype, shape, offset, bytes })
   }
   return tensors
@@ -137,7 +139,7 @@ const parse = (bytes: Uint8Array, source: Source): GgufHeader => {
   const base = Math.ceil(cursor.position / alignment) * alignment
   const tensors = new Map<string, GgufTensor>()
   for (const [name, { dtype, shape, offset, bytes }] of unplaced) {
-    checkRange(source, base + offset, bytes, `tensor ${JSON.stringify(name)}`)
+    checkRange(source, base + offset, bytes, { tensor: name, field: 'offset' })
     tensors.set(name, { dtype, shape, offset: base + offset })
   }
   return { version, metadata, tensors }

@@ -10,6 +10,8 @@ export const isObject = (value: unknown): value is JsonObject =>
 export const maxJsonBytes = 25_000_000
 /** A safetensors header has three levels, a config a few more. */
 const maxDepth = 64
+/** What a safetensors header of 9003 tensors, the most that a LLaMA has, needs three times over; more would parse slowly. */
+const maxItems = 250_000
 
 /** Where the string that begins at `start` ends: at its closing quote, or at the end of the text. */
 const stringEnd = (text: string, start: number): number => {
@@ -21,16 +23,22 @@ const stringEnd = (text: string, start: number): number => {
   return text.length
 }
 
-/** Whether objects and lists lie too deep in one another; known before parsing, which takes memory for each level. */
-const isTooDeep = (text: string): boolean => {
+/** What is too much in a text, if anything: known before parsing, which takes memory for each level and item. */
+const excess = (text: string): string | undefined => {
   let depth = 0
+  let items = 0
   for (let at = 0; at < text.length; at++) {
     const character = text[at]
     if (character === '"') at = stringEnd(text, at)
     else if (character === '}' || character === ']') depth--
-    else if ((character === '{' || character === '[') && ++depth > maxDepth) return true
+    else if (character === ',') items++
+    else if (character === '{' || character === '[') {
+      items++
+      if (++depth > maxDepth) return `is nested more than ${maxDepth} deep`
+    }
+    if (items > maxItems) return `has more than ${maxItems} items`
   }
-  return false
+  return undefined
 }
 
 /** The first key that an object of this valid JSON text has twice, of which `JSON.parse` would keep the last. */
@@ -67,7 +75,8 @@ const parsing = <T>(place: Place, parse: () => T): T => {
 /** A JSON object from bytes. Throws a `MalformedFileError` for bad UTF-8, bad JSON, another value, or a key given twice. */
 export const parseJsonObject = (bytes: Uint8Array, place: Place): JsonObject => {
   const text = parsing(place, () => new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  if (isTooDeep(text)) throw new MalformedFileError(place, `is nested more than ${maxDepth} deep`)
+  const problem = excess(text)
+  if (problem) throw new MalformedFileError(place, problem)
   const value: unknown = parsing(place, () => JSON.parse(text))
   if (!isObject(value)) throw new MalformedFileError(place, 'is JSON, but no object')
   const duplicate = duplicateKey(text)

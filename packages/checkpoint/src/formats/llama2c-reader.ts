@@ -53,13 +53,13 @@ interface Header {
 
 const readHeader = async (source: Source, signal: AbortSignal | undefined): Promise<Header> => {
   const file = source.name
-  checkRange(source, 0, configBytes, 'the header')
+  checkRange(source, 0, configBytes, { field: 'header' })
   const bytes = await source.read(0, Math.min(source.size, v1HeaderBytes), { signal })
   const view = new DataView(bytes.buffer)
   if (view.getUint32(0, true) !== llama2cMagic) {
     return { version: 0, config: readConfig(view, 0, file, 'by sign'), bytes: configBytes, groupSize: undefined }
   }
-  checkRange(source, 0, v1HeaderBytes, 'the header')
+  checkRange(source, 0, v1HeaderBytes, { field: 'header' })
   const version = view.getInt32(4, true)
   if (version !== 1 && version !== 2) {
     throw new MalformedFileError({ file, field: 'version' }, `is ${version}, expected 1 or 2`)
@@ -85,7 +85,7 @@ const placeTensors = (source: Source, { version, config, bytes, groupSize }: Hea
     const { meta: name, shape } = run.weight
     const elements = elementCount(shape) ?? 0
     if (groupSize === undefined || shape.length === 1) {
-      checkRange(source, at, elements * 4, name)
+      checkRange(source, at, elements * 4, { tensor: name })
       tensors.set(name, { name, shape, dtype: 'f32', parts: [{ source, offset: at, shape }] })
       at += elements * 4
       continue
@@ -97,7 +97,7 @@ const placeTensors = (source: Source, { version, config, bytes, groupSize }: Hea
       )
     }
     const scaleBytes = (elements / groupSize) * 4
-    checkRange(source, at, elements + scaleBytes, name)
+    checkRange(source, at, elements + scaleBytes, { tensor: name })
     const part: StoredPart = { source, offset: at, shape, scales: { offset: at + elements, groupSize } }
     tensors.set(name, { name, shape, dtype: 'i8_grouped', parts: [part] })
     at += elements + scaleBytes

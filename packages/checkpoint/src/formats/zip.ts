@@ -45,7 +45,7 @@ class ZipReader {
   }
 
   private async view(offset: number, length: number, what: string): Promise<DataView> {
-    checkRange(this.source, offset, length, `zip ${what}`)
+    checkRange(this.source, offset, length, { field: `zip ${what}` })
     return viewOf(await this.source.read(offset, length, { signal: this.signal }))
   }
 
@@ -139,7 +139,7 @@ class ZipReader {
       const [size, stored, local] = this.wideFields(view, extra, extra + view.getUint16(at + 30, true), fields, name)
       if (size !== stored) this.refuse(name, `has ${size} bytes, but ${stored} stored`)
       const offset = await this.dataOffset(name, local)
-      checkRange(this.source, offset, size, `zip entry ${name}`)
+      checkRange(this.source, offset, size, { field: `zip entry ${name}` })
       entries.set(name, { name, offset, size })
       at = end
     }

@@ -1,4 +1,4 @@
-import { MalformedFileError } from '../errors'
+import { MalformedFileError, type Place } from '../errors'
 
 export interface ReadBytesOptions {
   readonly signal?: AbortSignal | undefined
@@ -38,13 +38,13 @@ export const baseName = (name: string): string => {
 export const folderName = (name: string): string => name.slice(0, -baseName(name).length - 1) || name
 
 /** Throws unless a range lies inside the source: the guard of every reader whose offsets come from a file. */
-export const checkRange = (source: Source, offset: number, length: number, what: string): void => {
+export const checkRange = (source: Source, offset: number, length: number, place: Omit<Place, 'file'>): void => {
   if (Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0) {
     if (offset + length <= source.size) return
   }
   throw new MalformedFileError(
-    { file: source.name },
-    `${what} would lie at bytes ${offset} to ${offset + length}, but the file has ${source.size} bytes; ` +
+    { file: source.name, ...place },
+    `would lie at bytes ${offset} to ${offset + length}, but the file has ${source.size} bytes; ` +
       'it is cut short or damaged: fetch it again',
   )
 }
