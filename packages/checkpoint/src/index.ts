@@ -35,7 +35,7 @@ export {
 } from './formats/safetensors'
 export { type MemoryCheckpointOptions, memoryCheckpoint } from './memory-checkpoint'
 export { type Weight, weightsOf } from './names'
-export { type OpenOptions, openCheckpoint } from './open'
+export { type OpenOptions, openCheckpoint, readVocabularyFile } from './open'
 export { openUrl } from './open-url'
 export { bytesFile, type OutputFile, outputBytes } from './output-file'
 export { poolKvHeads } from './pool-kv-heads'

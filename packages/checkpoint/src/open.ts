@@ -1,16 +1,29 @@
 import type { Checkpoint, VocabularyFile } from './checkpoint'
-import { SourceError, UnsupportedModelError } from './errors'
+import { MalformedFileError, SourceError, UnsupportedModelError } from './errors'
 import { chooseFiles, findVocabularyName } from './files'
 import { readGguf } from './formats/gguf-reader'
 import { ggufMagic } from './formats/gguf-types'
 import { readHuggingFace } from './formats/huggingface-reader'
 import { readLlama2c } from './formats/llama2c-reader'
 import { readMeta } from './formats/meta-reader'
-import type { Source } from './sources/source'
+import type { ReadBytesOptions, Source } from './sources/source'
 import { type StoredModel, storedCheckpoint } from './stored-checkpoint'
 
 export interface OpenOptions {
   readonly signal?: AbortSignal | undefined
+}
+
+/** The largest tokenizer.json files have some 40 MB. */
+const maxVocabularyBytes = 100_000_000
+
+/** All bytes of a tokenizer's file. Rejects with a `MalformedFileError` for one that is too large to be any. */
+export const readVocabularyFile = async (
+  source: Source,
+  options?: ReadBytesOptions,
+): Promise<Uint8Array<ArrayBuffer>> => {
+  const { name: file, size } = source
+  if (size <= maxVocabularyBytes) return source.read(0, size, options)
+  throw new MalformedFileError({ file }, `has ${size} bytes, expected a tokenizer of at most ${maxVocabularyBytes}`)
 }
 
 const vocabularyBeside = (sources: readonly Source[], vocabSize: number): VocabularyFile | undefined => {
@@ -20,7 +33,7 @@ const vocabularyBeside = (sources: readonly Source[], vocabSize: number): Vocabu
   )
   const source = sources.find(candidate => candidate.name === name)
   if (!source) return undefined
-  return { kind: 'file', name: source.name, size: source.size, read: options => source.read(0, source.size, options) }
+  return { kind: 'file', name: source.name, size: source.size, read: options => readVocabularyFile(source, options) }
 }
 
 /** `PK`, of a zip archive. */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -62,6 +62,17 @@ test('a folder opens as its one model, whatever else lies in it', async () => {
   const checkpoint = await open(path)
   expect(checkpoint.config).toEqual(tinyConfig)
   expect(checkpoint.vocabulary).toMatchObject({ kind: 'file', name: join(path, 'tokenizer.model'), size: 6 })
+})
+
+test('a tokenizer of 50 GB is refused before it is read', async () => {
+  const path = join(folder, 'large-tokenizer')
+  await saveFiles(path, writeHuggingFace(tinyCheckpoint()))
+  await writeFile(join(path, 'tokenizer.model'), '')
+  await truncate(join(path, 'tokenizer.model'), 50e9)
+  const { vocabulary } = await open(path)
+  if (vocabulary?.kind !== 'file') return expect.fail('no tokenizer')
+  await expect(vocabulary.read()).rejects.toThrow(/tokenizer.model: has 50000000000 bytes, expected a tokenizer of/)
+  await expect(vocabulary.read()).rejects.toBeInstanceOf(MalformedFileError)
 })
 
 test('what the disk refuses is a SaveError that names the folder', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -99,6 +100,12 @@ test('a file that is missing, a folder, or cut short while read is a SourceError
   onTestFinished(() => source.close())
   await truncate(path, 10)
   await expect(source.read(0, 100)).rejects.toThrow(/changed while being read/)
+})
+
+test.skipIf(process.platform === 'win32')('a pipe is refused, and nobody waits for its writer', async () => {
+  const path = join(folder, 'pipe')
+  execFileSync('mkfifo', [path])
+  await expect(fileSource(path)).rejects.toThrow(/pipe: cannot be opened \(it is no regular file\)/)
 })
 
 const badServers: Record<string, [RegExp, RequestListener]> = {

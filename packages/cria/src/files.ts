@@ -1,4 +1,12 @@
-import { blobSource, type Checkpoint, httpSource, openCheckpoint, openUrl, type Source } from '@cria/checkpoint'
+import {
+  blobSource,
+  type Checkpoint,
+  httpSource,
+  openCheckpoint,
+  openUrl,
+  readVocabularyFile,
+  type Source,
+} from '@cria/checkpoint'
 import { fileSource, openPath } from '#platform'
 
 /**
@@ -25,11 +33,11 @@ export const openLocation = async (from: ModelLocation, signal: AbortSignal | un
   )
 }
 
-/** All bytes of the file at a path or URL. @throws SourceError */
-export const readFileBytes = async (from: string, signal: AbortSignal | undefined): Promise<Uint8Array> => {
+/** All bytes of the tokenizer at a path or URL. @throws CheckpointError */
+export const readTokenizerBytes = async (from: string, signal: AbortSignal | undefined): Promise<Uint8Array> => {
   const source = await (isOnServer(from) ? httpSource(from, { signal }) : fileSource(from))
   try {
-    return await source.read(0, source.size, { signal })
+    return await readVocabularyFile(source, { signal })
   } finally {
     await source.close()
   }

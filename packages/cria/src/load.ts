@@ -5,7 +5,7 @@ import { Llama2 } from '@cria/llama2'
 import { Device, type DeviceName, openDevice } from '@cria/tensor'
 import { loadTokenizer, readGgufVocabulary, Tokenizer } from '@cria/tokenizer'
 import { LoadError } from './errors'
-import { isCheckpoint, type ModelLocation, openLocation, readFileBytes } from './files'
+import { isCheckpoint, type ModelLocation, openLocation, readTokenizerBytes } from './files'
 import { Model } from './model'
 
 export interface LoadOptions {
@@ -131,7 +131,7 @@ const tokenizerOf = async (checkpoint: Checkpoint, { tokenizer: given, signal }:
 const givenTokenizer = async (given: Tokenizer | Uint8Array | string, signal: AbortSignal | undefined) => {
   if (given instanceof Tokenizer) return given
   if (typeof given !== 'string') return loadTokenizer(given)
-  return loadTokenizer(await readFileBytes(given, signal), { name: given })
+  return loadTokenizer(await readTokenizerBytes(given, signal), { name: given })
 }
 
 const ownTokenizer = async ({ vocabulary, name }: Checkpoint, signal: AbortSignal | undefined): Promise<Tokenizer> => {

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { SourceError } from '../errors'
 import { abortable } from './abortable'
 import { localChunkBytes, type Source } from './source'
@@ -11,10 +11,10 @@ const problem = (error: unknown) => (error instanceof Error ? error.message : St
 const openFile = async (path: string): Promise<{ handle: FileHandle; size: number }> => {
   let handle: FileHandle | undefined
   try {
+    // Before it is opened: whoever opens a pipe waits for its writer.
+    if (!(await stat(path)).isFile()) throw new Error('it is no regular file')
     handle = await open(path, 'r')
-    const stat = await handle.stat()
-    if (!stat.isFile()) throw new Error('it is no regular file')
-    return { handle, size: stat.size }
+    return { handle, size: (await handle.stat()).size }
   } catch (error) {
     await handle?.close()
     throw new SourceError({ file: path }, `cannot be opened (${problem(error)}); check the path`, { cause: error })
