@@ -84,6 +84,19 @@ test('a Hugging Face config has the defaults of transformers, and the fields of 
   expect([five.rope_theta, five.rope_scaling]).toEqual([500_000, { type: 'linear', factor: 2 }])
 })
 
+test('rotary settings come from where transformers has them', async () => {
+  const rope_parameters = { rope_type: 'linear', factor: 2 }
+  const outside = await huggingFace({ rope_scaling: null, rope_parameters, rope_theta: 500_000 })
+  expect([outside.rope_theta, outside.rope_scaling]).toEqual([500_000, { type: 'linear', factor: 2 }])
+  const both = await huggingFace({ rope_scaling: { type: 'linear', factor: 3, rope_theta: 7 }, rope_parameters })
+  expect([both.rope_theta, both.rope_scaling]).toEqual([7, { type: 'linear', factor: 3 }])
+  const yarn = await huggingFace({
+    rope_scaling: { type: 'yarn', factor: 2, original_max_position_embeddings: 32 },
+    original_max_position_embeddings: 64,
+  })
+  expect(yarn.rope_scaling).toMatchObject({ type: 'yarn', original_max_seq_len: 64 })
+})
+
 test('yarn has the defaults of its paper', async () => {
   const { rope_scaling } = await huggingFace({ rope_scaling: { type: 'yarn', factor: 8 } })
   expect(rope_scaling).toEqual({

@@ -185,6 +185,19 @@ testHostile('safetensors', {
   'llama3 rope scaling': withConfig(/rope_scaling.type: is "llama3", expected linear, dynamic or yarn/, {
     rope_scaling: { rope_type: 'llama3', factor: 8 },
   }),
+  'rope scaling that is a text': withConfig(/rope_scaling: is "linear", expected an object or null/, {
+    rope_scaling: 'linear',
+  }),
+  'rope parameters that are a list': withConfig(/rope_parameters: is \[1\], expected an object/, {
+    rope_parameters: [1],
+  }),
+  'rope scaling without its type': withConfig(/rope_scaling.type: is undefined, expected a string/, {
+    rope_scaling: { factor: 2 },
+  }),
+  'longrope parameters': withConfig(/rope_parameters.type: is "longrope", expected linear, dynamic or yarn/, {
+    rope_parameters: { rope_type: 'longrope', rope_theta: 10000 },
+  }),
+  'half of a head turned': withConfig(/partial_rotary_factor: is 0.5, expected 1/, { partial_rotary_factor: 0.5 }),
   'rope scaling without its factor': withConfig(/rope_scaling.factor: is undefined/, {
     rope_scaling: { type: 'linear' },
   }),

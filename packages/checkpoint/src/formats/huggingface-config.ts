@@ -5,33 +5,67 @@ import { fieldsOf, isObject, type JsonObject } from './json'
 /** YaRN's attention temperature, 0.1 ln(s) + 1 (Peng et al., 2023, equation 22). */
 export const yarnAttentionFactor = (factor: number): number => (factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1)
 
-const readRopeScaling = (value: JsonObject, trained: number, place: Place): RopeScaling | undefined => {
-  const fields = fieldsOf(value, place, 'rope_scaling.')
-  const type = fields.string('rope_type', fields.string('type', 'default'))
-  if (type === 'default') return undefined
-  if (type === 'linear') return { type, factor: fields.number('factor') }
-  // Of dynamic scaling transformers knows no other length than the model's.
-  if (type === 'dynamic') return { type, factor: fields.number('factor'), original_max_seq_len: trained }
-  if (type === 'yarn') {
-    for (const field of ['mscale', 'mscale_all_dim']) {
-      if (value[field] === undefined || value[field] === null) continue
-      throw new UnsupportedModelError({ ...place, field: `rope_scaling.${field}` }, 'is not supported')
+interface Rope {
+  readonly theta: number
+  readonly scaling: RopeScaling | undefined
+}
+
+/** Where rotary settings are: in `rope_scaling`, or since transformers 5 in `rope_parameters`, of which the first given counts. */
+const ropeObject = (json: JsonObject, place: Place): readonly [name: string, value: JsonObject] | undefined => {
+  for (const name of ['rope_scaling', 'rope_parameters']) {
+    const value = json[name] ?? {}
+    if (!isObject(value)) {
+      throw new MalformedFileError({ ...place, field: name }, `is ${JSON.stringify(value)}, expected an object or null`)
     }
-    if (value.truncate === false) {
-      throw new UnsupportedModelError({ ...place, field: 'rope_scaling.truncate' }, 'is false, which is not supported')
-    }
-    const factor = fields.number('factor')
-    return {
-      type,
-      factor,
-      original_max_seq_len: fields.number('original_max_position_embeddings', trained),
-      beta_fast: fields.number('beta_fast', 32),
-      beta_slow: fields.number('beta_slow', 1),
-      attention_factor: fields.number('attention_factor', yarnAttentionFactor(factor)),
-    }
+    if (Object.keys(value).length > 0) return [name, value]
   }
+  return undefined
+}
+
+const readYarn = (json: JsonObject, name: string, value: JsonObject, place: Place, trained: number): RopeScaling => {
+  const fields = fieldsOf(value, place, `${name}.`)
+  for (const field of ['mscale', 'mscale_all_dim']) {
+    if ((value[field] ?? null) === null) continue
+    throw new UnsupportedModelError({ ...place, field: `${name}.${field}` }, 'is not supported')
+  }
+  if (value.truncate === false) {
+    throw new UnsupportedModelError({ ...place, field: `${name}.truncate` }, 'is false, which is not supported')
+  }
+  const factor = fields.number('factor')
+  const original = fields.number('original_max_position_embeddings', trained)
+  return {
+    type: 'yarn',
+    factor,
+    original_max_seq_len: fieldsOf(json, place).number('original_max_position_embeddings', original),
+    beta_fast: fields.number('beta_fast', 32),
+    beta_slow: fields.number('beta_slow', 1),
+    attention_factor: fields.number('attention_factor', yarnAttentionFactor(factor)),
+  }
+}
+
+/** Theta and scaling, each setting from where transformers' `standardize_rope_params` has it. */
+const readRope = (json: JsonObject, place: Place, trained: number): Rope => {
+  const [name, value] = ropeObject(json, place) ?? ['rope_scaling', {}]
+  for (const [field, part] of [
+    ['partial_rotary_factor', json.partial_rotary_factor],
+    [`${name}.partial_rotary_factor`, value.partial_rotary_factor],
+  ] as const) {
+    if ((part ?? 1) === 1) continue
+    throw new UnsupportedModelError({ ...place, field }, `is ${JSON.stringify(part)}, expected 1 as in LLaMA`)
+  }
+  const fields = fieldsOf(value, place, `${name}.`)
+  const theta = fields.number('rope_theta', fieldsOf(json, place).number('rope_theta', 10000))
+  // A factor without a type says something, and nobody knows what.
+  const type = fields.string('rope_type' in value ? 'rope_type' : 'type', 'factor' in value ? undefined : 'default')
+  if (type === 'default') return { theta, scaling: undefined }
+  if (type === 'linear') return { theta, scaling: { type, factor: fields.number('factor') } }
+  // Of dynamic scaling transformers knows no other length than the model's.
+  if (type === 'dynamic') {
+    return { theta, scaling: { type, factor: fields.number('factor'), original_max_seq_len: trained } }
+  }
+  if (type === 'yarn') return { theta, scaling: readYarn(json, name, value, place, trained) }
   throw new UnsupportedModelError(
-    { ...place, field: 'rope_scaling.type' },
+    { ...place, field: `${name}.type` },
     `is ${JSON.stringify(type)}, expected linear, dynamic or yarn; other scalings are not supported`,
   )
 }
@@ -77,10 +111,7 @@ export const readHuggingFaceConfig = (json: JsonObject, place: Place): ModelConf
     )
   }
   const trained = fields.number('max_position_embeddings', 2048)
-  // transformers 5 moved theta and scaling into `rope_parameters`.
-  const rope = isObject(json.rope_parameters) ? json.rope_parameters : undefined
-  const scalingFields = rope ?? (isObject(json.rope_scaling) ? json.rope_scaling : undefined)
-  const rope_scaling = scalingFields && readRopeScaling(scalingFields, trained, place)
+  const { theta: rope_theta, scaling: rope_scaling } = readRope(json, place, trained)
   const dynamic = rope_scaling?.type === 'dynamic' ? rope_scaling : undefined
   return {
     dim,
@@ -91,7 +122,7 @@ export const readHuggingFaceConfig = (json: JsonObject, place: Place): ModelConf
     hidden_dim: fields.number('intermediate_size'),
     norm_eps: fields.number('rms_norm_eps', 1e-6),
     max_seq_len: dynamic ? Math.floor(dynamic.original_max_seq_len * dynamic.factor) : trained,
-    rope_theta: (rope ? fieldsOf(rope, place, 'rope_parameters.') : fields).number('rope_theta', 10000),
+    rope_theta,
     ...(rope_scaling && { rope_scaling }),
     tied_output: fields.boolean('tie_word_embeddings', false),
   }
