@@ -1,7 +1,7 @@
+import { op, pickleStateDict, type TorchTensor, torchFile, type ZipFile, zip } from '@cria/torch-file'
 import { weightsOf } from '../src/index'
 import { testHostile, watchedSource } from './hostile'
 import { tinyArrays, tinyConfig } from './tiny'
-import { op, pickleStateDict, type TorchTensor, torchFile, type ZipFile, zip } from './torch-writer'
 
 const params = { dim: 32, n_layers: 2, n_heads: 4, n_kv_heads: 2, vocab_size: 48, multiple_of: 32, norm_eps: 1e-6 }
 
