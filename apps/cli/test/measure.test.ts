@@ -100,6 +100,14 @@ describe.skipIf(!hasData)('cria perplexity', () => {
     )
   })
 
+  test('of int8 weights is within 5% of that of f32', async () => {
+    const q8 = ['--model', data('stories260K/stories260K-q8.bin'), '--tokenizer', data('stories260K/tok512.model')]
+    const { perplexity } = await measure()
+    const quantised = (await measure(...q8)).perplexity
+    expect(quantised).not.toBe(perplexity)
+    expect(Math.abs(quantised / perplexity - 1)).toBeLessThan(0.05)
+  })
+
   test('is told in a line for people', async () => {
     const { stdout } = await cria(['perplexity', ...model, '--text', join(folder, 'story.txt')])
     expect(stdout).toMatch(/^perplexity \d\.\d{4} over \d+ tokens, in windows of 512\n$/)
