@@ -36,6 +36,10 @@ export const configName = 'config.json'
 export const paramsName = 'params.json'
 export const indexName = 'model.safetensors.index.json'
 
+/** Weights that are but a part of a model. */
+export const isShard = (name: string): boolean =>
+  /-\d+-of-\d+\.safetensors$|^consolidated\.\d+\.pth$/.test(baseName(name))
+
 /** Picks the model among the files of a folder. Throws a `SourceError` where there is none, or more than one. */
 export const chooseFiles = (folder: string, names: readonly string[]): ModelFiles => {
   const named = (...wanted: string[]) => names.filter(name => wanted.includes(baseName(name)))

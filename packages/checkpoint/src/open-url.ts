@@ -1,10 +1,10 @@
 import type { Checkpoint } from './checkpoint'
 import { SourceError } from './errors'
-import { commonVocabularies, configName, indexName, paramsName } from './files'
+import { commonVocabularies, configName, indexName, isShard, paramsName } from './files'
 import { readWeightMap } from './formats/huggingface-reader'
 import { openCheckpoint } from './open'
 import { type HttpSourceOptions, httpSource } from './sources/http'
-import type { Source } from './sources/source'
+import { baseName, type Source } from './sources/source'
 
 /** The file beside `url`, or undefined where the server has none of this name. */
 const beside = async (url: string, name: string, options: HttpSourceOptions): Promise<Source | undefined> => {
@@ -25,6 +25,9 @@ const firstVocabulary = async (url: string, options: HttpSourceOptions): Promise
 }
 
 const huggingFaceFiles = async (url: string, config: Source, options: HttpSourceOptions): Promise<Source[]> => {
+  // A file that is a model of its own is that model, whatever lies beside it.
+  const named = baseName(url)
+  if (named.endsWith('.safetensors') && !isShard(named)) return [config, await httpSource(url, options)]
   const index = await beside(url, indexName, options)
   const shards = index ? [...new Set((await readWeightMap(index, options.signal)).values())] : ['model.safetensors']
   const sources = [config, ...(index ? [index] : [])]

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import {
   blobSource,
   httpSource,
+  memoryCheckpoint,
   memorySource,
   type OutputFile,
   openCheckpoint,
@@ -23,7 +24,7 @@ import {
 } from '../src/index'
 import { fileSource, openPath, saveFile, saveFiles } from '../src/node'
 import { expectSameTensors, readAll } from './stories'
-import { tinyCheckpoint, tinyConfig } from './tiny'
+import { tinyArrays, tinyCheckpoint, tinyConfig } from './tiny'
 
 const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 7) % 251)
 
@@ -120,6 +121,25 @@ const badServers: Record<string, [RegExp, RequestListener]> = {
       response.writeHead(206, { 'content-range': `${range}/100`, etag: first ? '"1"' : '"2"' }).end('x'.repeat(10))
     },
   ],
+  'that ignores a range after the first': [
+    /answered 200 to a range request/,
+    (request, response) => {
+      if (request.headers.range !== 'bytes=0-0') return void response.writeHead(200).end('x'.repeat(100))
+      response.writeHead(206, { 'content-range': 'bytes 0-0/100' }).end('x')
+    },
+  ],
+  'that sends too much': [
+    /sent more than the 10 bytes that were asked for/,
+    (request, response) => {
+      const range = request.headers.range?.replace('=', ' ')
+      const bytes = request.headers.range === 'bytes=0-0' ? 1 : 11
+      response.writeHead(206, { 'content-range': `${range}/100` }).end('x'.repeat(bytes))
+    },
+  ],
+  'that redirects to itself': [
+    /cannot be fetched/,
+    (request, response) => void response.writeHead(302, { location: request.url }).end(),
+  ],
   'that breaks off': [
     /sent 5 of 10|broke off/,
     (request, response) => {
@@ -161,6 +181,28 @@ test('a model opens from a URL: a file, a sharded folder with or without its sla
     if (path.startsWith('folder')) expect(opened.vocabulary?.kind).toBe('file')
   }
   await expect(openUrl(`${base}/nothing/`)).rejects.toThrow(/neither config.json nor params.json/)
+})
+
+test('a safetensors file that a URL names is the one that is opened', async () => {
+  const [config, model] = writeHuggingFace(tinyCheckpoint())
+  const other = memoryCheckpoint(
+    tinyConfig,
+    new Map([...tinyArrays()].map(([name, array]) => [name, array.map(x => -x)])),
+  )
+  const files = await filesOf([config, model, { ...writeHuggingFace(other)[1], name: 'other.safetensors' }])
+  const opened = await openUrl(`${await serve(files)}/other.safetensors`)
+  expectSameTensors(await readAll(opened), await readAll(other))
+})
+
+test('a redirect to another server is followed, in every request', async () => {
+  const model = await outputBytes(writeGguf(tinyCheckpoint()))
+  const target = await serve(new Map([['blobs/abc', model]]))
+  const redirects = await listen((_, response) => {
+    response.writeHead(302, { location: `${target}/blobs/abc` }).end()
+  })
+  const opened = await openUrl(`${redirects}/model.gguf`)
+  expect(opened.name).toBe(`${redirects}/model.gguf`)
+  expectSameTensors(await readAll(opened), await readAll(tinyCheckpoint()))
 })
 
 test('of a file on a server only the header and the tensors that are read are sent', async () => {

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Checkpoint } from '../checkpoint'
 import { SourceError } from '../errors'
-import { chooseFiles, configName, indexName, paramsName } from '../files'
+import { chooseFiles, configName, indexName, isShard, paramsName } from '../files'
 import { type OpenOptions, openCheckpoint } from '../open'
 import { fileSource } from '../sources/file'
 import type { Source } from '../sources/source'
@@ -15,8 +15,7 @@ const isFolder = async (path: string): Promise<boolean> => {
 }
 
 /** Files that are but a part of a model, which is then the folder they lie in. */
-const isPart = (name: string) =>
-  [configName, indexName, paramsName].includes(name) || /-\d+-of-\d+\.safetensors$|^consolidated\.\d+\.pth$/.test(name)
+const isPart = (name: string) => [configName, indexName, paramsName].includes(name) || isShard(name)
 
 const listFiles = async (folder: string): Promise<string[]> =>
   (await readdir(folder, { withFileTypes: true }))
