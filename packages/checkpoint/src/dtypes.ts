@@ -8,6 +8,9 @@ const blocks = {
   i32: [1, 4],
   i16: [1, 2],
   i8: [1, 1],
+  u64: [1, 8],
+  u32: [1, 4],
+  u16: [1, 2],
   u8: [1, 1],
   bool: [1, 1],
   // ggml's legacy blocks: scale (and minimum) in f16, then the quants.

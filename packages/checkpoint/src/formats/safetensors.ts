@@ -13,6 +13,9 @@ const dtypes: Readonly<Record<string, DType>> = {
   I32: 'i32',
   I16: 'i16',
   I8: 'i8',
+  U64: 'u64',
+  U32: 'u32',
+  U16: 'u16',
   U8: 'u8',
   BOOL: 'bool',
 }
