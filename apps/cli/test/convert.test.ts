@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openPath } from '@cria/checkpoint/node'
@@ -101,9 +101,29 @@ describe.skipIf(!hasData)('cria convert of stories260K', () => {
     expect(existsSync(there)).toBe(false)
   })
 
-  test('refuses to write over the model itself', async () => {
-    const { code, stderr } = await cria(['convert', model, model])
-    expect(stderr).toContain('is the model itself: give another place')
+  test('refuses to write over the model itself, however it is named', async () => {
+    const hf = join(folder, 'itself')
+    await cria(['convert', model, hf, ...tokenizer])
+    symlinkSync(hf, join(folder, 'link'))
+    for (const [input, output] of [
+      [model, model],
+      [hf, hf],
+      [join(hf, 'config.json'), hf],
+      [hf, join(folder, 'link')],
+    ]) {
+      const { code, stderr } = await cria(['convert', input, output])
+      expect(stderr).toContain('is the model itself: give another place')
+      expect(code).toBe(2)
+    }
+  })
+
+  test('refuses a folder with the weights of another model, and writes over its own', async () => {
+    const hf = join(folder, 'mixed')
+    expect((await cria(['convert', model, hf])).code).toBe(0)
+    expect((await cria(['convert', model, hf, '--weights', 'f16'])).code).toBe(0)
+    writeFileSync(join(hf, 'model.safetensors.index.json'), '{}')
+    const { code, stderr } = await cria(['convert', model, hf])
+    expect(stderr).toContain('mixed has model.safetensors.index.json of another model: give an empty folder')
     expect(code).toBe(2)
   })
 })

@@ -143,7 +143,11 @@ describe.skipIf(!hasData)('cria generate with bad input', () => {
   test.each<[string, string[], string]>([
     ['a missing model', ['--model', 'no-such.bin'], 'no-such.bin'],
     ['an empty model', ['--model', '@empty.bin'], 'empty.bin: '],
-    ['a model cut short', ['--model', '@short.bin'], 'short.bin: tensor "layers.2.feed_forward.w1.weight": would lie at bytes'],
+    [
+      'a model cut short',
+      ['--model', '@short.bin'],
+      'short.bin: tensor "layers.2.feed_forward.w1.weight": would lie at bytes',
+    ],
     ['a file of another kind', ['--model', '@foreign.bin'], 'foreign.bin: '],
     ['a folder without a model', ['--model', 'packages'], 'packages: holds no model'],
     ['a model without a tokenizer', ['--model', '@alone.bin'], 'alone.bin has no tokenizer in it or beside it'],

@@ -1,3 +1,4 @@
+import { readdir, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import {
   bytesFile,
@@ -84,16 +85,16 @@ const convert = async (input: string, output: string, flags: Flags, signal: Abor
   if (flags.tokenizer && name === 'llama2c') {
     throw new UsageError('llama2c files hold no tokenizer: leave --tokenizer out')
   }
-  if (resolve(input) === resolve(output))
-    throw new UsageError(`${output} is the model itself: give another place for the result`)
-
   const opened = await openCheckpoint(input, signal)
   const bar = progressBar('converting')
   try {
+    if ((await placeOf(opened.name)) === (await placeOf(output)))
+      throw new UsageError(`${output} is the model itself: give another place for the result`)
     let checkpoint = flags.tokenizer ? await withTokenizer(opened, flags.tokenizer, signal) : opened
     if (flags.kvHeads) checkpoint = poolKvHeads(checkpoint, flags.kvHeads)
     const weights = flags.weights ?? storedType(checkpoint, format.weights)
     const files = await format.files(checkpoint, weights, signal)
+    if (name === 'huggingface') await refuseOtherModel(output, files)
     const options = { signal, onProgress: bar.update }
     if (name === 'huggingface') await saveFiles(output, files, options)
     else await saveFile(output, files[0], options)
@@ -104,6 +105,18 @@ const convert = async (input: string, output: string, flags: Flags, signal: Abor
     bar.stop()
     await opened.close()
   }
+}
+
+/** Where a path leads, if there is anything. */
+const placeOf = (path: string): Promise<string> => realpath(path).catch(() => resolve(path))
+
+/** Weights that stay in a folder beside new ones could be taken for the model. @throws UsageError */
+const refuseOtherModel = async (folder: string, files: readonly OutputFile[]): Promise<void> => {
+  const there = await readdir(folder).catch(() => [])
+  const other = there.find(
+    name => /\.safetensors(\.index\.json)?$/.test(name) && !files.some(file => file.name === name),
+  )
+  if (other) throw new UsageError(`${folder} has ${other} of another model: give an empty folder`)
 }
 
 const formatOf = (output: string): keyof typeof formats => {
