@@ -47,6 +47,14 @@ describe.skipIf(!hasData)('cria convert of stories260K', () => {
     expect((await cria(args, 'Once upon a time')).stdout).toBe('1 403 407 261 378\n')
   })
 
+  test('the tokenizer beside a llama2.c file goes into its GGUF, its text for unknown pieces too', async () => {
+    const gguf = join(folder, 'beside.gguf')
+    expect(await cria(['convert', model, gguf])).toMatchObject({ code: 0 })
+    const written = (await weightsOf(gguf)).vocabulary
+    // tok512.model was trained with the escapes of U+2047 for its text, not with the character.
+    expect(written).toMatchObject({ kind: 'gguf', unkSurface: String.raw` \342\201\207 ` })
+  })
+
   test('--weights changes the type of the matrices, and later conversions keep it', async () => {
     const q8 = join(folder, 'q8.gguf')
     const again = join(folder, 'again.gguf')

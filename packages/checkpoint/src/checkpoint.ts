@@ -48,6 +48,8 @@ export interface GgufVocabulary {
   readonly removeExtraWhitespaces?: boolean | undefined
   /** SentencePiece's compiled normaliser rules; undefined for the identity, LLaMA's. */
   readonly charsMap?: Uint8Array | undefined
+  /** What the unknown piece decodes to, SentencePiece's `unk_surface`; undefined for its default. */
+  readonly unkSurface?: string | undefined
   /** Jinja template of a chat, as given. */
   readonly chatTemplate: string | undefined
 }

@@ -133,6 +133,7 @@ const vocabularyOf = (size: number): GgufVocabulary => ({
   addSpacePrefix: false,
   removeExtraWhitespaces: true,
   charsMap: Uint8Array.of(1, 2, 3),
+  unkSurface: ' unknown ',
   chatTemplate: '{{ messages }}',
 })
 

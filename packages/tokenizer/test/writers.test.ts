@@ -36,7 +36,7 @@ const refusals: Record<string, [changed: Tokenizer, by: ('json' | 'bin' | 'gguf'
     new Tokenizer({ ...vocabulary, normalizer: { ...vocabulary.normalizer, addDummyPrefix: false } }),
     ['bin'],
   ],
-  'a text for unk': [new Tokenizer({ ...vocabulary, unkSurface: '?' }), ['json', 'bin', 'gguf']],
+  'a text for unk': [new Tokenizer({ ...vocabulary, unkSurface: '?' }), ['json', 'bin']],
   'no byte fallback': [new Tokenizer(smallVocabulary(normal, { byteFallback: false })), ['bin']],
   'a user-defined piece': [new Tokenizer(smallVocabulary(normal, { extra: [['ll', PieceType.userDefined]] })), ['bin']],
   'an unused piece': [new Tokenizer(smallVocabulary(normal, { extra: [['ll', PieceType.unused]] })), ['json', 'bin']],

@@ -9,6 +9,9 @@ const noToken = 0xffffffff
 /** GGUF's type of pieces that stand for nothing. */
 const unusedType = 5
 
+/** A key of our own, under a prefix as the specification asks for: others have no word for it, and pass over it. */
+const unkSurfaceKey = 'cria.tokenizer.unk_surface'
+
 const key = (name: string) => `tokenizer.ggml.${name}`
 
 /** The tokenizer in GGUF metadata (keys `tokenizer.*`); undefined where the file has none. */
@@ -45,6 +48,7 @@ export const vocabularyOf = (metadata: GgufMetadata, file: string): GgufVocabula
     addSpacePrefix: read.boolean(key('add_space_prefix')) ?? true,
     removeExtraWhitespaces: read.boolean(key('remove_extra_whitespaces')),
     charsMap: charsMap && Uint8Array.from(charsMap),
+    unkSurface: read.string(unkSurfaceKey),
     chatTemplate: read.string('tokenizer.chat_template'),
   }
 }
@@ -62,7 +66,7 @@ export const padVocabulary = (vocabulary: GgufVocabulary, size: number): GgufVoc
 
 /** The metadata that says a vocabulary; what it leaves undefined is left out. */
 export const vocabularyEntries = (vocabulary: GgufVocabulary): GgufEntry[] => {
-  const { model, tokens, scores, types, charsMap, chatTemplate } = vocabulary
+  const { model, tokens, scores, types, charsMap, unkSurface, chatTemplate } = vocabulary
   const ids = {
     bos_token_id: vocabulary.bosId,
     eos_token_id: vocabulary.eosId,
@@ -85,6 +89,7 @@ export const vocabularyEntries = (vocabulary: GgufVocabulary): GgufEntry[] => {
   for (const [name, value] of Object.entries(flags))
     if (value !== undefined) entries.push([key(name), { type: 'bool', value }])
   if (charsMap) entries.push([key('precompiled_charsmap'), { type: 'array', items: 'u8', value: charsMap }])
+  if (unkSurface !== undefined) entries.push([unkSurfaceKey, { type: 'string', value: unkSurface }])
   if (chatTemplate !== undefined) entries.push(['tokenizer.chat_template', { type: 'string', value: chatTemplate }])
   return entries
 }

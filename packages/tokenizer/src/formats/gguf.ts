@@ -20,6 +20,8 @@ export interface GgufVocabulary {
   readonly removeExtraWhitespaces?: boolean | undefined
   /** SentencePiece's compiled normaliser rules; none where the file holds none. */
   readonly charsMap?: Uint8Array | undefined
+  /** What `unk` decodes to; U+2047 between spaces where the file does not say. */
+  readonly unkSurface?: string | undefined
   /** Says how to write a chat as text; no matter of the tokenizer's. */
   readonly chatTemplate: string | undefined
 }
@@ -54,7 +56,7 @@ export function readGgufVocabulary(gguf: GgufVocabulary, { name = 'GGUF' }: { na
     eosId: optional(gguf.eosId) ?? defaults.eosId,
     padId: optional(gguf.padId),
     byteFallback: types.includes(PieceType.byte),
-    unkSurface: defaultUnkSurface,
+    unkSurface: gguf.unkSurface ?? defaultUnkSurface,
     normalizer: {
       ...llamaNormalizer,
       addDummyPrefix: addSpacePrefix,
@@ -68,13 +70,12 @@ export function readGgufVocabulary(gguf: GgufVocabulary, { name = 'GGUF' }: { na
 /**
  * The vocabulary as a GGUF file holds it.
  *
- * @throws {UnsupportedTokenizerError} for what GGUF cannot say: spaces that are not escaped, or a text of one's own for `unk`
+ * @throws {UnsupportedTokenizerError} for what GGUF cannot say: spaces that are not escaped
  */
 export function writeGgufVocabulary({ vocabulary }: Tokenizer): GgufVocabulary {
-  const { pieces, scores, types, unkId, bosId, eosId, padId, normalizer } = vocabulary
+  const { pieces, scores, types, unkId, bosId, eosId, padId, normalizer, unkSurface } = vocabulary
   if (!normalizer.escapeWhitespaces || normalizer.whitespaceAsSuffix)
     throw cannotSay('GGUF', 'spaces stay as they are, or go to the end of words')
-  if (vocabulary.unkSurface !== defaultUnkSurface) throw cannotSay('GGUF', 'unk decodes to another text than U+2047')
   return {
     kind: 'gguf',
     model: 'llama',
@@ -88,6 +89,7 @@ export function writeGgufVocabulary({ vocabulary }: Tokenizer): GgufVocabulary {
     addSpacePrefix: normalizer.addDummyPrefix,
     removeExtraWhitespaces: normalizer.removeExtraWhitespaces || undefined,
     charsMap: normalizer.charsMap.length > 0 ? normalizer.charsMap : undefined,
+    unkSurface: unkSurface === defaultUnkSurface ? undefined : unkSurface,
     chatTemplate: undefined,
   }
 }
