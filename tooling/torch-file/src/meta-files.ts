@@ -32,11 +32,12 @@ export const metaFiles = (
   params: Readonly<Record<string, number>>,
   weights: readonly MetaWeight[],
   count: number,
+  options?: { readonly zip64?: boolean },
 ): Map<string, Buffer> => {
   const files = new Map<string, Buffer>([['params.json', Buffer.from(JSON.stringify(params))]])
   for (let index = 0; index < count; index++) {
     const shard = weights.map(weight => part(weight, index, count))
-    files.set(`consolidated.0${index}.pth`, torchFile(shard))
+    files.set(`consolidated.0${index}.pth`, torchFile(shard, undefined, options))
   }
   return files
 }
