@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cria, data, hasData } from './cria'
 
 describe('cria inspect of a published size', () => {
@@ -36,6 +39,28 @@ describe.skipIf(!hasData)('cria inspect of a file', () => {
     expect(stdout).toMatch(/^KV cache a token +640 bytes in f16, 1,280 in f32$/m)
     expect(stdout).toMatch(/^layers\.4\.feed_forward\.w2\.weight +64 × 172 +f32 +44\.03 kB$/m)
     expect(stdout).not.toContain('output.weight')
+  })
+})
+
+describe.skipIf(!hasData)('cria inspect knows', () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'cria-inspect-'))
+    await cria(['convert', data('stories260K/stories260K.bin'), join(folder, 'hf')])
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  test.each([
+    ['stories260K.gguf', 'GGUF v3', 'f32'],
+    ['clebert_checkpoint_v1.bin', 'llama2.c v1', 'f32'],
+    ['stories260K-q8.bin', 'llama2.c v2', 'i8_grouped'],
+    ['hf', 'Hugging Face safetensors', 'f32'],
+  ])('%s as %s', async (name, format, dtype) => {
+    const path = name === 'hf' ? join(folder, name) : data(`stories260K/${name}`)
+    const { code, stdout } = await cria(['inspect', path])
+    expect(code).toBe(0)
+    expect(stdout.split('\n')[0]).toBe(`${path}: ${format}`)
+    expect(stdout).toMatch(new RegExp(`^layers\\.0\\.attention\\.wq\\.weight +64 × 64 +${dtype} +`, 'm'))
   })
 })
 

@@ -120,6 +120,10 @@ test('a format that cannot say what the config does refuses it by field', () => 
   expect(() => writeGguf(tinyCheckpoint({ ...tinyConfig, rope_scaling: dynamic }))).toThrow(/rope_scaling: is dynamic/)
 })
 
+test.each([0, -1, Number.NaN])('a shard of %s bytes is refused', maxShardBytes => {
+  expect(() => writeHuggingFace(tinyCheckpoint(), { maxShardBytes })).toThrow(/maxShardBytes: is .*, expected a size/)
+})
+
 const vocabularyOf = (size: number): GgufVocabulary => ({
   kind: 'gguf',
   model: 'llama',

@@ -1,6 +1,7 @@
 import type { Checkpoint, TensorData } from '../checkpoint'
 import { headDim } from '../config'
 import { byteLength, elementCount } from '../dtypes'
+import { ConversionError } from '../errors'
 import { configName, indexName } from '../files'
 import { type Weight, weightsOf } from '../names'
 import { bytesFile, type OutputFile, vocabularyFile } from '../output-file'
@@ -64,12 +65,16 @@ const shardName = (index: number, count: number) => {
 
 /**
  * A Hugging Face folder: `config.json`, `model.safetensors` (or shards with their index, where it would be larger than
- * `maxShardBytes`), and the tokenizer's file where the checkpoint has one beside it.
+ * `maxShardBytes`), and the tokenizer's file where the checkpoint has one beside it. Throws a `ConversionError` for a
+ * `maxShardBytes` that is no size.
  */
 export const writeHuggingFace = (
   checkpoint: Checkpoint,
   { dtype = 'f32', maxShardBytes = 5e9 }: WriteHuggingFaceOptions = {},
 ): OutputFile[] => {
+  if (!(maxShardBytes > 0)) {
+    throw new ConversionError({ file: checkpoint.name, field: 'maxShardBytes' }, `is ${maxShardBytes}, expected a size`)
+  }
   const inputs = [...weightsOf(checkpoint.config)].map(weight => inputOf(checkpoint, weight, dtype))
   const shards = intoShards(inputs, maxShardBytes)
   const config = writeHuggingFaceConfig(checkpoint.config, dtype === 'f32' ? 'float32' : 'float16')
