@@ -1,4 +1,4 @@
-import { chromium, runInBrowser } from '@cria/browser'
+import { chromium, crossOriginIsolation, runInBrowser } from '@cria/browser'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type DeviceName, listDevices, loadModel } from '../src'
 import { generateGreedily, likeliestAfterEach } from './greedy'
@@ -11,10 +11,16 @@ import { greedyCases, hasStories, stories } from './stories'
 // the next one is the likeliest.
 
 const inNode = (await listDevices()).filter(({ name }) => name !== 'shape')
-const hosts: readonly DeviceName[] = ['webasm', 'simd']
+const hosts = [
+  { name: 'webasm', threads: undefined },
+  { name: 'simd', threads: 1 },
+  { name: 'simd', threads: 2 },
+] as const
 const [first] = greedyCases
-const load = (device: DeviceName) =>
-  loadModel(stories('stories260K.bin'), { tokenizer: stories('tok512.model'), device })
+const load = (device: DeviceName, threads?: number) =>
+  loadModel(stories('stories260K.bin'), { tokenizer: stories('tok512.model'), device, threads })
+const named = (device: string, threads?: number) =>
+  threads ? `${device} with ${threads} ${threads === 1 ? 'thread' : 'threads'}` : device
 
 describe.skipIf(!hasStories)('golden texts of stories260K', () => {
   /** What cpu writes. */
@@ -51,13 +57,14 @@ describe.skipIf(!hasStories)('golden texts of stories260K', () => {
     expect(written.map(({ text }) => text)).toEqual(greedyCases.map(({ text }) => text))
   })
 
-  for (const { name, available } of inNode.filter(({ name }) => hosts.includes(name)))
-    test.skipIf(!available)(`${name} generates all`, { timeout: 60_000 }, async () => {
-      await using model = await load(name)
+  for (const { name, threads } of hosts)
+    test(`${named(name, threads)} generates all`, { timeout: 60_000 }, async () => {
+      await using model = await load(name, threads)
       for (const golden of greedyCases) expect((await generateGreedily(model, golden)).text).toBe(golden.text)
     })
 
-  for (const { name, available } of inNode.filter(({ name }) => name !== 'cpu' && !hosts.includes(name)))
+  const processors = ['cpu', ...hosts.map(({ name }) => name)]
+  for (const { name, available } of inNode.filter(({ name }) => !processors.includes(name)))
     test.skipIf(!available)(`${name} generates one, and reads all`, { timeout: 240_000 }, async () => {
       await using model = await load(name)
       expect((await generateGreedily(model, first)).text).toBe(first.text)
@@ -66,15 +73,32 @@ describe.skipIf(!hasStories)('golden texts of stories260K', () => {
       expectTexts(likeliest)
     })
 
-  for (const device of ['webgl2', 'webgl', 'webgpu'] as const)
-    test.skipIf(!chromium)(`${device} in Chromium generates one, and reads all`, { timeout: 240_000 }, async () => {
-      const files = { '/stories260K.bin': stories('stories260K.bin'), '/tok512.bin': stories('tok512.bin') }
-      const input = { device, golden: first, sequences: sequences() }
-      const entry = new URL('./greedy.page.ts', import.meta.url)
-      const result = await runInBrowser({ entry, input, files, timeout: 220_000 })
-      const { ran, text, likeliest } = result as { ran: string; text: string; likeliest: number[][] }
-      expect(ran).toBe(device)
-      expect(text).toBe(first.text)
-      expectTexts(likeliest)
-    })
+  // A page has threads only where it is isolated from other origins.
+  const inPage = [
+    { device: 'simd', threads: 2 },
+    { device: 'simd', threads: 1 },
+    { device: 'webgl2', threads: undefined },
+    { device: 'webgl', threads: undefined },
+    { device: 'webgpu', threads: undefined },
+  ] as const
+  for (const { device, threads } of inPage)
+    test.skipIf(!chromium)(
+      `${named(device, threads)} in Chromium generates one, and reads all`,
+      {
+        timeout: 240_000,
+      },
+      async () => {
+        const files = { '/stories260K.bin': stories('stories260K.bin'), '/tok512.bin': stories('tok512.bin') }
+        const input = { device, golden: first, sequences: sequences() }
+        const entry = new URL('./greedy.page.ts', import.meta.url)
+        const headers = threads === 2 ? crossOriginIsolation : {}
+        const result = await runInBrowser({ entry, input, files, headers, timeout: 220_000 })
+        const { ran, on, text, likeliest } = result as { ran: string; on: string; text: string; likeliest: number[][] }
+        expect(ran).toBe(device)
+        if (threads)
+          expect(on).toMatch(threads === 1 ? /1 thread \(the page is not cross-origin isolated/ : /[2-9] threads$/)
+        expect(text).toBe(first.text)
+        expectTexts(likeliest)
+      },
+    )
 })

@@ -16,5 +16,5 @@ export default async ({ device, golden, sequences }: Input) => {
   const { text } = await generateGreedily(model, golden)
   const likeliest: number[][] = []
   for (const ids of sequences) likeliest.push(await likeliestAfterEach(model, ids))
-  return { ran: model.device.name, text, likeliest }
+  return { ran: model.device.name, on: model.device.description, text, likeliest }
 }

@@ -1,4 +1,4 @@
-import { chromium, runInBrowser } from '@cria/browser'
+import { chromium, crossOriginIsolation, runInBrowser } from '@cria/browser'
 import { afterAll, describe, expect, test } from 'vitest'
 import { listDevices, openDevice } from '../src/devices/registry'
 import { ops } from '../src/ops'
@@ -10,7 +10,7 @@ import { runQuantised } from './cases/quantised'
 
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
 const inNode = (await listDevices()).filter(({ name }) => name !== 'shape')
-const inPage = ['webgl2', 'webgl', 'webgpu'] as const
+const inPage = ['simd', 'webgl2', 'webgl', 'webgpu'] as const
 const table: Record<string, Record<string, string>> = {}
 
 const tabulate = (device: string, outcomes: readonly Outcome[]) => {
@@ -28,6 +28,11 @@ const hold = (device: string, outcomes: readonly Outcome[]) => {
   expect(new Set(outcomes.map(({ op }) => op))).toEqual(new Set(ops.map(({ name }) => name)))
 }
 
+const holdQuantised = (device: string, outcomes: readonly Outcome[]) => {
+  tabulate(device, outcomes)
+  expect(outcomes.filter(({ error, limit }) => !(error <= limit))).toEqual([])
+}
+
 describe(`ops, seed ${seed}`, () => {
   for (const { name, available } of inNode)
     test.skipIf(!available)(`on ${name}`, { timeout: 120_000 }, async () => {
@@ -40,16 +45,21 @@ describe(`ops, seed ${seed}`, () => {
     test.skipIf(!inNode.find(report => report.name === name)?.available)(`quantised weights on ${name}`, async () => {
       await using device = await openDevice(name)
       const outcomes = await runQuantised(device, seed)
-      tabulate(name, outcomes)
+      holdQuantised(name, outcomes)
       expect(new Set(outcomes.map(({ op }) => op)).size).toBe(6)
-      expect(outcomes.filter(({ error, limit }) => !(error <= limit))).toEqual([])
     })
 
   for (const device of inPage)
     test.skipIf(!chromium)(`on ${device} in Chromium`, { timeout: 240_000 }, async () => {
       const entry = new URL('./browser-cases.ts', import.meta.url)
-      const outcomes = await runInBrowser({ entry, input: { device, seed }, timeout: 200_000 })
-      hold(`${device} (page)`, outcomes as readonly Outcome[])
+      const run = { entry, input: { device, seed }, headers: crossOriginIsolation, timeout: 200_000 }
+      const { on, outcomes, quantised } = (await runInBrowser(run)) as Record<'outcomes' | 'quantised', Outcome[]> & {
+        on: string
+      }
+      hold(`${device} (page)`, outcomes)
+      holdQuantised(`${device} (page)`, quantised)
+      // Chromium has relaxed SIMD, which Node has from 22 on.
+      if (device === 'simd') expect(on).toContain('relaxed SIMD')
     })
 
   afterAll(() => {
