@@ -8,25 +8,63 @@ export const DOT: i32 = 1
 /** Pairs of int8 into i16, by the relaxed product that the dot product is made of where it is not one instruction. */
 export const PAIR: i32 = 2
 
-/** c + a · b over pairs of neighbouring i16. */
+/** The same as types, for kernels that are compiled once for each. */
+export type Widen = i16
+export type Dot = i8
+export type Pair = u8
+
 // @ts-ignore: decorator
 @inline
-export function widenAdd(a: v128, b: v128, c: v128): v128 {
-  return i32x4.add(i32x4.dot_i16x8_s(a, b), c)
+export function widens<P>(): bool {
+  return sizeof<P>() == 2
 }
 
-/** c + a · b over groups of four neighbouring int8. What b may hold is for the probe to say. */
 // @ts-ignore: decorator
 @inline
-export function dotAdd(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(a, b, c)
+function pairs<P>(): bool {
+  return !isSigned<P>()
+}
+
+/** c + a · b in each lane, over 2 or 4 neighbours. What b may hold in 8 bits is for the probe to say; of pairs, 0 to 15. */
+// @ts-ignore: decorator
+@inline
+export function productAdd<P>(a: v128, b: v128, c: v128): v128 {
+  if (widens<P>()) return i32x4.add(i32x4.dot_i16x8_s(a, b), c)
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (pairs<P>()) return i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(a, b), c)
+    return i32x4.relaxed_dot_i8x16_i7x16_add_s(a, b, c)
+  }
   return unreachable()
 }
 
-/** c + a · b over pairs of neighbouring int8, in i16: b from 0 to 15, a not -128, then eight of these fit. */
+/** What the sums of a block start from: the correction of a token. An i16 holds the products of a block, and no more. */
 // @ts-ignore: decorator
 @inline
-export function pairAdd(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(a, b), c)
-  return unreachable()
+export function blockStart<P>(correction: usize): v128 {
+  if (pairs<P>()) return i16x8.splat(0)
+  return v128.load32_splat(correction)
+}
+
+/** The sums of a block as f32. */
+// @ts-ignore: decorator
+@inline
+export function blockSum<P>(sum: v128, correction: usize): v128 {
+  if (pairs<P>())
+    return f32x4.convert_i32x4_s(i32x4.add(v128.load32_splat(correction), i32x4.extadd_pairwise_i16x8_s(sum)))
+  return f32x4.convert_i32x4_s(sum)
+}
+
+/** Bytes of weights, of 8 bits each, that are multiplied at a time. */
+// @ts-ignore: decorator
+@inline
+export function unitBytes<P>(): usize {
+  return widens<P>() ? 8 : 16
+}
+
+/** As many weights. */
+// @ts-ignore: decorator
+@inline
+export function loadUnits<P>(values: usize): v128 {
+  if (widens<P>()) return v128.load_ext<i8>(values)
+  return v128.load(values)
 }

@@ -1,7 +1,7 @@
 // Quantised tokens times panels of quantised weights: integer products of 4 tokens and 8 rows at a time, one block of 32 columns
 // after the other, whose sums are scaled and added up in f32.
 
-import { DOT, dotAdd, pairAdd, WIDEN, widenAdd } from './integer'
+import { blockStart, blockSum, DOT, Dot, loadUnits, PAIR, Pair, productAdd, unitBytes, WIDEN, Widen, widens } from './integer'
 import { f16Factor, f16Mask, loadF16, madd, nibbles } from './lanes'
 import { panelBlockBytes, ROWS, valueBytes } from './panels'
 import { get, parallel, privateScratch, put, sharedScratch } from './parallel'
@@ -55,9 +55,11 @@ function multiplyPanels(begin: i32, end: i32): void {
       const whole = rows == ROWS && present == TOKENS
       const tile = whole ? to : spare
       const tileStep = whole ? outBytes : ROWS << 2
-      if (ASC_FEATURE_RELAXED_SIMD && product == DOT) dotTile(x, values, valueStep, scales, blocks, tile, tileStep)
-      else if (ASC_FEATURE_RELAXED_SIMD && product != WIDEN) pairTile(x, values, scales, blocks, tile, tileStep)
-      else widenTile(x, values, valueStep, scales, blocks, tile, tileStep)
+      if (ASC_FEATURE_RELAXED_SIMD && product == DOT)
+        multiplyTile<Dot>(x, values, valueStep, scales, blocks, tile, tileStep)
+      else if (ASC_FEATURE_RELAXED_SIMD && product == PAIR)
+        multiplyTile<Pair>(x, values, valueStep, scales, blocks, tile, tileStep)
+      else multiplyTile<Widen>(x, values, valueStep, scales, blocks, tile, tileStep)
       if (!whole)
         for (let t = 0; t < present; t++)
           memory.copy(to + <usize>t * outBytes, spare + <usize>(t * ROWS) * 4, <usize>rows << 2)
@@ -94,8 +96,8 @@ function unpackValues(panel: usize, bytes: usize, blocks: i32): void {
   }
 }
 
-/** out [4 tokens][8 rows]: int8 in units of two columns. */
-function widenTile(
+/** out [4 tokens][8 rows], by the product `P`. */
+function multiplyTile<P>(
   x: usize,
   values: usize,
   valueStep: usize,
@@ -113,206 +115,49 @@ function widenTile(
   let d0 = f32x4.splat(0)
   let d1 = f32x4.splat(0)
   for (let block = 0; block < blocks; block++) {
-    let i0 = v128.load32_splat(x, 272)
+    const end = x + <usize>(TOKENS * (widens<P>() ? 64 : 32))
+    const corrections = end + <usize>(TOKENS * 4)
+    let i0 = blockStart<P>(corrections)
     let i1 = i0
-    let j0 = v128.load32_splat(x, 276)
+    let j0 = blockStart<P>(corrections + 4)
     let j1 = j0
-    let k0 = v128.load32_splat(x, 280)
+    let k0 = blockStart<P>(corrections + 8)
     let k1 = k0
-    let l0 = v128.load32_splat(x, 284)
+    let l0 = blockStart<P>(corrections + 12)
     let l1 = l0
-    const end = x + 256
-    let w = values
-    for (; x < end; x += 16) {
-      const w0 = v128.load_ext<i8>(w)
-      const w1 = v128.load_ext<i8>(w, 8)
+    for (let w = values; x < end; x += 16) {
+      const w0 = loadUnits<P>(w)
+      const w1 = loadUnits<P>(w + unitBytes<P>())
       let v = v128.load32_splat(x)
-      i0 = widenAdd(v, w0, i0)
-      i1 = widenAdd(v, w1, i1)
+      i0 = productAdd<P>(v, w0, i0)
+      i1 = productAdd<P>(v, w1, i1)
       v = v128.load32_splat(x, 4)
-      j0 = widenAdd(v, w0, j0)
-      j1 = widenAdd(v, w1, j1)
+      j0 = productAdd<P>(v, w0, j0)
+      j1 = productAdd<P>(v, w1, j1)
       v = v128.load32_splat(x, 8)
-      k0 = widenAdd(v, w0, k0)
-      k1 = widenAdd(v, w1, k1)
+      k0 = productAdd<P>(v, w0, k0)
+      k1 = productAdd<P>(v, w1, k1)
       v = v128.load32_splat(x, 12)
-      l0 = widenAdd(v, w0, l0)
-      l1 = widenAdd(v, w1, l1)
-      w += 16
+      l0 = productAdd<P>(v, w0, l0)
+      l1 = productAdd<P>(v, w1, l1)
+      w += 2 * unitBytes<P>()
     }
     const scale0 = v128.load(scales)
     const scale1 = v128.load(scales, 16)
     let scale = v128.load32_splat(x)
-    a0 = madd(f32x4.convert_i32x4_s(i0), f32x4.mul(scale, scale0), a0)
-    a1 = madd(f32x4.convert_i32x4_s(i1), f32x4.mul(scale, scale1), a1)
+    a0 = madd(blockSum<P>(i0, corrections), f32x4.mul(scale, scale0), a0)
+    a1 = madd(blockSum<P>(i1, corrections), f32x4.mul(scale, scale1), a1)
     scale = v128.load32_splat(x, 4)
-    b0 = madd(f32x4.convert_i32x4_s(j0), f32x4.mul(scale, scale0), b0)
-    b1 = madd(f32x4.convert_i32x4_s(j1), f32x4.mul(scale, scale1), b1)
+    b0 = madd(blockSum<P>(j0, corrections + 4), f32x4.mul(scale, scale0), b0)
+    b1 = madd(blockSum<P>(j1, corrections + 4), f32x4.mul(scale, scale1), b1)
     scale = v128.load32_splat(x, 8)
-    c0 = madd(f32x4.convert_i32x4_s(k0), f32x4.mul(scale, scale0), c0)
-    c1 = madd(f32x4.convert_i32x4_s(k1), f32x4.mul(scale, scale1), c1)
+    c0 = madd(blockSum<P>(k0, corrections + 8), f32x4.mul(scale, scale0), c0)
+    c1 = madd(blockSum<P>(k1, corrections + 8), f32x4.mul(scale, scale1), c1)
     scale = v128.load32_splat(x, 12)
-    d0 = madd(f32x4.convert_i32x4_s(l0), f32x4.mul(scale, scale0), d0)
-    d1 = madd(f32x4.convert_i32x4_s(l1), f32x4.mul(scale, scale1), d1)
+    d0 = madd(blockSum<P>(l0, corrections + 12), f32x4.mul(scale, scale0), d0)
+    d1 = madd(blockSum<P>(l1, corrections + 12), f32x4.mul(scale, scale1), d1)
     x += 32
     values += valueStep
-    scales += BLOCK_SCALES
-  }
-  v128.store(out, a0)
-  v128.store(out, a1, 16)
-  out += outStep
-  v128.store(out, b0)
-  v128.store(out, b1, 16)
-  out += outStep
-  v128.store(out, c0)
-  v128.store(out, c1, 16)
-  out += outStep
-  v128.store(out, d0)
-  v128.store(out, d1, 16)
-}
-
-/** int8 in units of four columns. */
-function dotTile(
-  x: usize,
-  values: usize,
-  valueStep: usize,
-  scales: usize,
-  blocks: i32,
-  out: usize,
-  outStep: usize,
-): void {
-  let a0 = f32x4.splat(0)
-  let a1 = f32x4.splat(0)
-  let b0 = f32x4.splat(0)
-  let b1 = f32x4.splat(0)
-  let c0 = f32x4.splat(0)
-  let c1 = f32x4.splat(0)
-  let d0 = f32x4.splat(0)
-  let d1 = f32x4.splat(0)
-  for (let block = 0; block < blocks; block++) {
-    let i0 = v128.load32_splat(x, 144)
-    let i1 = i0
-    let j0 = v128.load32_splat(x, 148)
-    let j1 = j0
-    let k0 = v128.load32_splat(x, 152)
-    let k1 = k0
-    let l0 = v128.load32_splat(x, 156)
-    let l1 = l0
-    const end = x + 128
-    let w = values
-    for (; x < end; x += 16) {
-      const w0 = v128.load(w)
-      const w1 = v128.load(w, 16)
-      let v = v128.load32_splat(x)
-      i0 = dotAdd(v, w0, i0)
-      i1 = dotAdd(v, w1, i1)
-      v = v128.load32_splat(x, 4)
-      j0 = dotAdd(v, w0, j0)
-      j1 = dotAdd(v, w1, j1)
-      v = v128.load32_splat(x, 8)
-      k0 = dotAdd(v, w0, k0)
-      k1 = dotAdd(v, w1, k1)
-      v = v128.load32_splat(x, 12)
-      l0 = dotAdd(v, w0, l0)
-      l1 = dotAdd(v, w1, l1)
-      w += 32
-    }
-    const scale0 = v128.load(scales)
-    const scale1 = v128.load(scales, 16)
-    let scale = v128.load32_splat(x)
-    a0 = madd(f32x4.convert_i32x4_s(i0), f32x4.mul(scale, scale0), a0)
-    a1 = madd(f32x4.convert_i32x4_s(i1), f32x4.mul(scale, scale1), a1)
-    scale = v128.load32_splat(x, 4)
-    b0 = madd(f32x4.convert_i32x4_s(j0), f32x4.mul(scale, scale0), b0)
-    b1 = madd(f32x4.convert_i32x4_s(j1), f32x4.mul(scale, scale1), b1)
-    scale = v128.load32_splat(x, 8)
-    c0 = madd(f32x4.convert_i32x4_s(k0), f32x4.mul(scale, scale0), c0)
-    c1 = madd(f32x4.convert_i32x4_s(k1), f32x4.mul(scale, scale1), c1)
-    scale = v128.load32_splat(x, 12)
-    d0 = madd(f32x4.convert_i32x4_s(l0), f32x4.mul(scale, scale0), d0)
-    d1 = madd(f32x4.convert_i32x4_s(l1), f32x4.mul(scale, scale1), d1)
-    x += 32
-    values += valueStep
-    scales += BLOCK_SCALES
-  }
-  v128.store(out, a0)
-  v128.store(out, a1, 16)
-  out += outStep
-  v128.store(out, b0)
-  v128.store(out, b1, 16)
-  out += outStep
-  v128.store(out, c0)
-  v128.store(out, c1, 16)
-  out += outStep
-  v128.store(out, d0)
-  v128.store(out, d1, 16)
-}
-
-/** 4-bit values, as bytes, in units of four columns, multiplied in i16. */
-function pairTile(
-  x: usize,
-  values: usize,
-  scales: usize,
-  blocks: i32,
-  out: usize,
-  outStep: usize,
-): void {
-  let a0 = f32x4.splat(0)
-  let a1 = f32x4.splat(0)
-  let b0 = f32x4.splat(0)
-  let b1 = f32x4.splat(0)
-  let c0 = f32x4.splat(0)
-  let c1 = f32x4.splat(0)
-  let d0 = f32x4.splat(0)
-  let d1 = f32x4.splat(0)
-  for (let block = 0; block < blocks; block++) {
-    let i0 = i16x8.splat(0)
-    let i1 = i16x8.splat(0)
-    let j0 = i16x8.splat(0)
-    let j1 = i16x8.splat(0)
-    let k0 = i16x8.splat(0)
-    let k1 = i16x8.splat(0)
-    let l0 = i16x8.splat(0)
-    let l1 = i16x8.splat(0)
-    const end = x + 128
-    let w = values
-    for (; x < end; x += 16) {
-      const w0 = v128.load(w)
-      const w1 = v128.load(w, 16)
-      let v = v128.load32_splat(x)
-      i0 = pairAdd(v, w0, i0)
-      i1 = pairAdd(v, w1, i1)
-      v = v128.load32_splat(x, 4)
-      j0 = pairAdd(v, w0, j0)
-      j1 = pairAdd(v, w1, j1)
-      v = v128.load32_splat(x, 8)
-      k0 = pairAdd(v, w0, k0)
-      k1 = pairAdd(v, w1, k1)
-      v = v128.load32_splat(x, 12)
-      l0 = pairAdd(v, w0, l0)
-      l1 = pairAdd(v, w1, l1)
-      w += 32
-    }
-    const scale0 = v128.load(scales)
-    const scale1 = v128.load(scales, 16)
-    let scale = v128.load32_splat(x)
-    let correction = v128.load32_splat(x, 16)
-    a0 = madd(f32x4.convert_i32x4_s(i32x4.add(correction, i32x4.extadd_pairwise_i16x8_s(i0))), f32x4.mul(scale, scale0), a0)
-    a1 = madd(f32x4.convert_i32x4_s(i32x4.add(correction, i32x4.extadd_pairwise_i16x8_s(i1))), f32x4.mul(scale, scale1), a1)
-    scale = v128.load32_splat(x, 4)
-    correction = v128.load32_splat(x, 20)
-    b0 = madd(f32x4.convert_i32x4_s(i32x4.add(correction, i32x4.extadd_pairwise_i16x8_s(j0))), f32x4.mul(scale, scale0), b0)
-    b1 = madd(f32x4.convert_i32x4_s(i32x4.add(correction, i32x4.extadd_pairwise_i16x8_s(j1))), f32x4.mul(scale, scale1), b1)
-    scale = v128.load32_splat(x, 8)
-    correction = v128.load32_splat(x, 24)
-    c0 = madd(f32x4.convert_i32x4_s(i32x4.add(correction, i32x4.extadd_pairwise_i16x8_s(k0))), f32x4.mul(scale, scale0), c0)
-    c1 = madd(f32x4.convert_i32x4_s(i32x4.add(correction, i32x4.extadd_pairwise_i16x8_s(k1))), f32x4.mul(scale, scale1), c1)
-    scale = v128.load32_splat(x, 12)
-    correction = v128.load32_splat(x, 28)
-    d0 = madd(f32x4.convert_i32x4_s(i32x4.add(correction, i32x4.extadd_pairwise_i16x8_s(l0))), f32x4.mul(scale, scale0), d0)
-    d1 = madd(f32x4.convert_i32x4_s(i32x4.add(correction, i32x4.extadd_pairwise_i16x8_s(l1))), f32x4.mul(scale, scale1), d1)
-    x += 32
-    values += BLOCK_VALUES
     scales += BLOCK_SCALES
   }
   v128.store(out, a0)

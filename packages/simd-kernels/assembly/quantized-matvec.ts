@@ -1,6 +1,6 @@
 // Panels of quantised weights times one quantised token: bound by memory, so a panel is read once, as a stream.
 
-import { DOT, dotAdd, pairAdd, WIDEN, widenAdd } from './integer'
+import { blockStart, blockSum, DOT, Dot, loadUnits, PAIR, Pair, productAdd, unitBytes, Widen, widens } from './integer'
 import { f16Factor, f16Mask, loadF16, madd, nibbles } from './lanes'
 import { panelBlockBytes, ROWS, valueBytes } from './panels'
 import { get, parallel, privateScratch, put, sharedScratch } from './parallel'
@@ -31,35 +31,38 @@ function multiplyPanels(begin: i32, end: i32): void {
     const rows = min(ROWS, n - index * ROWS)
     const out = get<usize>(1) + (<usize>(index * ROWS) << 2)
     const to = rows == ROWS ? out : privateScratch()
-    if (ASC_FEATURE_RELAXED_SIMD && product != WIDEN) {
-      if (bits == 8) dotQ8(panel, x, to, blocks)
-      else if (product == DOT) dotQ4(panel, x, to, blocks)
-      else pairQ4(panel, x, to, blocks)
-    } else if (bits == 8) widenQ8(panel, x, to, blocks)
-    else widenQ4(panel, x, to, blocks)
+    if (ASC_FEATURE_RELAXED_SIMD && product == DOT) multiplyPanel<Dot>(panel, x, to, blocks, bits)
+    else if (ASC_FEATURE_RELAXED_SIMD && product == PAIR) multiplyPanel<Pair>(panel, x, to, blocks, bits)
+    else multiplyPanel<Widen>(panel, x, to, blocks, bits)
     if (rows < ROWS) memory.copy(out, to, <usize>rows << 2)
   }
 }
 
-/** out [8] = panel · x: int8 in units of two columns. */
-function widenQ8(panel: usize, x: usize, out: usize, blocks: i32): void {
+function multiplyPanel<P>(panel: usize, x: usize, out: usize, blocks: i32, bits: i32): void {
+  if (bits == 8) multiplyQ8<P>(panel, x, out, blocks)
+  else multiplyQ4<P>(panel, x, out, blocks)
+}
+
+/** out [8] = panel · x, of 8-bit values, by the product `P`. */
+function multiplyQ8<P>(panel: usize, x: usize, out: usize, blocks: i32): void {
   const mask = f16Mask()
   const factor = f16Factor()
   let sums0 = f32x4.splat(0)
   let sums1 = f32x4.splat(0)
   for (let block = 0; block < blocks; block++) {
-    const scale = v128.load32_splat(x, 64)
-    let i0 = v128.load32_splat(x, 68)
+    const scales = x + (widens<P>() ? 64 : 32)
+    const scale = v128.load32_splat(scales)
+    let i0 = blockStart<P>(scales + 4)
     let i1 = i0
     const end = panel + 256
-    for (; panel < end; panel += 16) {
+    for (; panel < end; panel += 2 * unitBytes<P>()) {
       const v = v128.load32_splat(x)
-      i0 = widenAdd(v, v128.load_ext<i8>(panel), i0)
-      i1 = widenAdd(v, v128.load_ext<i8>(panel, 8), i1)
+      i0 = productAdd<P>(v, loadUnits<P>(panel), i0)
+      i1 = productAdd<P>(v, loadUnits<P>(panel + unitBytes<P>()), i1)
       x += 4
     }
-    sums0 = madd(f32x4.convert_i32x4_s(i0), f32x4.mul(scale, loadF16(panel, mask, factor)), sums0)
-    sums1 = madd(f32x4.convert_i32x4_s(i1), f32x4.mul(scale, loadF16(panel + 8, mask, factor)), sums1)
+    sums0 = madd(blockSum<P>(i0, scales + 4), f32x4.mul(scale, loadF16(panel, mask, factor)), sums0)
+    sums1 = madd(blockSum<P>(i1, scales + 4), f32x4.mul(scale, loadF16(panel + 8, mask, factor)), sums1)
     panel += 16
     x += 8
   }
@@ -67,121 +70,40 @@ function widenQ8(panel: usize, x: usize, out: usize, blocks: i32): void {
   v128.store(out, sums1, 16)
 }
 
-/** int8 in units of four columns. */
-function dotQ8(panel: usize, x: usize, out: usize, blocks: i32): void {
-  const mask = f16Mask()
-  const factor = f16Factor()
-  let sums0 = f32x4.splat(0)
-  let sums1 = f32x4.splat(0)
-  for (let block = 0; block < blocks; block++) {
-    const scale = v128.load32_splat(x, 32)
-    let i0 = v128.load32_splat(x, 36)
-    let i1 = i0
-    const end = panel + 256
-    for (; panel < end; panel += 32) {
-      const v = v128.load32_splat(x)
-      i0 = dotAdd(v, v128.load(panel), i0)
-      i1 = dotAdd(v, v128.load(panel, 16), i1)
-      x += 4
-    }
-    sums0 = madd(f32x4.convert_i32x4_s(i0), f32x4.mul(scale, loadF16(panel, mask, factor)), sums0)
-    sums1 = madd(f32x4.convert_i32x4_s(i1), f32x4.mul(scale, loadF16(panel + 8, mask, factor)), sums1)
-    panel += 16
-    x += 8
-  }
-  v128.store(out, sums0)
-  v128.store(out, sums1, 16)
-}
-
-/** 4-bit values in units of two columns: the low halves are columns 0 to 15, the high ones 16 to 31. */
-function widenQ4(panel: usize, x: usize, out: usize, blocks: i32): void {
+/** The same of 4-bit values: the low halves of bytes are columns 0 to 15, the high ones 16 to 31. */
+function multiplyQ4<P>(panel: usize, x: usize, out: usize, blocks: i32): void {
   const mask = f16Mask()
   const factor = f16Factor()
   const half = nibbles()
   let sums0 = f32x4.splat(0)
   let sums1 = f32x4.splat(0)
   for (let block = 0; block < blocks; block++) {
-    const scale = v128.load32_splat(x, 64)
-    let i0 = v128.load32_splat(x, 68)
+    const second: usize = widens<P>() ? 32 : 16
+    const scales = x + 2 * second
+    const scale = v128.load32_splat(scales)
+    let i0 = blockStart<P>(scales + 4)
     let i1 = i0
     const end = panel + 128
-    for (; panel < end; panel += 16) {
+    for (; panel < end; panel += 2 * unitBytes<P>()) {
       const a = v128.load32_splat(x)
-      const b = v128.load32_splat(x, 32)
-      const w = v128.load(panel)
-      const low = v128.and(w, half)
-      const high = v128.and(i16x8.shr_u(w, 4), half)
-      i0 = widenAdd(b, i16x8.extend_low_i8x16_s(high), widenAdd(a, i16x8.extend_low_i8x16_s(low), i0))
-      i1 = widenAdd(b, i16x8.extend_high_i8x16_s(high), widenAdd(a, i16x8.extend_high_i8x16_s(low), i1))
+      const b = v128.load32_splat(x + second)
+      const w0 = v128.load(panel)
+      const low0 = v128.and(w0, half)
+      const high0 = v128.and(i16x8.shr_u(w0, 4), half)
+      if (widens<P>()) {
+        i0 = productAdd<P>(b, i16x8.extend_low_i8x16_s(high0), productAdd<P>(a, i16x8.extend_low_i8x16_s(low0), i0))
+        i1 = productAdd<P>(b, i16x8.extend_high_i8x16_s(high0), productAdd<P>(a, i16x8.extend_high_i8x16_s(low0), i1))
+      } else {
+        const w1 = v128.load(panel, 16)
+        i0 = productAdd<P>(b, high0, productAdd<P>(a, low0, i0))
+        i1 = productAdd<P>(b, v128.and(i16x8.shr_u(w1, 4), half), productAdd<P>(a, v128.and(w1, half), i1))
+      }
       x += 4
     }
-    sums0 = madd(f32x4.convert_i32x4_s(i0), f32x4.mul(scale, loadF16(panel, mask, factor)), sums0)
-    sums1 = madd(f32x4.convert_i32x4_s(i1), f32x4.mul(scale, loadF16(panel + 8, mask, factor)), sums1)
+    sums0 = madd(blockSum<P>(i0, scales + 4), f32x4.mul(scale, loadF16(panel, mask, factor)), sums0)
+    sums1 = madd(blockSum<P>(i1, scales + 4), f32x4.mul(scale, loadF16(panel + 8, mask, factor)), sums1)
     panel += 16
-    x += 40
-  }
-  v128.store(out, sums0)
-  v128.store(out, sums1, 16)
-}
-
-/** 4-bit values in units of four columns. */
-function dotQ4(panel: usize, x: usize, out: usize, blocks: i32): void {
-  const mask = f16Mask()
-  const factor = f16Factor()
-  const half = nibbles()
-  let sums0 = f32x4.splat(0)
-  let sums1 = f32x4.splat(0)
-  for (let block = 0; block < blocks; block++) {
-    const scale = v128.load32_splat(x, 32)
-    let i0 = v128.load32_splat(x, 36)
-    let i1 = i0
-    const end = panel + 128
-    for (; panel < end; panel += 32) {
-      const a = v128.load32_splat(x)
-      const b = v128.load32_splat(x, 16)
-      let w = v128.load(panel)
-      i0 = dotAdd(b, v128.and(i16x8.shr_u(w, 4), half), dotAdd(a, v128.and(w, half), i0))
-      w = v128.load(panel, 16)
-      i1 = dotAdd(b, v128.and(i16x8.shr_u(w, 4), half), dotAdd(a, v128.and(w, half), i1))
-      x += 4
-    }
-    sums0 = madd(f32x4.convert_i32x4_s(i0), f32x4.mul(scale, loadF16(panel, mask, factor)), sums0)
-    sums1 = madd(f32x4.convert_i32x4_s(i1), f32x4.mul(scale, loadF16(panel + 8, mask, factor)), sums1)
-    panel += 16
-    x += 24
-  }
-  v128.store(out, sums0)
-  v128.store(out, sums1, 16)
-}
-
-/** The same in i16, which hold the products of a block. */
-function pairQ4(panel: usize, x: usize, out: usize, blocks: i32): void {
-  const mask = f16Mask()
-  const factor = f16Factor()
-  const half = nibbles()
-  let sums0 = f32x4.splat(0)
-  let sums1 = f32x4.splat(0)
-  for (let block = 0; block < blocks; block++) {
-    const scale = v128.load32_splat(x, 32)
-    const correction = v128.load32_splat(x, 36)
-    let p0 = i16x8.splat(0)
-    let p1 = i16x8.splat(0)
-    const end = panel + 128
-    for (; panel < end; panel += 32) {
-      const a = v128.load32_splat(x)
-      const b = v128.load32_splat(x, 16)
-      let w = v128.load(panel)
-      p0 = pairAdd(b, v128.and(i16x8.shr_u(w, 4), half), pairAdd(a, v128.and(w, half), p0))
-      w = v128.load(panel, 16)
-      p1 = pairAdd(b, v128.and(i16x8.shr_u(w, 4), half), pairAdd(a, v128.and(w, half), p1))
-      x += 4
-    }
-    const i0 = i32x4.add(correction, i32x4.extadd_pairwise_i16x8_s(p0))
-    const i1 = i32x4.add(correction, i32x4.extadd_pairwise_i16x8_s(p1))
-    sums0 = madd(f32x4.convert_i32x4_s(i0), f32x4.mul(scale, loadF16(panel, mask, factor)), sums0)
-    sums1 = madd(f32x4.convert_i32x4_s(i1), f32x4.mul(scale, loadF16(panel + 8, mask, factor)), sums1)
-    panel += 16
-    x += 24
+    x = scales + 8
   }
   v128.store(out, sums0)
   v128.store(out, sums1, 16)
