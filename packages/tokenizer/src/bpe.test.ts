@@ -104,6 +104,16 @@ test('user-defined pieces are taken first, the longest at each place, and merge 
   expect(tokenizer.decode(tokenizer.encode('ab b (.)'))).toBe('ab b (.)')
 })
 
+test('a file of very many user-defined pieces costs no more than its size', () => {
+  const extra = Array.from({ length: 200_000 }, (_, i) => [`${i}:`.padEnd(80, 'x'), PieceType.userDefined] as const)
+  const before = process.resourceUsage().maxRSS
+  const tokenizer = new Tokenizer(smallVocabulary([['a', -1]], { extra }))
+  const names = Array.from(tokenizer.encode(`a${extra[777][0]}a`), id => tokenizer.idToPiece(id))
+  expect(names).toEqual([...['<0xE2>', '<0x96>', '<0x81>'], 'a', extra[777][0], 'a'])
+  // In KiB; the pieces have 16 MB.
+  expect(process.resourceUsage().maxRSS - before).toBeLessThan(400 * 1024)
+})
+
 test('time grows with the text and no faster, whatever it is', () => {
   const normal = ['a', 'aa', 'aaaa', 'ab', 'ba', 'abab', 'b', '▁'].map((text, i): [string, number] => [text, -i])
   const tokenizer = new Tokenizer(smallVocabulary(normal))

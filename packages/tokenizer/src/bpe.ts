@@ -1,3 +1,4 @@
+import { Literals } from './literals'
 import { Merging } from './merging'
 import { hashSeed, hashUnit, Symbols } from './symbols'
 import { byteOf, PieceType, type Vocabulary } from './vocabulary'
@@ -39,7 +40,7 @@ export class BytePairEncoder {
   private readonly unkId: number
   /** Ids of the byte pieces, by byte. */
   private readonly byteIds: Uint32Array | undefined
-  private readonly userDefined: RegExp | undefined
+  private readonly userDefined: Literals
   private readonly userDefinedIds = new Map<string, number>()
   /** Does the text of a symbol encode to that symbol alone? 0: not known yet, 1: yes, 2: no. */
   private readonly whole: Uint8Array
@@ -61,10 +62,7 @@ export class BytePairEncoder {
       if (types[id] === PieceType.byte && this.byteIds) this.byteIds[byteOf(pieces[id])] = id
       if (types[id] === PieceType.userDefined) this.userDefinedIds.set(pieces[id], id)
     }
-    if (this.userDefinedIds.size > 0) {
-      const source = anyOf(this.userDefinedIds.keys())
-      this.userDefined = new RegExp(this.symbols.space === 0x20 ? source : source.replaceAll('▁', '[ ▁]'), 'g')
-    }
+    this.userDefined = new Literals(this.userDefinedIds.keys(), this.symbols.space)
   }
 
   /** Forgets the last text's tokens. */
@@ -78,17 +76,13 @@ export class BytePairEncoder {
 
   /** Appends the tokens of `text`, which is normalised and well-formed; its spaces may stand as they are. */
   encode(text: string): void {
-    if (this.userDefined === undefined) this.encodeRange(text, 0, text.length)
-    else {
-      let done = 0
-      for (const match of text.matchAll(this.userDefined)) {
-        this.encodeRange(text, done, match.index)
-        done = match.index + match[0].length
-        const piece = this.symbols.space === 0x20 ? match[0] : match[0].replaceAll(' ', '▁')
-        this.append(this.userDefinedIds.get(piece) as number, done)
-      }
-      this.encodeRange(text, done, text.length)
+    let done = 0
+    for (const { at, text: piece } of this.userDefined.isEmpty ? [] : this.userDefined.matches(text)) {
+      this.encodeRange(text, done, at)
+      done = at + piece.length
+      this.append(this.userDefinedIds.get(piece) as number, done)
     }
+    this.encodeRange(text, done, text.length)
   }
 
   /** Appends one token that ends at `end`. */
@@ -251,10 +245,3 @@ export class BytePairEncoder {
 }
 
 const isLowSurrogate = (unit: number) => unit >= 0xdc00 && unit <= 0xdfff
-
-/** The source of an expression for any of these texts, the longest that fits first. */
-export const anyOf = (texts: Iterable<string>) =>
-  [...texts]
-    .sort((a, b) => b.length - a.length)
-    .map(text => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))
-    .join('|')

@@ -1,4 +1,5 @@
 import type { CharsMap } from './charsmap'
+import type { Literals } from './literals'
 import type { NormalizerFlags } from './vocabulary'
 
 /** Text made ready for merging, and the way back. */
@@ -19,11 +20,11 @@ export interface Chunk {
  * happen to them: whoever reads the result takes them for `▁`. A surrogate without its other half becomes U+FFFD.
  */
 export class Normalizer {
-  /** @param userDefined a global expression for the pieces that replacement rules leave alone */
+  /** @param userDefined the pieces that replacement rules leave alone */
   constructor(
     private readonly flags: NormalizerFlags,
     private readonly charsMap: CharsMap | undefined,
-    private readonly userDefined: RegExp | undefined,
+    private readonly userDefined: Literals,
   ) {}
 
   normalize(original: string): Normalized {
@@ -69,10 +70,10 @@ export class Normalizer {
 
   private *chunks(text: string): Iterable<Chunk> {
     let done = 0
-    for (const match of this.userDefined ? text.matchAll(this.userDefined) : []) {
-      yield* this.replacements(text, done, match.index)
-      yield { at: match.index, replacement: match[0] }
-      done = match.index + match[0].length
+    for (const { at, text: replacement } of this.userDefined.matches(text)) {
+      yield* this.replacements(text, done, at)
+      yield { at, replacement }
+      done = at + replacement.length
     }
     yield* this.replacements(text, done, text.length)
   }

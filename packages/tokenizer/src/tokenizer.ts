@@ -1,7 +1,8 @@
-import { anyOf, BytePairEncoder } from './bpe'
+import { BytePairEncoder } from './bpe'
 import { CharsMap } from './charsmap'
 import { DecodingTable, TokenDecoder } from './decoder'
 import { SpecialTokenError, TokenIdError } from './errors'
+import { Literals } from './literals'
 import { Normalizer } from './normalizer'
 import { checkVocabulary, PieceType, type Vocabulary } from './vocabulary'
 
@@ -41,6 +42,7 @@ export class Tokenizer {
   readonly padId: number | undefined
   /** The names and ids of the control tokens, which `allowSpecial` allows in text. */
   readonly specialTokens: ReadonlyMap<string, number>
+  private readonly allSpecial: Literals
   private readonly encoder: BytePairEncoder
   private readonly normalizer: Normalizer
   private readonly table: DecodingTable
@@ -64,11 +66,12 @@ export class Tokenizer {
     this.padId = vocabulary.padId
     this.idOf = new Map(pieces.map((piece, id) => [piece, id]))
     this.specialTokens = new Map([...this.idOf].filter(([, id]) => types[id] === PieceType.control))
+    this.allSpecial = new Literals(this.specialTokens.keys())
     const userDefined = pieces.filter((_, id) => types[id] === PieceType.userDefined)
     this.normalizer = new Normalizer(
       normalizer,
       normalizer.charsMap.length > 0 ? new CharsMap(name, normalizer.charsMap) : undefined,
-      userDefined.length > 0 ? new RegExp(anyOf(userDefined), 'g') : undefined,
+      new Literals(userDefined),
     )
     this.encoder = new BytePairEncoder(vocabulary)
     this.table = new DecodingTable(vocabulary)
@@ -136,11 +139,10 @@ export class Tokenizer {
     this.encoder.clear()
     if (bos) this.putSpecial(this.bosId, 0, 0, offsets)
     let done = 0
-    const special = allowSpecial === undefined ? undefined : this.specialExpression(allowSpecial)
-    for (const match of special ? text.matchAll(special) : []) {
-      this.putText(text.slice(done, match.index), done, offsets)
-      done = match.index + match[0].length
-      this.putSpecial(this.specialTokens.get(match[0]) as number, match.index, done, offsets)
+    for (const { at, text: token } of allowSpecial === undefined ? [] : this.allowed(allowSpecial).matches(text)) {
+      this.putText(text.slice(done, at), done, offsets)
+      done = at + token.length
+      this.putSpecial(this.specialTokens.get(token) as number, at, done, offsets)
     }
     this.putText(done === 0 ? text : text.slice(done), done, offsets)
     if (eos) this.putSpecial(this.eosId, text.length, text.length, offsets)
@@ -164,10 +166,11 @@ export class Tokenizer {
     }
   }
 
-  private specialExpression(allowed: 'all' | Iterable<string>): RegExp | undefined {
-    const names = allowed === 'all' ? [...this.specialTokens.keys()] : [...allowed]
+  private allowed(allowed: 'all' | Iterable<string>): Literals {
+    if (allowed === 'all') return this.allSpecial
+    const names = [...allowed]
     for (const name of names)
       if (!this.specialTokens.has(name)) throw new SpecialTokenError(name, this.specialTokens.keys())
-    return names.length === 0 ? undefined : new RegExp(anyOf(names), 'g')
+    return new Literals(names)
   }
 }

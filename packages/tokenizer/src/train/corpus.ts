@@ -1,5 +1,5 @@
-import { anyOf } from '../bpe'
 import { TrainingError } from '../errors'
+import { Literals } from '../literals'
 import { Normalizer } from '../normalizer'
 import { byteName, type NormalizerFlags } from '../vocabulary'
 
@@ -14,6 +14,9 @@ export const reservedPieces: readonly string[] = [
   ...Array.from({ length: 256 }, (_, byte) => byteName(byte)),
 ]
 
+/** Any of them. */
+const reserved = /<unk>|<s>|<\/s>|<0x[0-9A-F]{2}>/g
+
 /** What a corpus comes down to for BPE: its words and characters, and how often each stands in it. */
 export class Corpus {
   /** Sentences taken, and sentences left out for being too long or for holding U+2585, which the trainer reserves. */
@@ -22,14 +25,13 @@ export class Corpus {
   private readonly words = new Map<string, number>()
   private readonly characters = new Map<string, number>()
   private readonly normalizer: Normalizer
-  private readonly reserved = new RegExp(anyOf(reservedPieces), 'g')
 
   /** @param maxSentenceLength in bytes of UTF-8 */
   constructor(
     flags: NormalizerFlags,
     private readonly maxSentenceLength: number,
   ) {
-    this.normalizer = new Normalizer(flags, undefined, undefined)
+    this.normalizer = new Normalizer(flags, undefined, new Literals([]))
   }
 
   /** Takes a text, of which each line is a sentence. */
@@ -42,7 +44,7 @@ export class Corpus {
       }
       this.sentences++
       // What looks like a reserved piece must not become part of another one; the trainer's mark for it is a tab.
-      const normal = this.normalizer.normalize(sentence).text.replaceAll(' ', '▁').replace(this.reserved, '\t')
+      const normal = this.normalizer.normalize(sentence).text.replaceAll(' ', '▁').replace(reserved, '\t')
       // A word is what stands up to the next run of spaces.
       for (const [word] of normal.matchAll(/▁+[^▁]*|[^▁]+/g)) this.words.set(word, (this.words.get(word) ?? 0) + 1)
     }

@@ -1,0 +1,66 @@
+/** A text found in another, and where it starts. */
+export interface Literal {
+  readonly at: number
+  readonly text: string
+}
+
+/**
+ * Finds any of a set of texts in another text, the longest at each place. A sorted list, and no regular expression of
+ * them all: that takes a hundred times the memory of its texts, and a model file may have a million of them.
+ */
+export class Literals {
+  private readonly sorted: readonly string[]
+  private readonly starts: ReadonlySet<number>
+
+  /** @param space the code unit that a space in the text stands for */
+  constructor(
+    texts: Iterable<string>,
+    private readonly space = 0x20,
+  ) {
+    // By code units, so that those which begin alike stand together, the shortest first.
+    this.sorted = [...texts].sort()
+    this.starts = new Set(this.sorted.map(text => text.charCodeAt(0)))
+  }
+
+  get isEmpty(): boolean {
+    return this.sorted.length === 0
+  }
+
+  /** Those in `text` from the left, none within another. */
+  *matches(text: string): Iterable<Literal> {
+    for (let at = 0; at < text.length; ) {
+      const found = this.starts.has(this.unitAt(text, at)) ? this.longestAt(text, at) : undefined
+      if (found !== undefined) yield { at, text: found }
+      at += found?.length ?? 1
+    }
+  }
+
+  private longestAt(text: string, at: number): string | undefined {
+    const { sorted } = this
+    let found: string | undefined
+    let [low, high] = [0, sorted.length]
+    for (let depth = 0; low < high && at + depth < text.length; depth++) {
+      const unit = this.unitAt(text, at + depth)
+      // All of sorted[low, high) begin with what stands between `at` and `at + depth`, and go on.
+      low = this.firstFrom(low, high, depth, unit)
+      high = this.firstFrom(low, high, depth, unit + 1)
+      if (low < high && sorted[low].length === depth + 1) found = sorted[low++]
+    }
+    return found
+  }
+
+  /** The first of `sorted[low, high)` whose code unit at `depth` is `unit` or above. */
+  private firstFrom(low: number, high: number, depth: number, unit: number): number {
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.sorted[middle].charCodeAt(depth) < unit) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  private unitAt(text: string, at: number): number {
+    const unit = text.charCodeAt(at)
+    return unit === 0x20 ? this.space : unit
+  }
+}
