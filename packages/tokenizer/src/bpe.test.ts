@@ -1,7 +1,9 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { referenceEncode, smallVocabulary } from '../test/reference'
 import { PieceType, Tokenizer } from './index'
+import { Merging } from './merging'
+import { Symbols } from './symbols'
 
 const alphabet = fc.constantFrom('a', 'b', 'c', '▁', 'é', '漢', '😀')
 const piece = fc.string({ unit: alphabet, minLength: 1, maxLength: 6 })
@@ -114,18 +116,40 @@ test('a file of very many user-defined pieces costs no more than its size', () =
   expect(process.resourceUsage().maxRSS - before).toBeLessThan(400 * 1024)
 })
 
-test('time grows with the text and no faster, whatever it is', () => {
+/** Places looked at and pairs looked up while a text is encoded: what the time goes with, but for the heap's logarithm. */
+function steps(tokenizer: Tokenizer, text: string): number {
+  let count = 0
+  const run = vi.spyOn(Merging.prototype, 'run').mockImplementation(function (this: Merging, ...args) {
+    count += args[2] - args[1]
+    unchanged.run.apply(this, args)
+  })
+  const mergeOf = vi.spyOn(Symbols.prototype, 'mergeOf').mockImplementation(function (this: Symbols, ...args) {
+    count++
+    return unchanged.mergeOf.apply(this, args)
+  })
+  tokenizer.countTokens(text)
+  for (const spy of [run, mergeOf]) spy.mockRestore()
+  return count
+}
+const unchanged = { run: Merging.prototype.run, mergeOf: Symbols.prototype.mergeOf }
+
+test('work grows with the text and no faster, whatever it is', () => {
   const normal = ['a', 'aa', 'aaaa', 'ab', 'ba', 'abab', 'b', '▁'].map((text, i): [string, number] => [text, -i])
-  const tokenizer = new Tokenizer(smallVocabulary(normal))
-  const time = (text: string) => {
-    const times = [0, 1, 2].map(() => {
-      const start = performance.now()
-      tokenizer.countTokens(text)
-      return performance.now() - start
-    })
-    return Math.min(...times)
+  const growing = Array.from({ length: 300 }, (_, i): [string, number] => [`${'a'.repeat(i + 1)}z`, -i])
+  const vocabularies = [
+    smallVocabulary(normal),
+    // Here windows do not agree.
+    smallVocabulary([...growing, ['aa', -1000], ['a', -2000], ['z', -2000]]),
+    // And here there are none.
+    smallVocabulary(normal, { extra: [['ll', PieceType.unused]] }),
+  ]
+  for (const vocabulary of vocabularies) {
+    const tokenizer = new Tokenizer(vocabulary)
+    for (const unit of ['a', 'ab', 'aab', '漢', 'a b ', `${'a'.repeat(400)}z`, `${'a'.repeat(299)}z`]) {
+      const text = unit.repeat(10_000 / unit.length)
+      const once = steps(tokenizer, text)
+      expect(once, unit).toBeLessThan(40 * text.length)
+      expect(steps(tokenizer, text.repeat(8)), unit).toBeLessThan(8.5 * once + 1000)
+    }
   }
-  // Eight times the text: 64 times the time, were it quadratic.
-  for (const unit of ['a', 'ab', 'aab', '漢', 'a b '])
-    expect(time(unit.repeat(200_000)), unit).toBeLessThan(32 * time(unit.repeat(25_000)) + 50)
 })
