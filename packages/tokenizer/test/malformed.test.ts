@@ -43,6 +43,14 @@ const changedJson = (change: (json: TokenizerFile) => void): Uint8Array => {
   return bytesOf(JSON.stringify(copy))
 }
 
+/** A file with this JSON text for the value of a key that stands once in it, or first in `within`. */
+const withValue = (within: string, key: string, value: string): Uint8Array => {
+  const text = JSON.stringify(json)
+  const at = text.indexOf(`${JSON.stringify(key)}:`, text.indexOf(`${JSON.stringify(within)}:`)) + key.length + 3
+  return bytesOf(text.slice(0, at), text.slice(at).replace(/^("[^"]*"|\d+)/, value))
+}
+const nested = '['.repeat(200_000) + ']'.repeat(200_000)
+
 /** For each malformed file: its bytes, and what the error says of it. */
 const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
   'an empty file': [bytesOf(), /vocabulary is empty|bpe/],
@@ -160,7 +168,7 @@ const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
   'a WordPiece tokenizer.json': [changedJson(json => (json.model.type = 'WordPiece')), /"WordPiece", expected "BPE"/],
   'a vocab that is a list': [
     changedJson(json => (json.model.vocab = [] as never)),
-    /model.vocab is \[\], expected an object/,
+    /model.vocab is a list, expected an object/,
   ],
   'an id of -1': [changedJson(json => (json.model.vocab.a = -1)), /model.vocab.a is -1, expected an id/],
   'an id of 2^40': [changedJson(json => (json.model.vocab.a = 2 ** 40)), /model.vocab.a is 1099511627776/],
@@ -179,10 +187,28 @@ const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
   'a merge of numbers': [changedJson(json => (json.model.merges = [[1, 2]])), /expected a string/],
   'an added token on another id': [
     changedJson(json => (json.added_tokens[1].id = 5)),
-    /is 5, expected 1, the id of "<s>" in vocab/,
+    /is 5, expected 1, the id of "<s>"$/,
   ],
   'an added token that eats spaces': [changedJson(json => (json.added_tokens[1].lstrip = true)), /has lstrip/],
-  'another normaliser': [changedJson(json => (json.normalizer = { type: 'NFKC' })), /"NFKC".*no part of LLaMA's/],
+  'another normaliser': [
+    changedJson(json => (json.normalizer = { type: 'NFKC' })),
+    /normalizer.type is "NFKC": LLaMA's normaliser/,
+  ],
+  'a value nested deeper than the stack, for a number': [withValue('vocab', 'a', nested), /model.vocab.a is a list/],
+  'a value nested deeper than the stack, for a name': [withValue('model', 'type', nested), /model.type is a list/],
+  'an object that is no text, for a number': [
+    withValue('vocab', '<s>', '{"toString":1,"valueOf":2}'),
+    /added_tokens\[1\].id is 1, expected an object/,
+  ],
+  'a __proto__ that is an object': [
+    bytesOf(JSON.stringify(json).replace('"vocab":{', '"vocab":{"__proto__":{"a":1},')),
+    /model.vocab.__proto__ is an object, expected an id below 264/,
+  ],
+  'a piece of half a character': [
+    bytesOf(JSON.stringify(json).replace('"vocab":{', '"vocab":{"\\ud800":263,')),
+    /piece 263 "\\ud800" is not well-formed/,
+  ],
+  'an id beyond all numbers': [withValue('vocab', 'a', '1e999'), /model.vocab.a is Infinity/],
   'a pre-tokenizer': [changedJson(json => (json.pre_tokenizer = { type: 'ByteLevel' })), /pre_tokenizer is set/],
   dropout: [changedJson(json => (json.model.dropout = 0.1)), /has dropout/],
   'no unk_token': [changedJson(json => (json.model.unk_token = null)), /unk_token is null, expected a string/],

@@ -12,6 +12,7 @@ import {
 } from '../src/index'
 import { dataBytes, dataLines, dataPath, dataText, hasData, llama2 } from './data'
 import { ggufVocabulary } from './gguf'
+import { transformersMerges } from './reference'
 
 const vectors = 'llama2-tokenizer-vectors/spm_oracle_llama2.jsonl'
 const ggml = 'llama.cpp-vocab/ggml-vocab-llama-spm.gguf'
@@ -72,6 +73,19 @@ test.skipIf(!hasData(llama2, vectors))('the same tokenizer by .model, tokenizer.
     expect(other.vocabulary, form).toMatchObject(vocabulary)
     for (const { text, ids } of dataLines<{ text: string; ids: number[] }>(vectors))
       expect([...other.encode(text)], `${form} ${JSON.stringify(text)}`).toEqual(ids)
+  }
+})
+
+test.skipIf(!hasData(llama2, vectors))('the tokenizer.json files of LLaMA that transformers wrote, old and new', () => {
+  const tokenizer = readSentencePiece(dataBytes(llama2))
+  const file = JSON.parse(new TextDecoder().decode(writeTokenizerJson(tokenizer)))
+  const texts = dataLines<{ text: string }>(vectors).map(({ text }) => text)
+  const spaces = Array.from({ length: 100 }, (_, length) => `a${' '.repeat(length)}a`)
+  for (const order of ['by piece', 'by parts'] as const) {
+    file.model.merges = transformersMerges(tokenizer.vocabulary, order)
+    const read = readTokenizerJson(new TextEncoder().encode(JSON.stringify(file)))
+    for (const text of [...texts, ...spaces])
+      expect(read.encode(text), `${order} ${JSON.stringify(text)}`).toEqual(tokenizer.encode(text))
   }
 })
 

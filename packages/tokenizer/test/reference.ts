@@ -69,3 +69,22 @@ export function smallVocabulary(
     ...others,
   }
 }
+
+/**
+ * The merges of a vocabulary as `transformers` has written them to tokenizer.json: by score, and among equal scores
+ * piece by piece (since 4.31) or, before, by the ids of what is merged.
+ */
+export function transformersMerges({ pieces, scores, types }: Vocabulary, order: 'by piece' | 'by parts'): string[] {
+  const idOf = new Map(pieces.flatMap((piece, id) => (types[id] === PieceType.normal ? [[piece, id]] : [])))
+  const merges = [...idOf].flatMap(([piece, id]) =>
+    Array.from({ length: piece.length - 1 }, (_, i) => ({
+      id,
+      left: idOf.get(piece.slice(0, i + 1)) ?? -1,
+      right: idOf.get(piece.slice(i + 1)) ?? -1,
+    })).filter(({ left, right }) => left >= 0 && right >= 0),
+  )
+  const among = (id: number) => (order === 'by piece' ? id : 0)
+  return merges
+    .sort((a, b) => scores[b.id] - scores[a.id] || among(a.id) - among(b.id) || a.left - b.left || a.right - b.right)
+    .map(({ left, right }) => `${pieces[left]} ${pieces[right]}`)
+}

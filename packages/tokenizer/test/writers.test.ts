@@ -11,7 +11,7 @@ import {
   writeSentencePiece,
   writeTokenizerJson,
 } from '../src/index'
-import { smallVocabulary } from './reference'
+import { smallVocabulary, transformersMerges } from './reference'
 
 const normal: [string, number][] = [
   ['▁▁', -9],
@@ -81,4 +81,24 @@ test('merges may be pairs, as newer files have them', () => {
   file.model.merges = file.model.merges.map((merge: string) => merge.split(' '))
   const read = readTokenizerJson(new TextEncoder().encode(JSON.stringify(file)))
   expect(read.encode('ab   ab')).toEqual(tokenizer.encode('ab   ab'))
+})
+
+/** A tokenizer.json with these merges. */
+const withMerges = (merges: readonly string[]) => {
+  const file = json(writeTokenizerJson(tokenizer))
+  file.model.merges = merges
+  return new TextEncoder().encode(JSON.stringify(file))
+}
+
+test('merges of equal score may stand in the order of their parts', () => {
+  const read = readTokenizerJson(withMerges(transformersMerges(vocabulary, 'by parts')))
+  for (let length = 0; length < 40; length++) {
+    const text = `ab${' '.repeat(length)}ab`
+    expect(read.encode(text), text).toEqual(tokenizer.encode(text))
+  }
+})
+
+test('merges of equal score that would start a run of spaces before the last is at its end are refused', () => {
+  const [first, second, ...runs] = ['a b', '▁ a', '▁▁ ▁▁', '▁ ▁', '▁▁▁ ▁', '▁ ▁▁▁', '▁▁ ▁', '▁ ▁▁']
+  expect(() => readTokenizerJson(withMerges([first, second, ...runs]))).toThrow('apart from its other merges')
 })

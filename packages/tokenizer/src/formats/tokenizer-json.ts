@@ -59,8 +59,16 @@ class Json {
   }
 
   fail(expected: string): TokenizerFormatError {
-    const found = JSON.stringify(this.value)?.slice(0, 80) ?? 'missing'
-    return new TokenizerFormatError(this.file, `${this.path || 'the file'} is ${found}, expected ${expected}`)
+    return new TokenizerFormatError(this.file, `${this.path || 'the file'} is ${this.shown}, expected ${expected}`)
+  }
+
+  /** The value as errors show it; never what is inside, which may be nested deeper than the stack. */
+  get shown(): string {
+    const { value } = this
+    if (Array.isArray(value)) return 'a list'
+    if (typeof value === 'object' && value !== null) return 'an object'
+    if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
+    return value === undefined ? 'missing' : String(value)
   }
 
   refuse(problem: string): UnsupportedTokenizerError {
@@ -81,8 +89,8 @@ class Json {
 export function readTokenizerJson(bytes: Uint8Array, { name = 'tokenizer.json' }: { name?: string } = {}): Tokenizer {
   const root = new Json(name, parse(name, bytes), '')
   const model = root.get('model')
-  if (model.get('type').value !== 'BPE')
-    throw model.refuse(`is ${JSON.stringify(model.get('type').value)}, expected "BPE"`)
+  const type = model.get('type')
+  if (type.value !== 'BPE') throw type.refuse(`is ${type.shown}, expected "BPE"`)
   for (const option of ['dropout', 'continuing_subword_prefix', 'end_of_word_suffix']) {
     const { value } = model.get(option)
     if (value !== undefined && value !== null && value !== '' && value !== 0)
@@ -97,24 +105,23 @@ export function readTokenizerJson(bytes: Uint8Array, { name = 'tokenizer.json' }
   const added = root.get('added_tokens').isNull ? [] : readAddedTokens(root.get('added_tokens'))
   const ids = new Map(Object.keys(vocab.record()).map(piece => [piece, vocab.get(piece)]))
   for (const { content, id } of added) {
-    const known = ids.get(content)?.value
-    if (known !== undefined && known !== id.value)
-      throw id.fail(`${known}, the id of ${JSON.stringify(content)} in vocab`)
+    const known = ids.get(content)
+    if (known !== undefined && known.value !== id.value)
+      throw id.fail(`${known.shown}, the id of ${JSON.stringify(content.slice(0, 80))}`)
     ids.set(content, id)
   }
   // As many ids as pieces, none too large and none twice: every id gets its piece.
   const pieces: string[] = Array(ids.size).fill('')
   for (const [piece, entry] of ids) {
     const id = entry.id(ids.size)
-    if (pieces[id] !== '') throw entry.fail(`an id other than that of ${JSON.stringify(pieces[id])}`)
+    if (pieces[id] !== '') throw entry.fail(`an id other than that of ${JSON.stringify(pieces[id].slice(0, 80))}`)
     pieces[id] = piece
   }
 
   const types = Uint8Array.from(pieces, piece =>
     byteFallback && byteOf(piece) >= 0 ? PieceType.byte : PieceType.normal,
   )
-  for (const { content, special } of added)
-    types[pieces.indexOf(content)] = special ? PieceType.control : PieceType.userDefined
+  for (const { id, special } of added) types[id.id(pieces.length)] = special ? PieceType.control : PieceType.userDefined
   const unkId = pieces.indexOf(model.get('unk_token').string())
   if (unkId >= 0) types[unkId] = PieceType.unknown
   const padId = pieces.indexOf('<pad>')
@@ -224,7 +231,7 @@ function readNormalizer(root: Json): boolean {
     if (type === 'Prepend' && step.get('prepend').value === '▁') return 'prepend'
     if (type === 'Replace' && step.get('pattern').get('String').value === ' ' && step.get('content').value === '▁')
       return 'replace'
-    throw step.refuse(`is ${JSON.stringify(step.value)?.slice(0, 80)}, which is no part of LLaMA's normaliser`)
+    throw step.get('type').refuse(`is ${step.get('type').shown}: LLaMA's normaliser prepends ▁ and makes spaces ▁`)
   })
   if (told.join() !== 'replace' && told.join() !== 'prepend,replace')
     throw normalizer.refuse('is another than a prepended ▁ and the replacement of spaces by ▁')
@@ -238,19 +245,21 @@ function readNormalizer(root: Json): boolean {
 function readMerges(list: Json, vocabulary: Vocabulary) {
   const { pieces, types, scores } = vocabulary
   const idOf = mergeableIds(vocabulary)
-  const expected = new Set(Array.from(splits(vocabulary), ({ left, right }) => `${left} ${right}`))
+  const named = new Set<string>()
   const merges = list.list().map(entry => {
     const text = typeof entry.value === 'string' ? entry.value : texts(entry).join(' ')
-    const [left, right] = text.split(' ')
+    const [left, right, more] = text.split(' ')
     const id = idOf.get(`${left}${right}`)
-    if (id === undefined || !expected.delete(text)) throw entry.fail('two pieces that make a third, not named before')
+    if (id === undefined || more !== undefined || !idOf.has(left) || !idOf.has(right) || named.has(text))
+      throw entry.fail('two pieces that make a third, not named before')
+    named.add(text)
     return { left, right, id }
   })
-  const [lost] = expected
-  if (lost !== undefined)
-    throw list.refuse(
-      `lack ${JSON.stringify(lost)}: SentencePiece merges whatever makes a piece, this tokenizer does not`,
-    )
+  for (const { left, right } of splits(vocabulary))
+    if (!named.has(`${left} ${right}`))
+      throw list.refuse(
+        `lack ${JSON.stringify(`${left} ${right}`)}: SentencePiece merges whatever makes a piece, this tokenizer does not`,
+      )
   const last = new Map(merges.map(({ id }, i) => [id, i]))
   let order = 0
   for (let start = 0, end: number; start < merges.length; start = end) {
@@ -258,14 +267,16 @@ function readMerges(list: Json, vocabulary: Vocabulary) {
     // a run is the last of them.
     end = start + 1
     for (let i = start; i < end; i++) end = Math.max(end, (last.get(merges[i].id) as number) + 1)
-    if (merges[start].id !== merges[end - 1].id && merges[end]?.left === merges[end]?.right) end++
-    const group = merges.slice(start, end)
-    const made = new Set(group.map(({ id }) => id))
-    if (
-      made.size > 1 &&
-      !(isRun(made, pieces) && group.every((merge, i) => i === 0 || byLength(group[i - 1], merge) <= 0))
-    )
-      throw list.refuse(`make ${JSON.stringify(pieces[group[0].id])} apart from its other merges, unlike SentencePiece`)
+    const made = new Set(merges.slice(start, end).map(({ id }) => id))
+    const after = merges[end]
+    if (made.size > 1 && after !== undefined && after.left === after.right) {
+      made.add(after.id)
+      end++
+    }
+    if (made.size > 1 && !(isRun(made, pieces) && growsFirst(merges.slice(start, end))))
+      throw list.refuse(
+        `make ${JSON.stringify(merges[start].left + merges[start].right)} apart from its other merges, unlike SentencePiece`,
+      )
     for (const id of made) scores[id] = -order
     order++
   }
@@ -303,12 +314,19 @@ interface Merge {
 /**
  * Among equals SentencePiece merges the leftmost pair, Hugging Face's tokenizers the one that the list has first. The
  * two agree where the pieces are all the runs of one character up to some length (LLaMA's runs of spaces) and the list
- * has the longest left side first: either way the leftmost run grows to its limit before the next one starts.
+ * has growing by one character before starting anew: either way the leftmost run grows to its limit before the next one
+ * starts.
  */
 const isRun = (ids: ReadonlySet<number>, pieces: readonly string[]) => {
   const [char] = pieces[ids.values().next().value as number]
   const run = new Set(Array.from({ length: ids.size }, (_, i) => char.repeat(i + 2)))
   return [...ids].every(id => run.has(pieces[id]))
+}
+
+/** Whether the merge of two single characters comes after all those of a longer run with one more. */
+const growsFirst = (merges: readonly Merge[]) => {
+  const anew = merges.findIndex(({ left, right }) => left === right && left === [...left][0])
+  return merges.slice(anew).every(({ left, right }) => left.length <= right.length || right !== [...right][0])
 }
 
 const byLength = (a: Merge, b: Merge) => b.left.length - a.left.length || b.right.length - a.right.length
