@@ -49,9 +49,10 @@ export class BytePairEncoder {
   private readonly parts = new Map<number, readonly [left: number, right: number]>()
   private readonly merging: Merging
 
-  constructor(vocabulary: Vocabulary) {
+  /** @throws {UnsupportedTokenizerError} naming `file` for pieces that can be made of others in too many ways */
+  constructor(vocabulary: Vocabulary, file: string) {
     const { pieces, types } = vocabulary
-    this.symbols = new Symbols(vocabulary)
+    this.symbols = new Symbols(vocabulary, file)
     this.vocabSize = pieces.length
     this.unkId = vocabulary.unkId
     this.whole = new Uint8Array(this.symbols.count)

@@ -1,4 +1,5 @@
-import { isMergeable, type Vocabulary } from './vocabulary'
+import { UnsupportedTokenizerError } from './errors'
+import { isMergeable, maxMerges, type Vocabulary } from './vocabulary'
 
 /** The code unit of `▁`, which stands for a space in pieces. */
 export const meta = 0x2581
@@ -33,7 +34,8 @@ export class Symbols {
   private readonly slotMask: number
   private readonly ofAstral = new Map<number, number>()
 
-  constructor(vocabulary: Vocabulary) {
+  /** @throws {UnsupportedTokenizerError} naming `file` for more than `maxMerges` ways to make its pieces of others */
+  constructor(vocabulary: Vocabulary, file: string) {
     const { pieces, types } = vocabulary
     this.space = vocabulary.normalizer.escapeWhitespaces ? meta : 0x20
     const mergeable: number[] = []
@@ -66,7 +68,7 @@ export class Symbols {
     if (this.space === meta) this.ofUnit[0x20] = this.ofUnit[meta]
     this.joins[this.classOf[0xd800] * 256 + this.classOf[0xdc00]] = 1
 
-    const found = this.splits(mergeable, pieces)
+    const found = this.splits(mergeable, pieces, file)
     this.mergeMask = 2 ** Math.ceil(Math.log2((found.length / 3) * 2 + 1)) - 1
     this.merges = new Int32Array(4 * (this.mergeMask + 1))
     const ranks = rank(vocabulary.scores)
@@ -128,7 +130,7 @@ export class Symbols {
   }
 
   /** All ways to cut each piece in two symbols, flat: left, right, piece. */
-  private splits(mergeable: readonly number[], pieces: readonly string[]): number[] {
+  private splits(mergeable: readonly number[], pieces: readonly string[], file: string): number[] {
     const found: number[] = []
     const escaped = this.space === meta
     for (const id of mergeable) {
@@ -145,6 +147,8 @@ export class Symbols {
         const right = this.find(piece, cut, piece.length, rest)
         if (right >= 0) found.push(left, right, id)
       }
+      if (found.length > 3 * maxMerges)
+        throw new UnsupportedTokenizerError(file, `more than ${maxMerges} ways to make its pieces of others`)
     }
     return found
   }

@@ -52,7 +52,7 @@ export class Tokenizer {
    * @param vocabulary what the tokenizer is made of
    * @param options.name names the vocabulary in errors
    * @throws {TokenizerFormatError} for a vocabulary that contradicts itself
-   * @throws {UnsupportedTokenizerError} for one without BOS or EOS
+   * @throws {UnsupportedTokenizerError} for one without BOS or EOS, or whose pieces can be made in too many ways
    */
   constructor(
     readonly vocabulary: Vocabulary,
@@ -73,7 +73,7 @@ export class Tokenizer {
       normalizer.charsMap.length > 0 ? new CharsMap(name, normalizer.charsMap) : undefined,
       new Literals(userDefined),
     )
-    this.encoder = new BytePairEncoder(vocabulary)
+    this.encoder = new BytePairEncoder(vocabulary, name)
     this.table = new DecodingTable(vocabulary)
   }
 

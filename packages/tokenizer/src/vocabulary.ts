@@ -61,7 +61,10 @@ export interface SentencePieceRemainder {
 export const defaultUnkSurface = ' \u2047 '
 
 /** No published vocabulary comes near a million pieces; a claim beyond this is an error and never an allocation. */
-export const maxPieces = 1 << 22
+export const maxPieces = 1 << 20
+
+/** Ways to make a piece of two others: two or three a piece in published vocabularies, and up to 511 in a hostile one. */
+export const maxMerges = 1 << 21
 
 /** A longer piece helps nobody, and the splits of a piece grow with the square of its length. */
 export const maxPieceLength = 512

@@ -18,7 +18,8 @@ function generator(state: number) {
 }
 
 const real = ['stories260K/tok512.model', 'stories260K/tok512.bin'].filter(path => hasData(path)).map(dataBytes)
-const files = [...real, model(), llama2c(), writeTokenizerJson(loadTokenizer(model()))]
+const json = writeTokenizerJson(loadTokenizer(model()))
+const files = [...real, model(), llama2c(), json]
 
 function mutate(file: Uint8Array, random: (limit: number) => number): Uint8Array {
   const bytes = Array.from(file)
@@ -36,13 +37,44 @@ function mutate(file: Uint8Array, random: (limit: number) => number): Uint8Array
   return Uint8Array.from(bytes)
 }
 
+/** JSON texts that a file may hold anywhere. */
+const odd = [
+  'null',
+  'true',
+  '-1',
+  '1e999',
+  '4294967296',
+  '0.5',
+  '"a b"',
+  '"\\ud800"',
+  '""',
+  '[]',
+  '{}',
+  '{"__proto__":{"a":1},"toString":1}',
+  '[["a","b"]]',
+  `${'['.repeat(50_000)}${']'.repeat(50_000)}`,
+]
+
+/** The text of JSON with some of its values, or keys with them, put in the place of others or replaced by odd ones. */
+function mutateJson(file: Uint8Array, random: (limit: number) => number): Uint8Array {
+  const tokens = new TextDecoder().decode(file).split(/("(?:[^"\\]|\\.)*"|\d+|null|true|false)/)
+  for (let changes = 1 + random(3); changes > 0; changes--) {
+    // Values have the odd places; half of the changes are near the end or the start, beside the vocabulary.
+    const span = random(2) === 0 ? tokens.length >> 1 : Math.min(120, tokens.length >> 1)
+    const at = 2 * (random(2) === 0 ? random(span) : (tokens.length >> 1) - 1 - random(span)) + 1
+    tokens[at] = random(3) === 0 ? tokens[2 * random(tokens.length >> 1) + 1] : odd[random(odd.length)]
+  }
+  return new TextEncoder().encode(tokens.join(''))
+}
+
 test(`changed files give a tokenizer that works, or a typed error (${seconds} s, seed ${seed})`, {
   timeout: (seconds + 60) * 1000,
 }, () => {
   const random = generator(seed | 1)
   const outcomes = { tokenizers: 0, errors: 0 }
   for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
-    const bytes = mutate(files[random(files.length)], random)
+    const file = files[random(files.length)]
+    const bytes = file[0] === 0x7b && random(2) === 0 ? mutateJson(file, random) : mutate(file, random)
     try {
       const tokenizer = loadTokenizer(bytes, { name: 'fuzzed' })
       const text = 'Once upon a  time, 1234 🦙 é\u0000漢字 <s>'

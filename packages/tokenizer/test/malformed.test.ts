@@ -145,6 +145,10 @@ const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
   'a model of type 9': [model({ trainer: bytesOf(integer(3, 9)) }), /of type 9/],
   'a denormaliser with rules': [model({ rest: delimited(5, delimited(2, 'rules')) }), /denormalizer_spec/],
 
+  'a million empty pieces': [
+    Uint8Array.from({ length: 2 ** 21 + 2 }, (_, i) => (i % 2 === 0 ? 0x0a : 0)),
+    /more than 1048576 pieces/,
+  ],
   'a tokenizer.bin of nothing': [bytesOf([8, 0, 0, 0]), /vocabulary is empty/],
   'a tokenizer.bin cut within a head': [llama2c().subarray(0, -3).subarray(0, 14), /ends within the head|are left/],
   'a tokenizer.bin cut within a piece': [llama2c().subarray(0, -1), /claims 1 bytes, 0 are left/],
@@ -223,6 +227,7 @@ test('there are at least 30 malformed files, and the good ones are good', () => 
 
 test.each(Object.entries(malformed))('%s is refused by name, in bounded memory', (_, [bytes, message]) => {
   const before = process.memoryUsage()
+  const peak = process.resourceUsage().maxRSS
   let error: unknown
   try {
     loadTokenizer(bytes, { name: 'some/file' })
@@ -235,6 +240,21 @@ test.each(Object.entries(malformed))('%s is refused by name, in bounded memory',
   expect((error as Error).message).toMatch(message)
   expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(64 * 2 ** 20)
   expect(after.heapTotal - before.heapTotal).toBeLessThan(64 * 2 ** 20)
+  // In KiB: also what was taken for a moment only.
+  expect(process.resourceUsage().maxRSS - peak).toBeLessThan(64 * 2 ** 10)
+})
+
+test('pieces that can be made of others in millions of ways are refused, in bounded memory', () => {
+  // All runs of a letter up to the longest: 511 × 512 / 2 ways a letter.
+  const runs = Array.from('abcdefghijklmnopqrst', letter =>
+    Array.from({ length: 512 }, (_, i) => piece(letter.repeat(i + 1), -i)),
+  )
+  const bytes = model({ pieces: [...reserved, ...bytePieces, ...runs.flat()] })
+  const before = process.resourceUsage().maxRSS
+  const message = 'some/file: more than 2097152 ways to make its pieces of others'
+  expect(() => loadTokenizer(bytes, { name: 'some/file' })).toThrow(message)
+  // In KiB.
+  expect(process.resourceUsage().maxRSS - before).toBeLessThan(512 * 1024)
 })
 
 test('GGUF arrays that are missing, or of another model, are refused by name', () => {
