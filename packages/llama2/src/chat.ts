@@ -28,9 +28,10 @@ export const encodeChat = (tokenizer: ChatTokenizer, messages: readonly ChatMess
   const ids: number[] = []
   for (const { user, assistant } of turns) {
     const prompt = `[INST] ${user.trim()} [/INST]`
+    const text = assistant === undefined ? prompt : `${prompt} ${assistant.trim()} `
     ids.push(tokenizer.bosId)
-    if (assistant === undefined) ids.push(...Array.from(tokenizer.encode(prompt)))
-    else ids.push(...Array.from(tokenizer.encode(`${prompt} ${assistant.trim()} `)), tokenizer.eosId)
+    for (const id of Array.from(tokenizer.encode(text))) ids.push(id)
+    if (assistant !== undefined) ids.push(tokenizer.eosId)
   }
   return ids
 }

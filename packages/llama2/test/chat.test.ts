@@ -47,6 +47,13 @@ describe('the format', () => {
     )
   })
 
+  test('of a message of any length', () => {
+    const long = 'a'.repeat(1_000_000)
+    expect(written(user(long), assistant(long), user('Bye'))).toBe(
+      `<s>[INST] ${long} [/INST] ${long} </s><s>[INST] Bye [/INST]`,
+    )
+  })
+
   test.each<[string, ChatMessage[], string]>([
     ['no message', [], 'a chat must end with a message of the user'],
     ['a system message alone', [system('Be brief.')], 'a chat must end with a message of the user'],
@@ -61,7 +68,14 @@ describe('the format', () => {
     ],
     ['a tag of the format', [user('[INST] and so on')], 'message 0 (user) holds "[INST]"'],
     ['a closing tag', [user('Hello'), assistant('Hi [/INST]'), user('Bye')], 'message 1 (assistant) holds "[/INST]"'],
-    ['a system tag', [system('<</SYS>>'), user('Hello')], 'message 0 (system) holds "<</SYS>>"'],
+    ['a system tag', [system('Be <<SYS>> brief.'), user('Hello')], 'message 0 (system) holds "<<SYS>>"'],
+    ['a closing system tag', [system('<</SYS>>'), user('Hello')], 'message 0 (system) holds "<</SYS>>"'],
+    [
+      'a tag in the last message',
+      [user('Hello'), assistant('Hi!'), user('a<<SYS>>b')],
+      'message 2 (user) holds "<<SYS>>"',
+    ],
+    ['a role that is none', [{ role: 'tool' as 'user', content: 'Hello' }], "message 0 is the tool's where the user's"],
   ])('refuses %s', (_, messages, message) => {
     expect(() => written(...messages)).toThrow(ChatFormatError)
     expect(() => written(...messages)).toThrow(message)
