@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import {
   readSentencePiece,
   TrainingError,
@@ -132,6 +132,19 @@ test('training stops when it is told to, between two pieces', async () => {
   await expect(training).rejects.toThrow('enough')
   const aborted = AbortSignal.abort(new Error('before'))
   await expect(trainTokenizer(corpus, { vocabSize: 290, signal: aborted })).rejects.toThrow('before')
+})
+
+test('one large text is read, and its pairs are counted, in turns too', async () => {
+  let now = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 10))
+  const seen: TrainingProgress[] = []
+  const text = Array.from({ length: 1000 }, (_, i) => `w${i.toString(26).replace(/\d/g, 'z')} the end`).join('\n')
+  await trainTokenizer([text], { vocabSize: 400, characterCoverage: 1, onProgress: progress => seen.push(progress) })
+  clock.mockRestore()
+  expect(seen[0].sentences).toBeLessThan(20)
+  // Before the first merge.
+  const counting = seen.filter(({ pieces }) => pieces > 0 && pieces === seen.find(({ pieces }) => pieces > 0)?.pieces)
+  expect(counting.length).toBeGreaterThan(50)
 })
 
 test('options and corpora that make no vocabulary are refused', async () => {

@@ -34,20 +34,18 @@ export class Corpus {
     this.normalizer = new Normalizer(flags, undefined, new Literals([]))
   }
 
-  /** Takes a text, of which each line is a sentence. */
-  add(text: string): void {
-    for (const sentence of text.split('\n')) {
-      if (sentence === '') continue
-      if (isLonger(sentence, this.maxSentenceLength) || sentence.includes(outside)) {
-        this.skipped++
-        continue
-      }
-      this.sentences++
-      // What looks like a reserved piece must not become part of another one; the trainer's mark for it is a tab.
-      const normal = this.normalizer.normalize(sentence).text.replaceAll(' ', '▁').replace(reserved, '\t')
-      // A word is what stands up to the next run of spaces.
-      for (const [word] of normal.matchAll(/▁+[^▁]*|[^▁]+/g)) this.words.set(word, (this.words.get(word) ?? 0) + 1)
+  /** Takes a sentence, which is a line of text. */
+  add(sentence: string): void {
+    if (sentence === '') return
+    if (isLonger(sentence, this.maxSentenceLength) || sentence.includes(outside)) {
+      this.skipped++
+      return
     }
+    this.sentences++
+    // What looks like a reserved piece must not become part of another one; the trainer's mark for it is a tab.
+    const normal = this.normalizer.normalize(sentence).text.replaceAll(' ', '▁').replace(reserved, '\t')
+    // A word is what stands up to the next run of spaces.
+    for (const [word] of normal.matchAll(/▁+[^▁]*|[^▁]+/g)) this.words.set(word, (this.words.get(word) ?? 0) + 1)
   }
 
   /**
@@ -82,10 +80,6 @@ export class Corpus {
   /** Each word, and how often it stands in the corpus. */
   entries(): Iterable<readonly [word: string, count: number]> {
     return this.words
-  }
-
-  get wordCount(): number {
-    return this.words.size
   }
 }
 

@@ -21,11 +21,12 @@ const noSymbol = -1
 export class MergeSearch {
   private readonly pairs = new Pairs()
   /** Symbol at its first place, `noSymbol` at its others. */
-  private readonly text: Int32Array
+  private text = new Int32Array(0)
   /** At the last place of a symbol: its first place. */
-  private readonly startOf: Int32Array
+  private startOf = new Int32Array(0)
   /** How often the word at a place stands in the corpus. */
-  private readonly weight: Float64Array
+  private weight = new Float64Array(0)
+  private readonly symbolOf = new Map<string, number>()
   // By symbol: its code points, script, and spaces.
   private readonly codePoints: number[][] = []
   private readonly script: number[] = []
@@ -39,38 +40,48 @@ export class MergeSearch {
   private readonly fresh = new Set<number>()
 
   /**
-   * @param words with how often each stands in the corpus
    * @param alphabet the characters that pieces are made of, one code point each
    * @param maxPieceLength in code points
    */
   constructor(
-    words: Iterable<readonly [word: string, count: number]>,
     alphabet: readonly string[],
     private readonly maxPieceLength: number,
   ) {
-    const symbolOf = new Map<string, number>()
     const scripts = new Scripts()
     for (const char of alphabet) {
-      symbolOf.set(char, this.codePoints.length)
+      this.symbolOf.set(char, this.codePoints.length)
       this.codePoints.push([char.codePointAt(0) as number])
       this.script.push(char === '▁' ? anyScript : scripts.of(char))
       this.spaces.push(char === '▁' ? allSpace : noSpace)
       this.isDigit.push(/[0-9０-９]/.test(char))
     }
+  }
+
+  /**
+   * Takes the corpus, once and before all merges, in small steps between which other work may go on.
+   *
+   * @param words with how often each stands in the corpus
+   */
+  *read(words: Iterable<readonly [word: string, count: number]>): Iterable<void> {
     const text: number[] = [noSymbol]
     const weight: number[] = [0]
     for (const [word, count] of words) {
       for (const char of word) {
-        text.push(symbolOf.get(char) ?? noSymbol)
+        text.push(this.symbolOf.get(char) ?? noSymbol)
         weight.push(count)
       }
       text.push(noSymbol)
       weight.push(0)
+      yield
     }
     this.text = Int32Array.from(text)
     this.weight = Float64Array.from(weight)
-    this.startOf = Int32Array.from(text, (_, place) => place)
-    for (let place = 1; place < text.length; place++) this.meet(place - 1, place)
+    this.startOf = new Int32Array(text.length)
+    for (let place = 1; place < text.length; place++) {
+      this.startOf[place] = place
+      this.meet(place - 1, place)
+      if (text[place] === noSymbol) yield
+    }
     this.settle()
   }
 

@@ -33,9 +33,9 @@ export async function trainVocabulary(
   let turnStart = performance.now()
   const report = (pieces: number) =>
     onProgress?.({ sentences: corpus.sentences, skipped: corpus.skipped, pieces, vocabSize })
-  /** Lets other work go on once in a while. */
-  const takeTurns = async (pieces: number) => {
-    if (performance.now() - turnStart < turn) return
+  const isTurnOver = () => performance.now() - turnStart >= turn
+  /** Lets other work go on. */
+  const rest = async (pieces: number) => {
     report(pieces)
     await new Promise<void>(resolve => setTimeout(resolve))
     signal?.throwIfAborted()
@@ -43,23 +43,25 @@ export async function trainVocabulary(
   }
 
   signal?.throwIfAborted()
-  for await (const text of texts) {
-    corpus.add(text)
-    await takeTurns(0)
-  }
+  for await (const text of texts)
+    for (const sentence of text.split('\n')) {
+      corpus.add(sentence)
+      if (isTurnOver()) await rest(0)
+    }
   const alphabet = corpus.alphabet(characterCoverage)
   const reserved = reservedPieces.length + alphabet.length
   if (reserved > vocabSize)
     throw new TrainingError(
       `vocabSize is ${vocabSize}, but the reserved pieces and characters are ${reserved}: raise it, or lower characterCoverage`,
     )
-  const search = new MergeSearch(corpus.entries(), alphabet, longest)
+  const search = new MergeSearch(alphabet, longest)
+  for (const _ of search.read(corpus.entries())) if (isTurnOver()) await rest(reserved)
   while (reserved + merged.length < vocabSize) {
     const piece = search.next()
     if (piece === undefined)
       throw new TrainingError(`the corpus gives ${reserved + merged.length} pieces, lower vocabSize from ${vocabSize}`)
     merged.push(piece)
-    await takeTurns(reserved + merged.length)
+    if (isTurnOver()) await rest(reserved + merged.length)
   }
   report(vocabSize)
 
