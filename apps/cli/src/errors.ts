@@ -1,4 +1,5 @@
 import { OptionError } from '@cria/sampling'
+import { TrainingError } from '@cria/tokenizer'
 import { CommanderError } from 'commander'
 
 /** A command line that cannot be carried out; the message names the option or argument, and says what to give. */
@@ -18,6 +19,7 @@ const builtIn = new Set(['Error', 'TypeError', 'RangeError', 'ReferenceError', '
 export const describe = (error: unknown): string => {
   const line = oneLine(error instanceof Error ? error.message : String(error))
   if (error instanceof OptionError) return line.replace(`option ${error.option}`, flagOf(error.option))
+  if (error instanceof TrainingError) return line.replace(/\b(vocabSize|characterCoverage)\b/g, flagOf)
   if (error instanceof CommanderError) return line.replace(/^error: /, '')
   if (error instanceof Error && builtIn.has(error.name) && !('code' in error)) {
     return `internal error: ${line} (--debug shows where)`

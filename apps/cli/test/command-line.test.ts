@@ -29,6 +29,7 @@ describe('a wrong command line is told in one line, with exit code 2', () => {
     ['an unknown command', ['generat'], "unknown command 'generat' (Did you mean generate?)"],
     ['an argument too many', ['generate', 'm'], "too many arguments for 'generate'"],
     ['an option without its value', ['generate', '--model'], "'--model <path>' argument missing"],
+    ['BOS for a text', ['tokenize', '--tokenizer', 't', '--bos', '--decode'], '--bos is for ids, not for text'],
     ['a required option left out', ['tokenize'], "required option '--tokenizer <path>' not specified"],
   ])('%s', async (_, args, message) => {
     const { code, stdout, stderr } = await cria(args)

@@ -24,6 +24,20 @@ describe.skipIf(!hasData)('cria tokenize with the tokenizer of stories260K', () 
   test.each<[string, string[], string | Uint8Array, string]>([
     ['no UTF-8', [], Uint8Array.of(0xff), 'standard input is not UTF-8 text'],
     ['an id that is none', ['--decode'], '1 x', '"x" on standard input is no token id'],
+    [
+      'an id beyond the vocabulary in a line',
+      ['--jsonl', '--decode'],
+      '[1]\n[2,512]\n',
+      'line 2 of standard input: 512 is no token id: expected an integer from 0 to 511',
+    ],
+    ['lists without end', ['--jsonl', '--decode'], '['.repeat(300_000), 'line 1 of standard input is not JSON'],
+    [
+      'a list in lists',
+      ['--jsonl', '--decode'],
+      `${'['.repeat(300_000)}${']'.repeat(300_000)}`,
+      'line 1 of standard input is no JSON array of token ids',
+    ],
+    ['a blank line', ['--jsonl'], '"a"\n\n', 'line 2 of standard input is not JSON'],
     ['an id beyond the vocabulary', ['--decode'], '512', '512 is no token id: expected an integer from 0 to 511'],
     ['a line that is not JSON', ['--jsonl'], '"a"\noops\n', 'line 2 of standard input is not JSON'],
     ['a line that is no string', ['--jsonl'], '[1]\n', 'line 1 of standard input is no JSON string'],
@@ -38,6 +52,22 @@ describe.skipIf(!hasData)('cria tokenize with the tokenizer of stories260K', () 
     expect(stderr).toContain(message)
     expect(stderr).toMatch(/^cria: .*\n$/)
     expect(code).toBe(1)
+  })
+
+  test('no text has no ids', async () => {
+    expect(await cria(['tokenize', '--tokenizer', model])).toEqual({ code: 0, stdout: '\n', stderr: '' })
+    expect(await cria(['tokenize', '--tokenizer', model, '--bos'])).toMatchObject({ stdout: '1\n' })
+    expect(await cria(['tokenize', '--tokenizer', model, '--decode'])).toMatchObject({ stdout: '\n' })
+    expect(await cria(['tokenize', '--tokenizer', model, '--jsonl'])).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+
+  test('the vocabulary of a GGUF model', async () => {
+    const gguf = data('stories260K/stories260K.gguf')
+    expect(await cria(['tokenize', '--tokenizer', gguf, '--bos'], 'Once upon a time')).toEqual({
+      code: 0,
+      stdout: '1 403 407 261 378\n',
+      stderr: '',
+    })
   })
 
   test.each<[NodeJS.Signals, number]>([
@@ -65,6 +95,7 @@ test.each<[string, string, string]>([
   ['missing', 'no-such.model', 'no-such.model does not exist'],
   ['a folder', '.', '. is a folder: give a file'],
   ['no tokenizer', 'package.json', 'package.json: '],
+  ['of another kind', 'README.md', 'README.md: is no tokenizer.model, tokenizer.json or tokenizer.bin'],
 ])('a tokenizer that is %s is told by name', async (_, path, message) => {
   const { code, stderr } = await cria(['tokenize', '--tokenizer', path])
   expect(stderr).toContain(message)

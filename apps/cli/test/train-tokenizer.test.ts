@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { createWriteStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadTokenizer } from '@cria/tokenizer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cria, data } from './cria'
+import { cria, data, outcome, start } from './cria'
 
 let folder: string
 beforeAll(() => {
@@ -37,6 +38,20 @@ test('the same tokenizer in each of its formats', async () => {
   expect(ids[0].split(' ').length).toBeLessThan(9)
 })
 
+test.skipIf(process.platform === 'win32')('Ctrl-C ends it, and a file that is there stays as it was', async () => {
+  const [input, output] = ['endless', 'kept.model'].map(name => join(folder, name))
+  execFileSync('mkfifo', [input])
+  writeFileSync(output, 'before')
+  const child = start(['train-tokenizer', '--input', input, '--vocab-size', '300', '--output', output])
+  // Opens once the command reads from it.
+  const corpus = createWriteStream(input)
+  corpus.write('the cat and the dog\n', () => child.kill('SIGINT'))
+  expect(await outcome(child)).toEqual({ code: 130, stdout: '', stderr: '' })
+  corpus.destroy()
+  expect(readFileSync(output, 'utf8')).toBe('before')
+  expect(readdirSync(folder).filter(name => name.includes('.part'))).toEqual([])
+})
+
 describe('bad input is told in one line, and leaves nothing', () => {
   test.each<[string, string[], number, string]>([
     [
@@ -57,12 +72,17 @@ describe('bad input is told in one line, and leaves nothing', () => {
       2,
       'x.txt: expected a path that ends in .model, .json or .bin',
     ],
-    ['a large vocabulary', [...corpus, '--vocab-size', '900', '--output', '@x.model'], 1, 'lower vocabSize from 900'],
+    [
+      'a large vocabulary',
+      [...corpus, '--vocab-size', '900', '--output', '@x.model'],
+      1,
+      'lower --vocab-size from 900',
+    ],
     [
       'a small vocabulary',
       [...corpus, '--vocab-size', '9', '--output', '@x.model'],
       1,
-      'vocabSize is 9, but the reserved',
+      '--vocab-size is 9, but the reserved pieces and characters are 269: raise it, or lower --character-coverage',
     ],
     ['no vocabulary', [...corpus, '--vocab-size', '0', '--output', '@x.model'], 2, "'--vocab-size <n>' argument '0'"],
     [

@@ -1,3 +1,4 @@
+import { TokenizerFormatError } from './errors'
 import { readLlama2c } from './formats/llama2c'
 import { readSentencePiece } from './formats/sentencepiece'
 import { readTokenizerJson } from './formats/tokenizer-json'
@@ -17,5 +18,8 @@ export function loadTokenizer(bytes: Uint8Array, { name = 'tokenizer' }: { name?
   if (bytes.length >= 4 && bytes[2] === 0 && bytes[3] === 0) return readLlama2c(bytes, { name })
   // No field of a SentencePiece model begins with a brace.
   if (bytes[0] === 0x7b) return readTokenizerJson(bytes, { name })
+  // Its fields are 1 to 5, and all have a length.
+  if (bytes.length === 0 || bytes[0] > 0x2a || (bytes[0] & 7) !== 2)
+    throw new TokenizerFormatError(name, 'is no tokenizer.model, tokenizer.json or tokenizer.bin: give one of these')
   return readSentencePiece(bytes, { name })
 }

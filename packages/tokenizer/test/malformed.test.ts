@@ -53,7 +53,9 @@ const nested = '['.repeat(200_000) + ']'.repeat(200_000)
 
 /** For each malformed file: its bytes, and what the error says of it. */
 const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
-  'an empty file': [bytesOf(), /vocabulary is empty|bpe/],
+  'an empty file': [bytesOf(), /is no tokenizer.model, tokenizer.json or tokenizer.bin/],
+  'a text': [bytesOf('# A tokenizer'), /is no tokenizer.model/],
+  'a GGUF file': [bytesOf('GGUF', [3, 0, 0, 0]), /is no tokenizer.model/],
   'a model without pieces': [model({ pieces: [] }), /vocabulary is empty/],
   'a model cut within a piece': [model().subarray(0, 1000), /not valid protobuf/],
   'a varint without an end': [bytesOf(model(), [0x80, 0x80]), /not valid protobuf/],
@@ -68,7 +70,7 @@ const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
   'field number 0': [bytesOf(model(), [0x02, 0x00]), /not valid protobuf/],
   'wire type 7': [bytesOf(model(), [0x07, 0x00]), /not valid protobuf/],
   'a group that never ends': [bytesOf(model(), Array(5000).fill(0x33)), /not valid protobuf/],
-  'pieces as a number': [bytesOf(integer(1, 5), model()), /wire type 0, expected 2/],
+  'pieces as a number': [bytesOf(model(), integer(1, 5)), /wire type 0, expected 2/],
   'a piece whose text is a number': [bytesOf(delimited(1, integer(1, 7)), model()), /piece 0.*wire type 0/],
   'a piece whose score is a number': [
     bytesOf(delimited(1, bytesOf(delimited(1, 'x'), integer(2, 7))), model()),

@@ -1,6 +1,6 @@
-import type { Tokenizer } from '@cria/tokenizer'
+import { TokenIdError, type Tokenizer } from '@cria/tokenizer'
 import type { Command } from 'commander'
-import { InputError } from '../errors'
+import { InputError, UsageError } from '../errors'
 import { readInput, readInputLines, write } from '../standard-streams'
 import { readTokenizer } from '../vocabulary'
 
@@ -16,11 +16,12 @@ export const addTokenize = (program: Command, signal: AbortSignal): void => {
   program
     .command('tokenize')
     .description('turn text on standard input into token ids, or ids into text')
-    .requiredOption('--tokenizer <path>', 'tokenizer.model, tokenizer.json or tokenizer.bin')
+    .requiredOption('--tokenizer <path>', 'tokenizer.model, tokenizer.json, tokenizer.bin or a GGUF model')
     .option('--bos', 'put BOS first')
     .option('--decode', 'ids (with spaces or commas between) to text')
     .option('--jsonl', 'one text a line as a JSON string, one line of ids as a JSON array')
     .action(async (flags: Flags) => {
+      if (flags.bos && flags.decode) throw new UsageError('--bos is for ids, not for text: leave it or --decode out')
       const tokenizer = await readTokenizer(flags.tokenizer, signal)
       if (flags.jsonl) await convertLines(tokenizer, flags, signal)
       else if (flags.decode) await write(`${tokenizer.decode(parseIds(await readInput(signal)))}\n`)
@@ -33,7 +34,7 @@ const encode = (tokenizer: Tokenizer, text: string, { bos }: Flags): number[] =>
 
 const convertLines = async (tokenizer: Tokenizer, flags: Flags, signal: AbortSignal): Promise<void> => {
   const convert = flags.decode
-    ? (value: unknown, line: number) => tokenizer.decode(checkedIds(value, line))
+    ? (value: unknown, line: number) => decodeLine(tokenizer, checkedIds(value, line), line)
     : (value: unknown, line: number) => encode(tokenizer, checkedText(value, line), flags)
   let line = 0
   for await (const batch of readInputLines(signal)) {
@@ -43,6 +44,14 @@ const convertLines = async (tokenizer: Tokenizer, flags: Flags, signal: AbortSig
       written += `${JSON.stringify(convert(parseLine(text, line), line))}\n`
     }
     await write(written)
+  }
+}
+
+const decodeLine = (tokenizer: Tokenizer, ids: readonly number[], line: number): string => {
+  try {
+    return tokenizer.decode(ids)
+  } catch (error) {
+    throw error instanceof TokenIdError ? new InputError(`line ${line} of standard input: ${error.message}`) : error
   }
 }
 
