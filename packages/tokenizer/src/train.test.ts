@@ -147,6 +147,25 @@ test('one large text is read, and its pairs are counted, in turns too', async ()
   expect(counting.length).toBeGreaterThan(50)
 })
 
+test('training stops between two merges', async () => {
+  let now = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 10))
+  const controller = new AbortController()
+  let pieces = 0
+  const training = trainTokenizer(corpus, {
+    vocabSize: 290,
+    characterCoverage: 1,
+    signal: controller.signal,
+    onProgress(progress) {
+      if (progress.pieces > pieces && pieces > 0) controller.abort(new Error('enough'))
+      pieces = progress.pieces
+    },
+  })
+  await expect(training).rejects.toThrow('enough')
+  expect(pieces).toBeLessThan(290)
+  clock.mockRestore()
+})
+
 test('options and corpora that make no vocabulary are refused', async () => {
   const refuse = async (options: object, message: string, texts: string[] = corpus) => {
     const training = trainTokenizer(texts, { vocabSize: 285, ...options })
