@@ -16,6 +16,18 @@ export function installPeers() {
 }
 
 /**
+ * Cria, as the others are made to be: text to ids without BOS and back.
+ *
+ * @param {import('@cria/tokenizer').Tokenizer} tokenizer
+ */
+export const criaContender = tokenizer => ({
+  name: 'Cria',
+  takesLongText: true,
+  encode: text => tokenizer.encode(text),
+  decode: ids => tokenizer.decode(ids),
+})
+
+/**
  * The tokenizers, all with LLaMA 2's vocabulary, made to do the same: text to ids without BOS and back.
  *
  * @param {string} modelPath a SentencePiece `.model`
@@ -30,7 +42,7 @@ export async function contenders(modelPath) {
   const json = JSON.parse(new TextDecoder().decode(writeTokenizerJson(cria)))
   const huggingFace = new Tokenizer(json, { clean_up_tokenization_spaces: false })
   return [
-    { name: 'Cria', takesLongText: true, encode: text => cria.encode(text), decode: ids => cria.decode(ids) },
+    criaContender(cria),
     {
       name: 'llama-tokenizer-js',
       takesLongText: true,

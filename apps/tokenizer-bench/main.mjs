@@ -1,12 +1,13 @@
-// Times encoding, decoding and training: `node main.mjs`, or `node main.mjs --train` for the training alone.
-// Needs the built package (`pnpm build`) and the texts of ../shared/data.
+// Times encoding, decoding and training: `node main.mjs`. With `--worst-cases` or `--train` it times those alone, and
+// installs no other tokenizer. Needs the built package (`pnpm build`) and the texts of ../shared/data.
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { trainTokenizer } from '@cria/tokenizer'
-import { contenders, installPeers } from './contenders.mjs'
+import { readSentencePiece, trainTokenizer } from '@cria/tokenizer'
+import { contenders, criaContender, installPeers } from './contenders.mjs'
 import { hasNative, timeNativeEncode, timeNativeTraining } from './native.mjs'
-import { missing, model, readText, timed, warmUp } from './texts.mjs'
+import { missing, model, readText, timed, trained, warmUp } from './texts.mjs'
 
-const { values: flags } = parseArgs({ options: { train: { type: 'boolean', default: false } } })
+const { values: flags } = parseArgs({ options: { train: { type: 'boolean' }, 'worst-cases': { type: 'boolean' } } })
 const bytesOf = text => Buffer.byteLength(text)
 const median = values => values.toSorted((a, b) => a - b)[values.length >> 1]
 
@@ -97,6 +98,7 @@ function timeWorstCases({ encode }) {
   console.log('\nA million characters in one call (Cria)')
   let base
   for (const [name, text] of Object.entries(cases)) {
+    time(encode, [text])
     const milliseconds = median([0, 1, 2].map(() => time(encode, [text]).milliseconds))
     base ??= milliseconds
     console.log(
@@ -106,13 +108,12 @@ function timeWorstCases({ encode }) {
 }
 
 async function timeTraining() {
-  const path = 'mixture/wikipedia.txt'
-  const text = readText(path).slice(0, 10_000_000)
+  const text = readText(trained).slice(0, 10_000_000)
   const vocabSize = 32_000
   const start = performance.now()
   await trainTokenizer(text.split('\n'), { vocabSize })
   const cria = performance.now() - start
-  console.log(`\nTraining ${vocabSize} pieces on 10,000,000 characters of ${path}, one thread`)
+  console.log(`\nTraining ${vocabSize} pieces on 10,000,000 characters of ${trained}, one thread`)
   console.log(`  Cria                     ${(cria / 1000).toFixed(1).padStart(8)} s`)
   if (!hasNative) return
   const native = timeNativeTraining(text, vocabSize)
@@ -121,13 +122,15 @@ async function timeTraining() {
   )
 }
 
-if (!flags.train) {
+const isWhole = !flags['worst-cases'] && !flags.train
+if (isWhole) {
   installPeers()
   const all = await contenders(model)
   for (const path of warmUp)
     for (const { encode, decode } of all) for (const line of readText(path).split('\n')) decode(encode(line))
   for (const path of timed) timeLines(all, path)
   timeWhole(all, timed[0])
-  timeWorstCases(all[0])
 }
-await timeTraining()
+if (isWhole || flags['worst-cases'])
+  timeWorstCases(criaContender(readSentencePiece(readFileSync(model), { name: model })))
+if (isWhole || flags.train) await timeTraining()

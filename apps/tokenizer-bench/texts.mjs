@@ -18,7 +18,10 @@ export const timed = [
   'sentencepiece/wagahaiwa_nekodearu.txt',
 ]
 
+/** What a vocabulary is trained on. */
+export const trained = 'mixture/wikipedia.txt'
+
 export const readText = path => readFileSync(dataPath(path), 'utf8')
 
 /** The files that are not there, of all that the benchmark reads. */
-export const missing = () => [model, ...[...warmUp, ...timed].map(dataPath)].filter(path => !existsSync(path))
+export const missing = () => [model, ...[...warmUp, ...timed, trained].map(dataPath)].filter(path => !existsSync(path))
