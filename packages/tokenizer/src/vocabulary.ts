@@ -44,7 +44,7 @@ export interface Vocabulary {
   /** What `unk` decodes to. */
   readonly unkSurface: string
   readonly normalizer: NormalizerFlags
-  /** The parts of a SentencePiece file that say nothing about encoding, kept to be written back as they were. */
+  /** What stood in a SentencePiece file beside the texts, scores and types of pieces, kept to be written back as it was. */
   readonly sentencePiece?: SentencePieceRemainder
 }
 

@@ -6,6 +6,7 @@ import {
   readTokenizerJson,
   Tokenizer,
   UnsupportedTokenizerError,
+  type Vocabulary,
   writeGgufVocabulary,
   writeLlama2c,
   writeSentencePiece,
@@ -81,6 +82,25 @@ test('merges may be pairs, as newer files have them', () => {
   file.model.merges = file.model.merges.map((merge: string) => merge.split(' '))
   const read = readTokenizerJson(new TextEncoder().encode(JSON.stringify(file)))
   expect(read.encode('ab   ab')).toEqual(tokenizer.encode('ab   ab'))
+})
+
+test('a .model that is changed after it was read is written with the changes, and keeps the rest', () => {
+  const { vocabulary: read } = loadTokenizer(writeSentencePiece(tokenizer))
+  const { normalizer } = read
+  const changes: Partial<Vocabulary>[] = [
+    { unkSurface: '?' },
+    { normalizer: { ...normalizer, removeExtraWhitespaces: true } },
+    { normalizer: { ...normalizer, addDummyPrefix: false, whitespaceAsSuffix: true } },
+    { bosId: 2, eosId: 1 },
+  ]
+  for (const change of changes) {
+    const { sentencePiece, ...again } = loadTokenizer(
+      writeSentencePiece(new Tokenizer({ ...read, ...change })),
+    ).vocabulary
+    const { sentencePiece: before, ...expected } = { ...read, ...change }
+    expect(again).toEqual(expected)
+    expect(sentencePiece?.trainerSpec.subarray(0, before?.trainerSpec.length)).toEqual(before?.trainerSpec)
+  }
 })
 
 /** A tokenizer.json with these merges. */

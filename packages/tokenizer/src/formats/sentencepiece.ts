@@ -80,36 +80,39 @@ export function readSentencePiece(bytes: Uint8Array, { name = 'tokenizer.model' 
     otherFields: concatenate(otherFields),
     pieceFields,
   }
-  const spec = readTrainerSpec(name, sentencePiece.trainerSpec)
+  const list = { pieces, scores: Float32Array.from(scores), types: Uint8Array.from(types) }
+  return new Tokenizer({ ...list, ...readSpecs(name, list, sentencePiece), sentencePiece }, { name })
+}
+
+/** What a file says of its list of pieces. */
+function readSpecs(
+  file: string,
+  { pieces, types }: Pick<Vocabulary, 'pieces' | 'types'>,
+  { trainerSpec, normalizerSpec }: SentencePieceRemainder,
+) {
+  const spec = readTrainerSpec(file, trainerSpec)
   const control = (text: string) => {
     const id = pieces.indexOf(text)
     return types[id] === PieceType.control ? id : -1
   }
   const padId = control(spec.padPiece)
-  const vocabulary: Vocabulary = {
-    pieces,
-    scores: Float32Array.from(scores),
-    types: Uint8Array.from(types),
+  return {
     unkId: types.indexOf(PieceType.unknown),
     bosId: control(spec.bosPiece),
     eosId: control(spec.eosPiece),
     padId: padId < 0 ? undefined : padId,
     byteFallback: spec.byteFallback,
     unkSurface: spec.unkSurface,
-    normalizer: readNormalizerSpec(name, sentencePiece.normalizerSpec, spec.treatWhitespaceAsSuffix),
-    sentencePiece,
+    normalizer: readNormalizerSpec(file, normalizerSpec, spec.treatWhitespaceAsSuffix),
   }
-  return new Tokenizer(vocabulary, { name })
 }
 
-/** Writes a SentencePiece `.model` file. A file that was read is written as it was, fields unknown here too. */
+/**
+ * Writes a SentencePiece `.model` file. A file that was read is written as it was, fields unknown here too; of a
+ * vocabulary that was changed since, what it says now stands behind that, where it counts.
+ */
 export function writeSentencePiece({ vocabulary }: Tokenizer): Uint8Array {
-  const remainder = vocabulary.sentencePiece ?? {
-    trainerSpec: trainerSpecOf(vocabulary),
-    normalizerSpec: normalizerSpecOf(vocabulary.normalizer),
-    otherFields: new Uint8Array(0),
-    pieceFields: new Map<number, Uint8Array>(),
-  }
+  const remainder = remainderOf(vocabulary)
   const pieces = vocabulary.pieces.map((text, id) => {
     const type = vocabulary.types[id]
     const fields = [stringField(piece.piece, text), floatField(piece.score, vocabulary.scores[id])]
@@ -123,6 +126,24 @@ export function writeSentencePiece({ vocabulary }: Tokenizer): Uint8Array {
     remainder.otherFields,
   ])
 }
+
+function remainderOf(vocabulary: Vocabulary): SentencePieceRemainder {
+  const { sentencePiece } = vocabulary
+  const trainerSpec = trainerSpecOf(vocabulary)
+  const normalizerSpec = normalizerSpecOf(vocabulary.normalizer)
+  if (sentencePiece === undefined)
+    return { trainerSpec, normalizerSpec, otherFields: new Uint8Array(0), pieceFields: new Map() }
+  const said = { ...vocabulary, ...readSpecs('vocabulary', vocabulary, sentencePiece) }
+  return {
+    ...sentencePiece,
+    trainerSpec: withChanges(sentencePiece.trainerSpec, trainerSpecOf(said), trainerSpec),
+    normalizerSpec: withChanges(sentencePiece.normalizerSpec, normalizerSpecOf(said.normalizer), normalizerSpec),
+  }
+}
+
+/** A message as it was, and if it said something else then than now, what there is to say behind it: the last one counts. */
+const withChanges = (message: Uint8Array, then: Uint8Array, now: Uint8Array) =>
+  then.length === now.length && then.every((byte, i) => byte === now[i]) ? message : concatenate([message, now])
 
 function readPiece(file: string, where: string, bytes: Uint8Array) {
   let text = ''
