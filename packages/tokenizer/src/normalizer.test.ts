@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { dataBytes, hasData } from '../test/data'
 import { CharsMap } from './charsmap'
-import { TokenizerFormatError } from './errors'
+import { TokenizerFormatError, UnsupportedTokenizerError } from './errors'
 import { readMessage } from './formats/protobuf'
 import { Literals } from './literals'
 import { Normalizer } from './normalizer'
@@ -66,6 +66,18 @@ test('replacement rules apply to what they match, and leave user-defined pieces 
   expect(run({ addDummyPrefix: false }, 'BA&xA', rules)).toEqual(['Ba▁and▁a', [0, 1, 2, 2, 2, 2, 2, 4, 5]])
   expect(run({ removeExtraWhitespaces: true }, '\tA\t\tA&', rules)).toEqual(['▁a▁a▁and', [1, 1, 2, 4, 5, 5, 5, 5, 5]])
   expect(run({ addDummyPrefix: false }, 'AAA', rules, ['AA'])).toEqual(['AAa', [0, 0, 2, 3]])
+})
+
+test('rules that match or give without end are refused', () => {
+  const bytes = charsMap({ A: 'a' })
+  // The node of A leads back to the root, and so A to A.
+  const node = 4 + 4 * (256 ^ 0x41)
+  new DataView(bytes.buffer).setUint32(node, 0x41 | (0x41 << 10), true)
+  const rules = new CharsMap('rules', bytes)
+  expect(rules.match('A'.repeat(200), 0, 200)).toBeUndefined()
+  expect(() => rules.match('A'.repeat(300), 0, 300)).toThrow(UnsupportedTokenizerError)
+  expect(() => new CharsMap('rules', charsMap({ A: 'a'.repeat(1025) }))).toThrow('a replacement of 1025 bytes')
+  expect(run({}, 'A', new CharsMap('rules', charsMap({ A: 'a'.repeat(1024) })))[0]).toBe(`▁${'a'.repeat(1024)}`)
 })
 
 test('charsmaps of wrong sizes are refused', () => {

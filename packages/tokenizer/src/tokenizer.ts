@@ -81,6 +81,7 @@ export class Tokenizer {
    * The tokens of a text. Takes O(n log n) time for n characters, whatever they are.
    *
    * @throws {SpecialTokenError} where `allowSpecial` names a token that is none
+   * @throws {UnsupportedTokenizerError} where a replacement rule of the model's would match without end
    */
   encode(text: string, options: EncodeOptions = {}): Uint32Array {
     this.run(text, options)
