@@ -5,19 +5,26 @@ import { InputError } from './errors'
 /** Every character of the text, a byte order mark too. */
 const strict = { fatal: true, ignoreBOM: true } as const
 
-const notUtf8 = (name: string) => new InputError(`${name} is not UTF-8 text: convert it first`)
+/** Characters in a line; JavaScript's texts end not far above. */
+const maxLine = 2 ** 28
+
+/** What decoding failed for. */
+const textError = (name: string, error: unknown): InputError =>
+  (error as NodeJS.ErrnoException).code === 'ERR_STRING_TOO_LONG'
+    ? new InputError(`${name} is too long for one text: split it`)
+    : new InputError(`${name} is not UTF-8 text: convert it first`)
 
 /**
  * The text of UTF-8 bytes.
  *
  * @param name says in the error what the bytes are
- * @throws InputError if they are not UTF-8
+ * @throws InputError if they are not UTF-8, or more than a text can hold
  */
 export const decodeUtf8 = (bytes: Uint8Array, name: string): string => {
   try {
     return new TextDecoder('utf-8', strict).decode(bytes)
-  } catch {
-    throw notUtf8(name)
+  } catch (error) {
+    throw textError(name, error)
   }
 }
 
@@ -25,15 +32,15 @@ export const decodeUtf8 = (bytes: Uint8Array, name: string): string => {
  * The lines of UTF-8 text, as many at a time as its chunks hold. A line ends at a line feed and nowhere else: U+2028
  * may stand within a JSON string.
  *
- * @throws InputError if it is not UTF-8
+ * @throws InputError if it is not UTF-8, or a line is longer than a text can be
  */
 export async function* lineBatches(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<string[]> {
   const decoder = new TextDecoder('utf-8', strict)
   const decode = (chunk?: Uint8Array): string => {
     try {
       return decoder.decode(chunk, { stream: chunk !== undefined })
-    } catch {
-      throw notUtf8(name)
+    } catch (error) {
+      throw textError(name, error)
     }
   }
   let last = ''
@@ -41,6 +48,7 @@ export async function* lineBatches(chunks: AsyncIterable<Uint8Array>, name: stri
     const lines = decode(chunk).split('\n')
     lines[0] = last + lines[0]
     last = lines.pop() as string
+    if (last.length > maxLine) throw new InputError(`${name} has a line of over ${maxLine} characters: break it`)
     if (lines.length > 0) yield lines
   }
   last += decode()

@@ -43,9 +43,11 @@ test.skipIf(process.platform === 'win32')('Ctrl-C ends it, and a file that is th
   execFileSync('mkfifo', [input])
   writeFileSync(output, 'before')
   const child = start(['train-tokenizer', '--input', input, '--vocab-size', '300', '--output', output])
-  // Opens once the command reads from it.
-  const corpus = createWriteStream(input)
-  corpus.write('the cat and the dog\n', () => child.kill('SIGINT'))
+  // Opens once the command reads from it, and breaks once that is gone.
+  const corpus = createWriteStream(input).on('error', () => {})
+  const goOn = () => corpus.write('the cat and the dog\n'.repeat(1000), error => error ?? goOn())
+  corpus.write('the hat\n', () => child.kill('SIGINT'))
+  goOn()
   expect(await outcome(child)).toEqual({ code: 130, stdout: '', stderr: '' })
   corpus.destroy()
   expect(readFileSync(output, 'utf8')).toBe('before')
