@@ -4,8 +4,8 @@ import { hashSeed, hashUnit, Symbols } from './symbols'
 import { byteOf, PieceType, type Vocabulary } from './vocabulary'
 
 /** Lengths in code units of the windows that a long segment is cut in: at first, and where they have to grow. */
-const shortWindow = 48
-const longWindow = 384
+const shortWindow = 40
+const longWindow = 320
 
 /** No token. */
 const none = -2
