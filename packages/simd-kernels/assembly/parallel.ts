@@ -2,7 +2,9 @@
 // until none is left; the caller returns when the last has ended. How a range is cut depends on the shape alone, and a chunk's
 // result on nothing but the chunk, so results are the same bits for every number of threads.
 //
-// A worker that comes late, or not at all, is not waited for: only claimed chunks are.
+// Each thread has a stretch of neighbouring chunks of its own, so that it reads memory as one stream: a stream's beginning costs
+// as much as a good part of a chunk. Who has done with his own goes on with what is left of the others'. So a worker that comes
+// late, or not at all, is not waited for: only claimed chunks are.
 
 /** Throws in the caller: a claimed chunk did not end in time, so its worker is gone. */
 declare function workerLost(): void
@@ -12,8 +14,7 @@ declare function now(): f64
 declare function growScratch(sharedBytes: usize, privateBytes: usize): void
 
 // The control block. Words that different threads write lie on cache lines of their own.
-const TICKET: usize = 0 // u64: number of the job in the upper half, chunks that nobody has claimed in the lower
-const JOB: usize = 4 // its upper half, on which idle workers wait
+const JOB: usize = 0 // number of the job, on which idle workers wait
 const DONE: usize = 64 // chunks that have ended
 const SLEEPERS: usize = 128 // workers that wait
 const CALLER_WAITS: usize = 132
@@ -26,6 +27,10 @@ const SHARED_BYTES: usize = 212
 const PRIVATE: usize = 216
 const PRIVATE_BYTES: usize = 220
 const ARGUMENTS: usize = 256
+const STRETCHES: usize = 512 // for each thread, on a line of its own:
+const STRETCH_BYTES: usize = 64
+const LEFT: usize = 0 // chunks that nobody has claimed, and below 0 as often as one was wanted and there was none
+const END: usize = 4 // the chunk after its last
 
 /** Polls before a worker sleeps: some 50 µs, longer than the pause between two kernels of a forward pass. */
 const WORKER_SPINS: i32 = 20_000
@@ -42,8 +47,10 @@ let thread: usize = 0
 let threads: i32 = 1
 let mayWait: bool = false
 
-/** Bytes of a control block, which begins as zeros. */
-export const CONTROL_BYTES: usize = 512
+/** Bytes of a control block for so many threads, which begins as zeros. */
+export function controlBytes(count: i32): usize {
+  return STRETCHES + <usize>count * STRETCH_BYTES
+}
 
 /**
  * Binds this instance to a control block as one of `count` threads; the caller is thread 0.
@@ -114,34 +121,54 @@ export function parallel(body: Body, count: i32, grain: i32): void {
   store<i32>(control, grain, GRAIN)
   store<i32>(control, chunks, CHUNKS)
   atomic.store<i32>(control, 0, DONE)
-  const job = atomic.load<u32>(control, JOB) + 1
-  atomic.store<u64>(control, ((<u64>job) << 32) | <u64>chunks, TICKET)
+  let begin = 0
+  for (let owner = 0; owner < threads; owner++) {
+    const left = (chunks - begin) / (threads - owner)
+    begin += left
+    store<i32>(stretch(owner), begin, END)
+    atomic.store<i32>(stretch(owner), left, LEFT)
+  }
+  atomic.add<i32>(control, 1, JOB)
   if (atomic.load<i32>(control, SLEEPERS) > 0) atomic.notify(control + JOB, min(chunks, threads) - 1)
   while (runChunk()) {}
-  awaitChunks(chunks)
+  awaitChunks()
 }
 
-/** Claims a chunk and runs it. A claimed chunk keeps its job alive, so what describes the job is read after the claim. */
+// @ts-ignore: decorator
+@inline
+function stretch(owner: i32): usize {
+  return control + STRETCHES + <usize>owner * STRETCH_BYTES
+}
+
+/** Claims a chunk and runs it: one of this thread's own, or else of another's. */
 function runChunk(): bool {
-  let ticket = atomic.load<u64>(control, TICKET)
-  while (<u32>ticket != 0) {
-    const seen = atomic.cmpxchg<u64>(control, ticket, ticket - 1, TICKET)
-    if (seen == ticket) {
-      const chunks = load<i32>(control, CHUNKS)
-      const grain = load<i32>(control, GRAIN)
-      const begin = (chunks - <i32>(<u32>ticket)) * grain
-      call_indirect<void>(load<i32>(control, BODY), begin, min(begin + grain, load<i32>(control, COUNT)))
-      const done = atomic.add<i32>(control, 1, DONE) + 1
-      if (done == chunks && atomic.load<i32>(control, CALLER_WAITS) != 0) atomic.notify(control + DONE, 1)
-      return true
-    }
-    ticket = seen
+  for (let i = 0; i < threads; i++) {
+    const owner = (<i32>thread + i) % threads
+    if (runChunkOf(owner)) return true
   }
   return false
 }
 
-/** Waits until the chunks that workers have claimed have ended too. */
-function awaitChunks(chunks: i32): void {
+/** A claimed chunk keeps its job alive, so what describes the job is read after the claim. */
+function runChunkOf(owner: i32): bool {
+  if (atomic.load<i32>(stretch(owner), LEFT) <= 0) return false
+  const left = atomic.sub<i32>(stretch(owner), 1, LEFT)
+  if (left <= 0) return false
+  const chunks = load<i32>(control, CHUNKS)
+  const grain = load<i32>(control, GRAIN)
+  const begin = (load<i32>(stretch(owner), END) - left) * grain
+  call_indirect<void>(load<i32>(control, BODY), begin, min(begin + grain, load<i32>(control, COUNT)))
+  const done = atomic.add<i32>(control, 1, DONE) + 1
+  if (done == chunks && atomic.load<i32>(control, CALLER_WAITS) != 0) atomic.notify(control + DONE, 1)
+  return true
+}
+
+/**
+ * Waits until the chunks that workers have claimed have ended too. Their number is read again: where the caller's was kept for this
+ * loop, the baseline compiler of V8 11.3 (Node 20) lost it.
+ */
+function awaitChunks(): void {
+  const chunks = load<i32>(control, CHUNKS)
   for (let spin = 0; spin < CALLER_SPINS; spin++) if (atomic.load<i32>(control, DONE) == chunks) return
   let seen = atomic.load<i32>(control, DONE)
   let silence: f64 = 0
@@ -165,18 +192,18 @@ function awaitChunks(chunks: i32): void {
 export function work(): void {
   let polls = 0
   while (true) {
+    const job = atomic.load<i32>(control, JOB)
     if (runChunk()) polls = 0
     else if (++polls > WORKER_SPINS) {
-      sleep()
+      sleep(job)
       polls = 0
     }
   }
 }
 
-function sleep(): void {
-  const job = atomic.load<u32>(control, JOB)
+/** Waits for a job after `job`, of which nothing is left. One that has been published since ends the wait at once. */
+function sleep(job: i32): void {
   atomic.add<i32>(control, 1, SLEEPERS)
-  // A job published since then has changed the word, and the wait ends at once.
-  if (<u32>atomic.load<u64>(control, TICKET) == 0) atomic.wait<i32>(control + JOB, job, -1)
+  atomic.wait<i32>(control + JOB, job, -1)
   atomic.sub<i32>(control, 1, SLEEPERS)
 }

@@ -116,7 +116,7 @@ export class Crew {
   }
 
   #controlBlock(): number {
-    const bytes = this.kernels.CONTROL_BYTES.value
+    const bytes = this.kernels.controlBytes(this.wanted)
     const pointer = this.memory.alloc(bytes)
     this.memory.u8(pointer, bytes).fill(0)
     return pointer

@@ -5,7 +5,7 @@ export type Build = 'plain' | 'relaxed'
 
 /** What a compiled module exports: pointers are bytes from the start of the memory, the rest is as in assembly/. */
 export interface Kernels {
-  readonly CONTROL_BYTES: WebAssembly.Global
+  controlBytes(threads: number): number
   attach(control: number, index: number, threads: number, mayWait: boolean): void
   setScratch(shared: number, sharedBytes: number, own: number, ownBytes: number): void
   work(): void

@@ -22,13 +22,11 @@ vi.mock('../src/threads', async original => {
 
 /** A thread that claims a chunk of the first job it sees, as any worker does, and then runs `deed` in place of the kernel. */
 const startSaboteur = (post: Post, deed: string): Promise<Thread> => {
-  const source = `const { parentPort, workerData: { memory, control } } = require('node:worker_threads')
-    const ticket = new BigUint64Array(memory.buffer, control, 1)
+  // Its own stretch of chunks, as assembly/parallel.ts lays them out.
+  const source = `const { parentPort, workerData: { memory, control, index } } = require('node:worker_threads')
+    const left = new Int32Array(memory.buffer, control + 512 + 64 * index, 1)
     parentPort.postMessage('ready')
-    for (;;) {
-      const seen = Atomics.load(ticket, 0)
-      if ((seen & 0xffffffffn) !== 0n && Atomics.compareExchange(ticket, 0, seen, seen - 1n) === seen) break
-    }
+    while (Atomics.load(left, 0) <= 0 || Atomics.sub(left, 0, 1) <= 0) {}
     ${deed}`
   const worker = new Worker(source, { eval: true, workerData: post })
   worker.on('error', () => {})
