@@ -63,16 +63,51 @@ function packTiles(begin: i32, end: i32): void {
     const from = first + <usize>(tile * ROWS) * rowBytes
     const to = sharedScratch() + <usize>(tile * ROWS) * (<usize>k << 2)
     if (rows < ROWS) memory.fill(to, 0, <usize>(ROWS * k) << 2)
+    const done = rows == ROWS && columnBytes == 4 ? packQuads(from, to, rowBytes, k) : 0
     for (let row = 0; row < rows; row++) {
-      let source = from + <usize>row * rowBytes
-      let target = to + (<usize>row << 2)
-      for (let i = 0; i < k; i++) {
+      let source = from + <usize>row * rowBytes + <usize>done * columnBytes
+      let target = to + <usize>(done * ROWS + row) * 4
+      for (let i = done; i < k; i++) {
         store<f32>(target, load<f32>(source))
         source += columnBytes
         target += ROWS << 2
       }
     }
   }
+}
+
+/** The first columns of six whole rows, four at a time; returns how many. */
+function packQuads(from: usize, to: usize, rowBytes: usize, k: i32): i32 {
+  const r1 = from + rowBytes
+  const r2 = r1 + rowBytes
+  const r3 = r2 + rowBytes
+  const r4 = r3 + rowBytes
+  const r5 = r4 + rowBytes
+  const whole = k & ~3
+  for (let at: usize = 0; at < <usize>whole << 2; at += 16) {
+    const a = v128.load(from + at)
+    const b = v128.load(r1 + at)
+    const c = v128.load(r2 + at)
+    const d = v128.load(r3 + at)
+    const e = v128.load(r4 + at)
+    const f = v128.load(r5 + at)
+    const ab = i32x4.shuffle(a, b, 0, 4, 1, 5)
+    const cd = i32x4.shuffle(c, d, 0, 4, 1, 5)
+    const ef = i32x4.shuffle(e, f, 0, 4, 1, 5)
+    const abHigh = i32x4.shuffle(a, b, 2, 6, 3, 7)
+    const cdHigh = i32x4.shuffle(c, d, 2, 6, 3, 7)
+    const efHigh = i32x4.shuffle(e, f, 2, 6, 3, 7)
+    v128.store(to, i64x2.shuffle(ab, cd, 0, 2))
+    v128.store_lane<u64>(to, ef, 0, 16)
+    v128.store(to, i64x2.shuffle(ab, cd, 1, 3), 24)
+    v128.store_lane<u64>(to, ef, 1, 40)
+    v128.store(to, i64x2.shuffle(abHigh, cdHigh, 0, 2), 48)
+    v128.store_lane<u64>(to, efHigh, 0, 64)
+    v128.store(to, i64x2.shuffle(abHigh, cdHigh, 1, 3), 72)
+    v128.store_lane<u64>(to, efHigh, 1, 88)
+    to += 96
+  }
+  return whole
 }
 
 function multiplyPanels(begin: i32, end: i32): void {
