@@ -166,6 +166,11 @@ export class SimdEngine implements AsyncDisposable {
     this.#kernels.rmsNorm(x, weight, out, rows, dim, eps)
   }
 
+  /** (x - mean) / sqrt(variance + eps) · weight + bias. x, out [rows, dim]; `out` may be x. */
+  layerNorm(x: number, weight: number, bias: number, out: number, rows: number, dim: number, eps: number): void {
+    this.#kernels.layerNorm(x, weight, bias, out, rows, dim, eps)
+  }
+
   /**
    * Turns the pairs (2i, 2i + 1) of each head by the angles of its position.
    * x, out [rows, heads, headDim], headDim even; cosines, sines [tokens, headDim / 2] for row mod tokens; `out` may be x.

@@ -75,6 +75,7 @@ export interface Kernels {
     layout: number,
     factor: number,
   ): void
+  layerNorm(x: number, weight: number, bias: number, out: number, rows: number, dim: number, eps: number): void
   rmsNorm(x: number, weight: number, out: number, rows: number, dim: number, eps: number): void
   rope(
     x: number,

@@ -51,6 +51,21 @@ describe.each(opened.map(engine => ({ build: engine.build, engine })))(`$build b
     expect(reference.error(take(engine, out, rows * dim), expected)).toBeLessThan(1e-6)
   })
 
+  // Two or three numbers may be so near each other that taking off their mean leaves few digits.
+  test.each(sizes.filter(dim => dim === 1 || dim > 3))('layerNorm of rows of %i', dim => {
+    const rows = 3
+    const [x, weight, bias] = [random.normal(rows * dim, 3), random.normal(dim), random.normal(dim)]
+    const out = room(engine, rows * dim)
+    engine.layerNorm(put(engine, x), put(engine, weight), put(engine, bias), out, rows, dim, 1e-5)
+    const expected = Float64Array.from(x, (value, i) => {
+      const row = x.subarray(Math.floor(i / dim) * dim, (Math.floor(i / dim) + 1) * dim)
+      const mean = row.reduce((sum, v) => sum + v, 0) / dim
+      const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / dim
+      return ((value - mean) / Math.sqrt(variance + 1e-5)) * weight[i % dim] + bias[i % dim]
+    })
+    expect(reference.error(take(engine, out, rows * dim), expected)).toBeLessThan(1e-5)
+  })
+
   test.each([2, 4, 6, 8, 10, 64, 66])('rope of heads of %i', headDim => {
     const [tokens, heads, rows, half] = [3, 2, 6, headDim / 2]
     const x = random.normal(rows * heads * headDim)

@@ -39,6 +39,7 @@ const results = (engine: SimdEngine): Record<string, string> => {
   run('matmul', 400 * 200, out => engine.matmul(a, b, out, { m: 400, n: 200, k: 100 }, { a: true }))
   const size = { tokens: 20, position: 30, heads: 8, kvHeads: 4, headDim: 64 }
   run('attention', 20 * 8 * 64, out => engine.attention(x, a, b, out, size))
+  run('layerNorm', 100_000, out => engine.layerNorm(a, b, b, out, 100, 1000, 1e-5))
   run('rmsNorm', 100_000, out => engine.rmsNorm(a, b, out, 100, 1000, 1e-5))
   run('rope', 100 * 16 * 64 - 6400, out =>
     engine.rope(a, angles, angles, out, { rows: 90, tokens: 45, heads: 16, headDim: 64 }),

@@ -68,6 +68,11 @@ export const twins: Readonly<Record<string, SimdTwin>> = {
     engine.rmsNorm(x.pointer, weight.pointer, out, rows, columns, eps)
   },
 
+  layerNorm: (engine, out, [x, weight, bias], { eps }: { eps: number }) => {
+    const { rows, columns } = asMatrix(x.shape)
+    engine.layerNorm(x.pointer, weight.pointer, bias.pointer, out, rows, columns, eps)
+  },
+
   softmax: (engine, out, [x]) => {
     const { rows, columns } = asMatrix(x.shape)
     engine.softmax(x.pointer, out, rows, columns)
