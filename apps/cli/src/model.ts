@@ -14,8 +14,11 @@ export interface ModelFlags {
   readonly threads?: number
 }
 
-/** Tokens a pass. Where the device computes on this thread, Ctrl-C is heard between passes: so none may take long. */
-export const PASS_TOKENS = 32
+/**
+ * Tokens a pass. Where the device computes on this thread, Ctrl-C is heard between passes: so none may take long. A GPU that computes
+ * beside it is the better used the more there are.
+ */
+export const passTokens = ({ device }: Model): number => (device.name === 'webgpu' ? 256 : 32)
 
 export const addModelOptions = (command: Command): Command =>
   command

@@ -6,6 +6,9 @@ import { type GenerateTextOptions, type Generation, generateText } from '@cria/s
 import type { Device, Tensor } from '@cria/tensor'
 import type { Tokenizer } from '@cria/tokenizer'
 
+/** Tokens of a prompt that run in one pass: enough to use any device well, and few enough for the scores of their attention. */
+const PREFILL_CHUNK = 512
+
 /** A loaded model with its tokenizer, on a device. It is made by `loadModel`. */
 export class Model implements AsyncDisposable {
   /** The file format that it was read from. */
@@ -45,12 +48,14 @@ export class Model implements AsyncDisposable {
 
   /**
    * Generates the text that follows a prompt, piece by piece. It ends at EOS or BOS (a new document) unless `stopIds` says
-   * otherwise, at a stop string, at `maxTokens`, or when the context is full.
+   * otherwise, at a stop string, at `maxTokens`, or when the context is full. A prompt runs in passes of 512 tokens unless
+   * `prefillChunk` says otherwise.
    * @throws OptionError @throws PromptError
    */
   generate(prompt: string, options: GenerateTextOptions = {}): Generation<string> {
     const { eosId, bosId } = this.tokenizer
-    return generateText(this, this.tokenizer, prompt, { ...options, stopIds: options.stopIds ?? [eosId, bosId] })
+    const { stopIds = [eosId, bosId], prefillChunk = PREFILL_CHUNK } = options
+    return generateText(this, this.tokenizer, prompt, { ...options, stopIds, prefillChunk })
   }
 
   /** Frees the weights, and the device if `loadModel` opened it. */

@@ -1,7 +1,7 @@
 import { checkGenerateTextOptions, type FinishReason, type GenerateTextOptions, type Generation } from '@cria/sampling'
 import type { Command } from 'commander'
 import { collect, number, wholeNumber } from '../arguments'
-import { addModelOptions, type ModelFlags, PASS_TOKENS, withModel } from '../model'
+import { addModelOptions, type ModelFlags, passTokens, withModel } from '../model'
 import { readInput, write } from '../standard-streams'
 
 interface Flags extends ModelFlags {
@@ -46,7 +46,7 @@ const generate = async (flags: Flags, signal: AbortSignal): Promise<void> => {
     const ids: number[] = []
     const generation = model.generate(prompt, {
       ...options,
-      prefillChunk: PASS_TOKENS,
+      prefillChunk: passTokens(model),
       signal,
       onToken: ({ id }) => ids.push(id),
     })

@@ -6,7 +6,7 @@ import type { Model } from 'cria'
 import { positiveNumber } from '../arguments'
 import { InputError, UsageError } from '../errors'
 import { readTextFile } from '../files'
-import { addModelOptions, type ModelFlags, PASS_TOKENS, withModel } from '../model'
+import { addModelOptions, type ModelFlags, passTokens, withModel } from '../model'
 import { progressBar } from '../progress'
 import { write } from '../standard-streams'
 
@@ -128,9 +128,9 @@ async function* foretell(
   for (let first = 0; first < ids.length; first += window - 1) {
     const inputs = [model.tokenizer.bosId, ...ids.subarray(first, first + window - 1).subarray(0, -1)]
     using cache = model.createCache({ capacity: inputs.length })
-    for (let start = 0; start < inputs.length; start += PASS_TOKENS) {
+    for (let start = 0; start < inputs.length; start += passTokens(model)) {
       await setImmediate(undefined, { signal })
-      using tensor = model.forward(inputs.slice(start, start + PASS_TOKENS), cache, 'all')
+      using tensor = model.forward(inputs.slice(start, start + passTokens(model)), cache, 'all')
       const logits = await tensor.read() // [1, T, V]
       const vocab = tensor.shape[2]
       for (let at = 0; at < logits.length; at += vocab) yield logits.subarray(at, at + vocab)
