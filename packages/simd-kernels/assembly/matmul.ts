@@ -8,6 +8,8 @@ import { matvec } from './matvec'
 const ROWS: i32 = 6
 const COLUMNS: i32 = 8
 const TILE_BYTES: usize = 6 * 8 * 4
+/** For so few rows of the left side, to pack the right side costs more than it gains (measured). */
+const FEW_ROWS: i32 = 4
 /** Rows of the left side that are packed at a time: bounds the scratch memory and the time of a chunk. */
 const SLAB: i32 = 384
 
@@ -29,8 +31,8 @@ export function matmul(
   factor: f32,
 ): void {
   put(F16_FACTOR, factor)
-  if (m == 1 && layout != COLUMNS_F32) {
-    matvec(a, b, out, n, k, layout == ROWS_F16)
+  if (m <= FEW_ROWS && layout != COLUMNS_F32 && !transposed) {
+    matvec(a, b, out, m, n, k, layout == ROWS_F16)
     return
   }
   reserve(<usize>(((min(m, SLAB) + ROWS - 1) / ROWS) * ROWS) * <usize>k * 4, <usize>k * COLUMNS * 4 + TILE_BYTES)

@@ -1,4 +1,5 @@
-// A matrix of f32 or f16 rows times one vector: bound by memory, so the rows are read once, as they lie, four streams at a time.
+// A matrix of f32 or f16 rows times a few vectors: bound by memory, so the rows are read once, as they lie, four streams at a time.
+// What a second vector needs of them is in the first-level cache by then.
 
 import { f16Factor, f16Mask, loadFour, loadOne, madd, sumOf, sumsOf } from './lanes'
 import { get, parallel, put } from './parallel'
@@ -6,12 +7,14 @@ import { get, parallel, put } from './parallel'
 /** Bytes of weights in a chunk. */
 const CHUNK: i32 = 65_536
 
-/** out [n] = rows [n, k] · x [k]. */
-export function matvec(x: usize, rows: usize, out: usize, n: i32, k: i32, half: bool): void {
+/** out [tokens, n] = x [tokens, k] · rows [n, k]ᵀ. */
+export function matvec(x: usize, rows: usize, out: usize, tokens: i32, n: i32, k: i32, half: bool): void {
   put(0, x)
   put(1, rows)
   put(2, out)
   put(3, k)
+  put(4, tokens)
+  put(5, n)
   const grain = max(1, (half ? CHUNK >> 1 : CHUNK >> 2) / k / 4) * 4
   parallel(half ? multiplyRowsF16 : multiplyRowsF32, n, grain)
 }
@@ -26,14 +29,28 @@ function multiplyRowsF16(begin: i32, end: i32): void {
 
 /** Rows from `begin`, a multiple of 4, so that a row is summed in the same order wherever the range is cut. */
 function multiplyRows<T>(begin: i32, end: i32): void {
-  const x = get<usize>(0)
   const k = get<i32>(3)
+  const tokens = get<i32>(4)
   const bytes = <usize>k * sizeof<T>()
   let row = begin
   for (; row + 4 <= end; row += 4)
-    v128.store(get<usize>(2) + (<usize>row << 2), fourRows<T>(x, get<usize>(1) + <usize>row * bytes, bytes))
+    for (let token = 0; token < tokens; token++)
+      v128.store(outOf(token, row), fourRows<T>(xOf(token, k), get<usize>(1) + <usize>row * bytes, bytes))
   for (; row < end; row++)
-    store<f32>(get<usize>(2) + (<usize>row << 2), oneRow<T>(x, get<usize>(1) + <usize>row * bytes, bytes))
+    for (let token = 0; token < tokens; token++)
+      store<f32>(outOf(token, row), oneRow<T>(xOf(token, k), get<usize>(1) + <usize>row * bytes, bytes))
+}
+
+// @ts-ignore: decorator
+@inline
+function xOf(token: i32, k: i32): usize {
+  return get<usize>(0) + ((<usize>token * <usize>k) << 2)
+}
+
+// @ts-ignore: decorator
+@inline
+function outOf(token: i32, row: i32): usize {
+  return get<usize>(2) + ((<usize>token * <usize>get<i32>(5) + <usize>row) << 2)
 }
 
 function fourRows<T>(x: usize, rows: usize, bytes: usize): v128 {
