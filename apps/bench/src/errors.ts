@@ -8,6 +8,11 @@ export class ContenderError extends Error {
   override readonly name = 'ContenderError'
 }
 
+/** Texts to read that are not there. The message names them. */
+export class TextError extends Error {
+  override readonly name = 'TextError'
+}
+
 /** A peer that is not installed, or could not be. */
 export class PeerError extends Error {
   override readonly name = 'PeerError'

@@ -14,5 +14,5 @@ export const peersFolder = path('peers')
 /** Built modules that pages load. */
 export const pagesFolder = path('dist/pages')
 
-/** The benchmark of the tokenizer, an app of its own. */
-export const tokenizerBench = path('../tokenizer-bench/main.mjs')
+/** Texts and vocabularies that lie beside a checkout, and are no part of it. */
+export const dataFolder = path('../../../shared/data')

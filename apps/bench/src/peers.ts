@@ -3,15 +3,29 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { PeerError } from './errors'
 import { peersFolder } from './folders'
 
-/** What Cria is compared with, and the package of `peers/` that it is. */
-export const peers = { 'llama.cpp': 'node-llama-cpp', wllama: '@wllama/wllama' } as const
+/** Engines that Cria is compared with, and the package of `peers/` that each is. */
+export const engines = { 'llama.cpp': 'node-llama-cpp', wllama: '@wllama/wllama' } as const
+
+export type Engine = keyof typeof engines
+
+export const engineNames = Object.keys(engines) as Engine[]
+
+/** Tokenizers that Cria's is compared with, and the package of `peers/` that each is. */
+export const tokenizers = {
+  'llama-tokenizer-js': 'llama-tokenizer-js',
+  'sentencepiece-js': 'sentencepiece-js',
+  "Hugging Face's": '@huggingface/tokenizers',
+} as const
+
+export const tokenizerNames = Object.keys(tokenizers) as (keyof typeof tokenizers)[]
+
+export const peers = { ...engines, ...tokenizers }
 
 export type Peer = keyof typeof peers
-
-export const peerNames = Object.keys(peers) as Peer[]
 
 /** The folder of an installed package of `peers/`. */
 export const packageFolder = (name: string): string => join(peersFolder, 'node_modules', name)
@@ -21,6 +35,13 @@ export const requirePeer = (peer: Peer): void => {
   if (!existsSync(packageFolder(peers[peer])))
     throw new PeerError(`${peer} is not installed: run \`pnpm bench peers\` first`)
 }
+
+/**
+ * What a module of an installed package exports. Peers are no dependencies of the workspace, so who asks says the types.
+ * @param entry the module's path in the package
+ */
+export const importPeer = async <T>(name: string, entry: string): Promise<T> =>
+  await import(pathToFileURL(join(packageFolder(name), entry)).href)
 
 /** The version of an installed package. */
 export const versionOf = async (name: string): Promise<string> =>

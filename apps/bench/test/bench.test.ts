@@ -10,6 +10,7 @@ import { saveFile } from '@cria/checkpoint/node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { syntheticVocabulary } from '../src/synthetic/vocabulary'
 import { syntheticCheckpoint } from '../src/synthetic/weights'
+import { dataPath, model as vocabulary, worst } from '../src/tokenizer/texts'
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
@@ -59,6 +60,8 @@ describe('a wrong command line ends with code 2 and one line', () => {
     [['ops', '--op', 'convolution'], '--op convolution: there are add, attention'],
     [['ops', '--device', 'tpu'], '--device tpu: there are webgpu'],
     [['load', '--gigabytes', '0'], 'Expected a number from 0.4 to 100.'],
+    [['tokenizer', '--worst-cases', '--rounds', '0'], 'Expected a whole number of at least 1.'],
+    [['tokenizer', '--train', '--rounds', '3'], '--rounds: training runs once, so leave it out'],
     [['no-such-command'], "unknown command 'no-such-command'"],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await bench(...args)
@@ -122,6 +125,23 @@ test.skipIf(!browser)('wllama loads what we write, in a browser of its own, and 
   expect(stderr).toContain('wllama: Chromium')
   expect(code).toBe(0)
   expect(stdout).toContain('Cria in Chromium / wllama')
+})
+
+const hasWorstTexts = [vocabulary, ...Object.values(worst)].every(path => existsSync(dataPath(path)))
+
+test.skipIf(!hasWorstTexts)('the worst cases of the tokenizer are timed, and no other tokenizer', async () => {
+  const [json, html] = [join(folder, 'tokenizer.json'), join(folder, 'tokenizer.html')]
+  const flags = ['--worst-cases', '--rounds', '2', '--json', json, '--html', html]
+  const { code, stdout, stderr } = await bench('tokenizer', ...flags)
+  expect(stderr).toContain('round 2 of 2')
+  expect(code).toBe(0)
+  const cases = ['prose', 'prose without a space', 'one letter', 'Chinese characters']
+  for (const name of cases) expect(stdout).toMatch(new RegExp(`^${name} +[\\d.]+ m?s +[\\d.]+ \\(`, 'm'))
+  const { data } = JSON.parse(await readFile(json, 'utf8'))
+  expect(Object.keys(data)).toEqual(['worstCases'])
+  expect(data.worstCases.map(({ name }: { name: string }) => name)).toEqual(cases)
+  expect(data.worstCases[1].times.samples).toHaveLength(2)
+  expect(await readFile(html, 'utf8')).toContain('<svg')
 })
 
 test('ops are timed and reported as text, JSON and HTML', async () => {

@@ -11,7 +11,7 @@ import { bytesPerToken, prefillFlops } from '../inference/cost'
 import { inferenceReport } from '../inference/report'
 import { type Run, resultsOf, type Workload } from '../inference/result'
 import type { StreamSample } from '../inference/stream'
-import { type Peer, peerNames, requirePeer } from '../peers'
+import { type Engine, engineNames, requirePeer } from '../peers'
 import { deliver, reportOf } from '../report/deliver'
 import { interleave } from '../rounds'
 import { syntheticModel } from '../synthetic/file'
@@ -32,7 +32,7 @@ interface Flags extends RoundFlags, ThreadFlags {
   readonly device: DeviceName | 'auto'
   readonly prompt: number
   readonly tokens: number
-  readonly peer?: readonly Peer[]
+  readonly peer?: readonly Engine[]
   readonly node?: string
 }
 
@@ -56,8 +56,8 @@ export const addInference = (program: Command): void => {
 }
 
 const peers = (text: string, before?: readonly string[]): string[] => {
-  if (!(peerNames as readonly string[]).includes(text))
-    throw new InvalidArgumentError(`There are ${peerNames.join(' and ')}.`)
+  if (!(engineNames as readonly string[]).includes(text))
+    throw new InvalidArgumentError(`There are ${engineNames.join(' and ')}.`)
   return collect(text, before)
 }
 

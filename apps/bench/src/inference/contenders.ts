@@ -3,7 +3,7 @@ import type { DeviceName } from 'cria'
 import type { Contender } from '../hosts/contender'
 import { inPage, modelUrl, wllamaUrls } from '../hosts/page'
 import { inProcess } from '../hosts/process'
-import type { Peer } from '../peers'
+import type { Engine } from '../peers'
 import type { StreamSize } from './stream'
 
 export interface ContenderOptions extends StreamSize {
@@ -14,7 +14,7 @@ export interface ContenderOptions extends StreamSize {
   readonly bytesPerToken: number
   readonly device: DeviceName | 'auto'
   readonly threads: number
-  readonly peers: readonly Peer[]
+  readonly peers: readonly Engine[]
   /** The Node that runs Cria; this one unless given. */
   readonly node?: string | undefined
 }

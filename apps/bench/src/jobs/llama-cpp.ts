@@ -1,8 +1,6 @@
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { fixedIds, type StreamSize, timeStream } from '../inference/stream'
 import type { Job } from '../job'
-import { packageFolder, versionOf } from '../peers'
+import { importPeer, versionOf } from '../peers'
 import { counted } from '../report/format'
 
 export interface LlamaCppOptions extends StreamSize {
@@ -12,7 +10,7 @@ export interface LlamaCppOptions extends StreamSize {
   readonly vocabSize: number
 }
 
-/** The part of node-llama-cpp that is used. It is no dependency of the workspace, so its types are not here. */
+/** The part of node-llama-cpp that is used. */
 interface NodeLlamaCpp {
   getLlama(options: {
     gpu: false
@@ -44,8 +42,7 @@ interface Sequence {
 
 /** llama.cpp, native, in this Node: the prebuilt binary of node-llama-cpp, without a GPU. */
 export const prepare = async ({ model, threads, vocabSize, ...size }: LlamaCppOptions): Promise<Job> => {
-  const entry = join(packageFolder('node-llama-cpp'), 'dist', 'index.js')
-  const { getLlama } = (await import(pathToFileURL(entry).href)) as NodeLlamaCpp
+  const { getLlama } = await importPeer<NodeLlamaCpp>('node-llama-cpp', 'dist/index.js')
   const llama = await getLlama({
     gpu: false,
     build: 'never',

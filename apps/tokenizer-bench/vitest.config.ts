@@ -1,3 +1,0 @@
-import { app } from '@cria/vitest'
-
-export default app({ include: ['test/*.test.mjs'] })
