@@ -8,7 +8,7 @@ import { type DType, Scope, Tensor } from './tensor'
 export type DeviceName = 'webgpu' | 'webgl2' | 'webgl' | 'headlessgl' | 'webasm' | 'simd' | 'cpu' | 'shape'
 
 export interface DeviceOptions {
-  /** Threads of `simd`, the calling one among them. Default: one a core. */
+  /** Threads of `simd`, the calling one among them; for `auto` too, should it take that. Default: one a core. */
   readonly threads?: number
 }
 
@@ -55,7 +55,7 @@ export abstract class Device implements AsyncDisposable {
   protected abstract release(storage: Storage): void
   protected abstract compute(op: Op, inputs: readonly Tensor[], attributes: unknown, shape: Shape): Storage
   protected abstract download(storage: Storage, size: number): Promise<Float32Array>
-  /** Frees what the device holds; its tensors are gone with it. */
+  /** Frees what the device holds; its tensors are gone with it. A second call does nothing. */
   abstract close(): Promise<void>
 
   /**
@@ -94,7 +94,7 @@ export abstract class Device implements AsyncDisposable {
     return op.inPlace && storage === inputs[0].storage ? storage : this.hold(storage)
   }
 
-  read(tensor: Tensor): Promise<Float32Array> {
+  async read(tensor: Tensor): Promise<Float32Array> {
     if (tensor.dtype !== 'f32')
       throw new ShapeError('read', `only f32 tensors are read back, this one is ${tensor.dtype}`)
     return this.download(tensor.storage, tensor.size)

@@ -45,6 +45,8 @@ export interface Op<A = unknown> {
   readonly name: string
   /** The output takes the place of input 0, in its memory where the device can. */
   readonly inPlace?: boolean
+  /** The input that may be of any type that the device reads weights in; all others are f32. */
+  readonly weight?: number
   /** @throws ShapeError when the inputs do not fit. */
   shape(inputs: readonly Shape[], attributes: A): Shape
   run(dispatch: Dispatch, inputs: readonly Operand[], attributes: A): Operand

@@ -48,8 +48,10 @@ export class Tensor implements Disposable {
     return this.#live().storage
   }
 
-  /** The same elements in another shape, without a copy. One size may be -1: it is inferred. */
+  /** The same elements in another shape, without a copy. One size may be -1: it is inferred. @throws ShapeError */
   reshape(...shape: number[]): Tensor {
+    if (this.dtype !== 'f32')
+      throw new ShapeError('reshape', `a ${this.dtype} weight keeps its rows as they were uploaded`)
     const known = sizeOf(shape.filter(size => size !== -1))
     const resolved = shape.map(size => (size === -1 ? this.size / known : size))
     const fits = sizeOf(resolved) === this.size && resolved.every(size => Number.isInteger(size) && size >= 1)
@@ -86,8 +88,9 @@ export class Tensor implements Disposable {
     allocation.storage = storage
   }
 
-  /** For {@link Scope}: whose end this tensor's is. */
+  /** Makes this tensor end with another scope than so far; with none, at its owner's `dispose()` alone. */
   moveTo(scope: Scope | undefined): void {
+    this.#scope?.forget(this)
     this.#scope = scope
     scope?.add(this)
   }
@@ -101,7 +104,8 @@ export class Tensor implements Disposable {
 
 /**
  * Tensors made while a scope is the innermost one of their device end with it, but those that it keeps:
- * `using scope = device.scope()` … `return scope.keep(result)`. Scopes end in the reverse order of their beginnings.
+ * `using scope = device.scope()` … `return scope.keep(result)`. Scopes end in the reverse order of their beginnings, so none
+ * should be open where other work of the same device can come between: across an `await`.
  */
 export class Scope implements Disposable {
   readonly #tensors = new Set<Tensor>()
@@ -120,10 +124,12 @@ export class Scope implements Disposable {
     this.#tensors.delete(tensor)
   }
 
-  /** Lets a tensor outlive this scope: it goes to the scope around, or to the caller's own care. */
+  /**
+   * Lets a tensor outlive this scope: it goes to the scope around, or to the caller's own care. One that was not made in this
+   * scope stays whose it is.
+   */
   keep(tensor: Tensor): Tensor {
-    this.#tensors.delete(tensor)
-    tensor.moveTo(this.#outer)
+    if (this.#tensors.has(tensor)) tensor.moveTo(this.#outer)
     return tensor
   }
 
@@ -136,9 +142,15 @@ export class Scope implements Disposable {
 /** Applies an op to tensors of one device. The place where a gradient tape listens. */
 export const apply = <A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor => {
   const { device } = inputs[0]
-  for (const input of inputs)
+  for (const [i, input] of inputs.entries()) {
     if (input.device !== device)
       throw new ShapeError(op.name, `its inputs lie on two devices, "${device.name}" and "${input.device.name}"`)
+    if (input.dtype !== 'f32' && op.weight !== i)
+      throw new ShapeError(
+        op.name,
+        `input ${i} is ${input.dtype}, which only linear and embedding read, as their weight`,
+      )
+  }
   const shape = op.shape(
     inputs.map(input => input.shape),
     attributes,

@@ -55,6 +55,7 @@ test('a disposed tensor says so', async () => {
   x.dispose()
   x.dispose()
   expect(() => add(x, x)).toThrow(DisposedError)
+  await expect(x.read()).rejects.toThrow(DisposedError)
 })
 
 test('a scope ends what was made in it, but what it keeps', async () => {
@@ -71,6 +72,49 @@ test('a scope ends what was made in it, but what it keeps', async () => {
   outer[Symbol.dispose]()
   expect(kept.disposed).toBe(true)
   expect(device.memory).toEqual({ allocations: before, bytes: expect.any(Number) })
+})
+
+test('a scope keeps nothing that another made', () => {
+  using x = device.zeros([2])
+  {
+    using _outer = device.scope()
+    using inner = device.scope()
+    expect(inner.keep(x)).toBe(x)
+  }
+  expect(x.disposed).toBe(false)
+})
+
+test('a weight that is no f32 goes where weights are read, and nowhere else', async () => {
+  await using shapes = await openDevice('shape')
+  const weight = shapes.tensor(new Uint8Array(2 * 34), [2, 32], 'q8_0')
+  expect(() => add(weight, weight)).toThrow('add: input 0 is q8_0, which only linear and embedding read')
+  expect(() => linear(weight, weight)).toThrow(ShapeError)
+  expect(() => weight.reshape(1, 64)).toThrow('reshape: a q8_0 weight keeps its rows')
+  expect(linear(shapes.zeros([3, 32]), weight).shape).toEqual([3, 2])
+})
+
+test('a device asked for more than it can hold says so, and holds nothing', async () => {
+  await using other = await openDevice('cpu')
+  expect(() => other.zeros([2 ** 20, 2 ** 20])).toThrow(
+    new DeviceFailedError(
+      'cpu',
+      'a tensor of 4398046511104 bytes is more than this process can hold: take a smaller model or context',
+    ),
+  )
+  expect(other.memory).toEqual({ allocations: 0, bytes: 0 })
+})
+
+test.each(['cpu', 'webasm', 'simd', 'shape'] as const)('%s may be closed twice', async name => {
+  const other = await openDevice(name)
+  await other.close()
+  await other.close()
+})
+
+test('an option that a device would ignore is refused', async () => {
+  await expect(openDevice('cpu', { threads: 2 })).rejects.toThrow(
+    'threads are for the device "simd", and this is "cpu"',
+  )
+  await expect(openDevice('simd', { thread: 2 } as never)).rejects.toThrow('openDevice has no option "thread"')
 })
 
 test('inputs of one op lie on one device', async () => {

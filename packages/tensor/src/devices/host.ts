@@ -1,4 +1,5 @@
 import type { Storage, TensorData } from '../device'
+import { DeviceFailedError } from '../errors'
 import type { Extent, Kernel } from '../kernel'
 import type { View } from '../op'
 import { type Shape, sizeOf } from '../shape'
@@ -74,7 +75,9 @@ export class HostDevice extends KernelDevice {
   }
 
   protected allocate(data: TensorData | undefined, _dtype: DType, shape: Shape): Storage {
-    return new HostStorage(data ? Float32Array.from(data) : new Float32Array(sizeOf(shape)))
+    const values = this.#floats(sizeOf(shape))
+    if (data) values.set(data)
+    return new HostStorage(values)
   }
 
   protected release(): void {}
@@ -88,7 +91,7 @@ export class HostDevice extends KernelDevice {
         return typeof value === 'number' ? value : this.#array(value)
       }),
     )
-    return new HostStorage(flatten(result, new Float32Array(sizeOf(output))))
+    return new HostStorage(flatten(result, this.#floats(sizeOf(output))))
   }
 
   protected async download(storage: Storage): Promise<Float32Array> {
@@ -97,6 +100,16 @@ export class HostDevice extends KernelDevice {
 
   async close(): Promise<void> {
     await this.#gpu.destroy()
+  }
+
+  /** @throws DeviceFailedError where the process has no memory for them */
+  #floats(size: number): Float32Array {
+    try {
+      return new Float32Array(size)
+    } catch (error) {
+      const problem = `a tensor of ${4 * size} bytes is more than this process can hold: take a smaller model or context`
+      throw new DeviceFailedError(this.name, problem, { cause: error })
+    }
   }
 
   #array({ storage, extent }: View): unknown {

@@ -101,12 +101,24 @@ export const listDevices = async (): Promise<readonly DeviceReport[]> => {
   return reports
 }
 
+/** @throws TensorError for an option that no device knows, or that the one asked for would ignore */
+const checkOptions = (name: DeviceName | 'auto', options: DeviceOptions): void => {
+  for (const option of Object.keys(options))
+    if (option !== 'threads')
+      throw new TensorError(`openDevice has no option "${option}": the one that it knows is threads`)
+  if (options.threads !== undefined && name !== 'simd' && name !== 'auto')
+    throw new TensorError(`threads are for the device "simd", and this is "${name}": leave them out`)
+}
+
 /**
  * Opens a device. `auto` takes the first that runs here on hardware of its own: webgpu, webgl2, simd, cpu.
  * A device asked for by name is that one or an error, never another.
- * @throws DeviceUnavailableError @throws DeviceFailedError
+ * @throws DeviceUnavailableError @throws DeviceFailedError @throws TensorError for an option that the device would ignore
  */
 export const openDevice = async (name: DeviceName | 'auto' = 'auto', options: DeviceOptions = {}): Promise<Device> => {
+  if (name !== 'auto' && !Object.hasOwn(kinds, name))
+    throw new DeviceUnavailableError(name, `no such device; there are ${['auto', ...deviceNames].join(', ')}`)
+  checkOptions(name, options)
   if (name === 'auto') {
     for (const candidate of preference) {
       const { available, software } = await kinds[candidate].probe({ software: false })
@@ -114,7 +126,5 @@ export const openDevice = async (name: DeviceName | 'auto' = 'auto', options: De
     }
     throw new TensorError('no device runs here')
   }
-  if (!Object.hasOwn(kinds, name))
-    throw new DeviceUnavailableError(name, `no such device; there are ${['auto', ...deviceNames].join(', ')}`)
   return kinds[name].open(options)
 }

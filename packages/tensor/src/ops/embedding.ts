@@ -10,6 +10,7 @@ const gather = kernel('embedding', { ids: 1, weight: 2 }, function (this: Thread
 
 export const embeddingOp: Op = {
   name: 'embedding',
+  weight: 1,
   shape: ([ids, weight]) => {
     if (weight.length !== 2) throw new ShapeError('embedding', `needs a weight [vocab, dim], found ${format(weight)}`)
     return [...ids, weight[1]]

@@ -18,6 +18,7 @@ const dotRows = kernel(
 
 export const linearOp: Op = {
   name: 'linear',
+  weight: 1,
   shape: ([x, weight]) => {
     const { columns } = asMatrix(x)
     if (weight.length !== 2 || weight[1] !== columns)

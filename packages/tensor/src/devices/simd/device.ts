@@ -30,6 +30,7 @@ export class SimdDevice extends Device {
   readonly name = 'simd'
   override readonly weightTypes: readonly DType[] = ['f32', 'f16', 'q8_0', 'q4_0']
   readonly #engines: SimdEngine[]
+  #closing: Promise<unknown> | undefined
 
   private constructor(engine: SimdEngine) {
     super()
@@ -103,7 +104,8 @@ export class SimdDevice extends Device {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#engines.map(engine => engine.close()))
+    this.#closing ??= Promise.all(this.#engines.map(engine => engine.close()))
+    await this.#closing
   }
 
   #pack(data: Uint16Array | Uint8Array, dtype: Exclude<DType, 'f32'>, shape: Shape): SimdStorage {
