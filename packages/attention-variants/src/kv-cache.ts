@@ -47,8 +47,10 @@ export class KvCache implements Disposable {
     return this.layers.reduce((sum, { k, v }) => sum + 4 * (k.size + v.size), 0)
   }
 
-  /** Moves past the tokens that every layer has written. */
+  /** Moves past the tokens that every layer has written. @throws RangeError @throws ContextOverflowError */
   advance(tokens: number): void {
+    if (!Number.isInteger(tokens) || tokens < 0) throw new RangeError(`cannot advance by ${tokens} tokens`)
+    if (this.#position + tokens > this.capacity) throw new ContextOverflowError(this.#position, tokens, this.capacity)
     this.#position += tokens
   }
 

@@ -166,6 +166,12 @@ describe('with a cache', () => {
     expect(await step(layer, cache, [first])).toEqual(expected)
   })
 
+  test.each([-1, 1.5, 8, NaN])('advancing by %d from 0 of 7 is refused', tokens => {
+    using cache = new KvCache(device, { layers: 1, capacity: 7, kvHeads: 1, headDim: 2 })
+    expect(() => cache.advance(tokens)).toThrow(tokens === 8 ? ContextOverflowError : RangeError)
+    expect(cache.position).toBe(0)
+  })
+
   test.each([-1, 1.5, 4, NaN])('rewinding to %d from 3 is refused', async position => {
     using layer = layerOf()
     using cache = cacheOf()

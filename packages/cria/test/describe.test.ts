@@ -25,6 +25,11 @@ test('every published size has a name', () => {
   expect(Object.keys(publishedSizes)).toHaveLength(7)
 })
 
+test('LLaMA has its own context, of which its operations are counted at the half', async () => {
+  const size = publishedSizes['llama-7b']
+  expect(await describeConfig(size)).toEqual(await describeConfig({ ...size, max_seq_len: 2048 }))
+})
+
 test('a description has the cache, the work and the tensors of a model', async () => {
   const { kvBytesPerToken, flopsPerToken, tensors, parameters } = await describeConfig(publishedSizes['llama2-70b'])
   expect(kvBytesPerToken).toEqual({ f16: 320 * 1024, f32: 640 * 1024 })

@@ -17,17 +17,22 @@ export class Parameter {
     return sizeOf(this.shape)
   }
 
-  /** @throws ParameterError before `load` */
+  /** @throws ParameterError before `load`, and after `dispose` */
   get tensor(): Tensor {
-    if (!this.#tensor) throw new ParameterError(`a parameter [${this.shape}] was used before it was loaded`)
+    if (!this.#tensor)
+      throw new ParameterError(`a parameter [${this.shape}] has no values: it was not loaded yet, or is disposed of`)
     return this.#tensor
   }
 
-  /** Takes the tensor over, and disposes of the one before it. @throws ParameterError when the shapes differ */
+  /**
+   * Takes the tensor over, also from the scope that it was made in, and disposes of the one before it.
+   * @throws ParameterError when the shapes differ
+   */
   load(tensor: Tensor): void {
     if (tensor.shape.join() !== this.shape.join())
       throw new ParameterError(`a parameter [${this.shape}] was given a tensor [${tensor.shape}]`)
-    this.#tensor?.dispose()
+    tensor.moveTo(undefined)
+    if (tensor !== this.#tensor) this.#tensor?.dispose()
     this.#tensor = tensor
   }
 

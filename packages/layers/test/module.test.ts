@@ -39,7 +39,7 @@ describe('a parameter', () => {
     parameter.load(device.tensor([1, 2], [2]))
     expect(parameter.tensor.shape).toEqual([2])
     parameter.dispose()
-    expect(() => parameter.tensor).toThrow('a parameter [2] was used before it was loaded')
+    expect(() => parameter.tensor).toThrow('a parameter [2] has no values')
   })
 
   test('takes the tensor over, and frees the one before', () => {
@@ -51,6 +51,24 @@ describe('a parameter', () => {
     expect(parameter.tensor).toBe(second)
     parameter.dispose()
     expect(second.disposed).toBe(true)
+  })
+
+  test('outlives the scope in which it was loaded', () => {
+    const parameter = new Parameter([2])
+    {
+      using _scope = device.scope()
+      parameter.load(device.tensor([1, 2], [2]))
+    }
+    expect(parameter.tensor.disposed).toBe(false)
+    parameter.dispose()
+  })
+
+  test('may be loaded with what it holds', () => {
+    const parameter = new Parameter([2])
+    parameter.load(device.tensor([1, 2], [2]))
+    parameter.load(parameter.tensor)
+    expect(parameter.tensor.disposed).toBe(false)
+    parameter.dispose()
   })
 
   test('refuses another shape', () => {

@@ -60,10 +60,12 @@ export const resolveConfig = (config: LlamaConfig): ResolvedConfig => {
   return resolved
 }
 
+const common = { vocab_size: 32000, max_seq_len: 2048 } as const
+
 /** The sizes that were published (LLaMA, table 2; the feed-forward as released). */
 export const llamaSizes = {
-  'llama-7b': { dim: 4096, n_layers: 32, n_heads: 32, vocab_size: 32000, norm_eps: 1e-6 },
-  'llama-13b': { dim: 5120, n_layers: 40, n_heads: 40, vocab_size: 32000, norm_eps: 1e-6 },
-  'llama-33b': { dim: 6656, n_layers: 60, n_heads: 52, vocab_size: 32000, norm_eps: 1e-6 },
-  'llama-65b': { dim: 8192, n_layers: 80, n_heads: 64, vocab_size: 32000, norm_eps: 1e-5 },
+  'llama-7b': { ...common, dim: 4096, n_layers: 32, n_heads: 32, norm_eps: 1e-6 },
+  'llama-13b': { ...common, dim: 5120, n_layers: 40, n_heads: 40, norm_eps: 1e-6 },
+  'llama-33b': { ...common, dim: 6656, n_layers: 60, n_heads: 52, norm_eps: 1e-6 },
+  'llama-65b': { ...common, dim: 8192, n_layers: 80, n_heads: 64, norm_eps: 1e-5 },
 } as const satisfies Record<string, LlamaConfig>

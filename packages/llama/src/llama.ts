@@ -96,8 +96,11 @@ export class Llama extends Module {
    * @param ids [T], or [B][T] with a cache of that batch
    * @returns logits of the last position, [B, V]; with `positions: 'all'` of each, [B, T, V]
    * @throws TokenIdsError @throws ContextOverflowError @throws ParameterError before the weights are loaded
+   * @throws ShapeError for a cache of another batch @throws ConfigError for one of another model
    */
   forward(ids: TokenIds, cache?: KvCache, positions: 'last' | 'all' = 'last'): Tensor {
+    if (cache && cache.layers.length !== this.layers.length)
+      throw new ConfigError(`a cache of ${cache.layers.length} layers does not fit a model of ${this.layers.length}`)
     using scope = this.device.scope()
     let h = this.tok_embeddings.forward(ids) // [B, T, D]
     const [batch, time, dim] = h.shape

@@ -1,4 +1,4 @@
-import { ContextOverflowError, multiQueryAttention } from '@cria/attention-variants'
+import { ContextOverflowError, KvCache, multiQueryAttention } from '@cria/attention-variants'
 import { ConfigError, initialise, ParameterError, TokenIdsError } from '@cria/layers'
 import { openDevice, ShapeError } from '@cria/tensor'
 import { describe, expect, test } from 'vitest'
@@ -99,6 +99,13 @@ describe('bad input', async () => {
     const message = 'n_kv_heads is 2, and the attention of this model has 4 kv heads'
     expect(() => new Llama(device, { ...config, n_kv_heads: 2 })).toThrow(message)
     expect(() => new Llama(device, config, multiQueryAttention)).toThrow(ConfigError)
+  })
+
+  test('a cache of a model with fewer layers is refused', () => {
+    using model = new Llama(device, config)
+    initialise(model, device)
+    using cache = new KvCache(device, { layers: 1, capacity: 8, kvHeads: 4, headDim: 4 })
+    expect(() => model.forward([1], cache)).toThrow(new ConfigError('a cache of 1 layers does not fit a model of 2'))
   })
 
   test('a model without weights says so', () => {

@@ -5,7 +5,8 @@ import type { Device } from '@cria/tensor'
 /** LLaMA 2 (Touvron et al. 2023b): LLaMA with grouped-query attention and a context of 4096. */
 export class Llama2 extends Llama {
   constructor(device: Device, config: LlamaConfig) {
-    super(device, { norm_eps: 1e-5, max_seq_len: 4096, ...config }, (options, { n_kv_heads }) =>
+    const { norm_eps = 1e-5, max_seq_len = 4096 } = config
+    super(device, { ...config, norm_eps, max_seq_len }, (options, { n_kv_heads }) =>
       groupedQueryAttention({ ...options, kvHeads: n_kv_heads }),
     )
   }

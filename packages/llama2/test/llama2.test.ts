@@ -43,6 +43,9 @@ test('without kv heads of its own it is LLaMA with a longer context', async () =
   using b = second.forward([1, 2, 3])
   expect(await b.read()).toEqual(await a.read())
   expect([first.maxSeqLen, second.maxSeqLen]).toEqual([2048, 4096])
+  expect(
+    new Llama2(shapes, { ...config, norm_eps: undefined as never, max_seq_len: undefined as never }).config,
+  ).toEqual(new Llama2(shapes, { ...config, norm_eps: 1e-5 }).config)
   expect(new Llama2(shapes, { ...llamaSizes['llama-7b'], max_seq_len: 64 }).config).toMatchObject({
     max_seq_len: 64,
     norm_eps: 1e-6,
