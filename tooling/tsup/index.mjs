@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'tsup'
 
 /** The one way that a package of this house is built: ESM and its types, from `src/index.ts` to `dist/`. */
@@ -8,6 +9,8 @@ export const library = ({ external = [], ...options } = {}) =>
     target: ['es2022', 'node20.19'],
     platform: 'neutral',
     external: [/^node:/, ...external],
+    define: { 'Symbol.dispose': 'symbolDispose', 'Symbol.asyncDispose': 'symbolAsyncDispose' },
+    inject: [fileURLToPath(new URL('./dispose-symbols.mjs', import.meta.url))],
     removeNodeProtocol: false, // a page's bundler tells Node's modules by it
     dts: true,
     clean: true,

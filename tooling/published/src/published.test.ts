@@ -90,4 +90,16 @@ describe('a minified bundle runs the kernels', () => {
   })
 })
 
+test('a bundle runs where there is no Symbol.dispose, as in Safari', async () => {
+  const entry = project.write('scopes.ts', readFileSync(new URL('../fixtures/scopes.ts', import.meta.url), 'utf8'))
+  const options = { bundle: true, platform: 'browser', target: 'es2022', write: false } as const
+  const define = { 'import.meta.url': '"file:///page.js"' }
+  const { outputFiles } = await build({ entryPoints: [entry], ...options, define, format: 'iife', globalName: 'page' })
+  const { dispose, asyncDispose, ...older } = Object.getOwnPropertyDescriptors(Symbol)
+  expect([dispose, asyncDispose]).not.toContain(undefined)
+  const olderSymbol = Object.defineProperties((name?: string) => Symbol(name), older)
+  const run = (symbol: unknown) => new Function('Symbol', `${outputFiles[0].text}; return page.default()`)(symbol)
+  for (const symbol of [olderSymbol, Symbol]) expect(await run(symbol)).toEqual({ values: [3, 6], left: 0 })
+})
+
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
