@@ -24,10 +24,29 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const optionNames: Readonly<Record<keyof LoadOptions, true>> = {
+  device: true,
+  threads: true,
+  tokenizer: true,
+  weights: true,
+  onProgress: true,
+  signal: true,
+}
+
+const checkOptions = (options: LoadOptions): void => {
+  for (const option of Object.keys(options))
+    if (!Object.hasOwn(optionNames, option))
+      throw new LoadError(`loadModel has no option "${option}": it knows ${Object.keys(optionNames).join(', ')}`)
+  const { device = 'auto', threads } = options
+  if (threads !== undefined && device !== 'simd' && device !== 'auto')
+    throw new LoadError('threads are for a device "simd" that is opened here: leave them out')
+}
+
 /**
  * Loads a model: finds its format, config and tokenizer, and moves its weights to a device tensor by tensor.
  * @param from a folder or file, a URL, files, or an open checkpoint, which then stays the caller's
- * @throws LoadError without a model or a tokenizer that fits it, or for weights that the device does not read
+ * @throws LoadError without a model or a tokenizer that fits it, for weights that the device does not read, or for an option
+ * that is unknown or would be ignored
  * @throws CheckpointError for files that are missing, damaged, or no LLaMA
  * @throws TokenizerFormatError @throws UnsupportedTokenizerError
  * @throws DeviceUnavailableError @throws DeviceFailedError
@@ -35,9 +54,8 @@ export interface LoadOptions {
 export const loadModel = async (from?: ModelLocation, options: LoadOptions = {}): Promise<Model> => {
   if (from === undefined)
     throw new LoadError('no model was given: name a folder, a GGUF, safetensors or llama2.c file, or a URL')
+  checkOptions(options)
   const { device: where = 'auto', threads } = options
-  if (threads !== undefined && where !== 'simd' && where !== 'auto')
-    throw new LoadError('threads are for a device "simd" that is opened here: leave them out')
   const checkpoint = await openLocation(from, options.signal)
   try {
     const tokenizer = await tokenizerOf(checkpoint, options)

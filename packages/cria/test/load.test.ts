@@ -79,6 +79,12 @@ describe.skipIf(!hasStories)('stories260K writes the same from every place', () 
     await checkpoint.close()
   })
 
+  test('a device that is opened with a model may be closed more than once', async () => {
+    await using model = await loadModel(stories('stories260K.gguf'), { device: 'simd' })
+    await model.dispose()
+    expect(model.device.memory.allocations).toBe(0)
+  })
+
   test('a device of one’s own stays open, and holds nothing after', async () => {
     await using device = await openDevice('cpu')
     begins(await textOf(stories('stories260K.bin'), { device }))
@@ -191,6 +197,11 @@ describe('what cannot be loaded', () => {
     expect(unknown).toBeInstanceOf(DeviceUnavailableError)
     const elsewhere = await refused(stories('stories260K.bin'), { ...options, device: 'webgl2' })
     expect(elsewhere.message).toContain('it needs a browser')
+  })
+
+  test('an option that is misspelt', async () => {
+    const error = await refused(tiny, { devise: 'cpu' } as LoadOptions)
+    expect(error.message).toMatch(/^loadModel has no option "devise": it knows device, threads, tokenizer/)
   })
 
   test('threads for a device that has none', async () => {
