@@ -61,6 +61,11 @@ const openModel = async (
   if (threads !== undefined && device !== 'simd' && device !== 'auto') {
     throw new UsageError(`--threads is for the device simd, and this is ${device}: leave it out`)
   }
+  if (device === 'shape') {
+    throw new UsageError(
+      '--device is shape, which knows shapes and costs alone: `cria devices` lists those that run models',
+    )
+  }
   const { loadModel } = await import('cria')
   const bar = progressBar('loading')
   try {

@@ -7,8 +7,12 @@ export const write = async (text: string): Promise<void> => {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain')
 }
 
-/** Ends the process when what it writes cannot be written: quietly if its reader has seen enough (`cria … | head`). */
+/**
+ * Ends the process when what it writes cannot be written: quietly if its reader has seen enough (`cria … | head`). Notes on
+ * standard error, which nobody need read, are no reason to stop.
+ */
 export const endOnBrokenOutput = (): void => {
+  process.stderr.on('error', () => {})
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
     console.error(`cria: cannot write to standard output: ${error.message}`)

@@ -126,6 +126,14 @@ describe.skipIf(!hasData)('cria generate with stories260K', () => {
     expect(code).toBe(0)
     expect(stderr).toMatch(/^device cpu: .*\n$/)
   })
+
+  test('notes that nobody reads do not end it', async () => {
+    const child = start([...onCpu, ...greedy, '--max-tokens', '16'])
+    child.stderr.destroy()
+    const { code, stdout } = await outcome(child)
+    expect(stdout).toMatch(/^Once upon a time, there was a.*\n$/)
+    expect(code).toBe(0)
+  })
 })
 
 describe.skipIf(!hasData)('cria generate with bad input', () => {
@@ -186,6 +194,7 @@ test.each<[string, string[], string]>([
     ['--device', 'cpu', '--threads', '2'],
     '--threads is for the device simd, and this is cpu',
   ],
+  ['a device that runs no model', ['--device', 'shape'], '--device is shape, which knows shapes and costs alone'],
   ['no threads', ['--threads', '0'], "'--threads <n>' argument '0' is invalid. Expected a whole number of at least 1."],
   [
     'an unknown type of weights',
