@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'tsup'
 
 /** The one way that a package of this house is built: ESM and its types, from `src/index.ts` to `dist/`. */
-export const library = ({ external = [], ...options } = {}) =>
+export const library = ({ external = [], dts = {}, ...options } = {}) =>
   defineConfig({
     entry: ['src/index.ts'],
     format: 'esm',
@@ -12,7 +12,8 @@ export const library = ({ external = [], ...options } = {}) =>
     define: { 'Symbol.dispose': 'symbolDispose', 'Symbol.asyncDispose': 'symbolAsyncDispose' },
     inject: [fileURLToPath(new URL('./dispose-symbols.mjs', import.meta.url))],
     removeNodeProtocol: false, // a page's bundler tells Node's modules by it
-    dts: true,
+    // Types of `using` are of no library that a page's project has by itself.
+    dts: { banner: '/// <reference lib="esnext.disposable" />', ...dts },
     clean: true,
     sourcemap: true,
     treeshake: true,

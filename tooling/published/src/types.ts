@@ -4,20 +4,24 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import ts from 'typescript'
 import { root } from './project'
 
-/** Checks files as the project of a strict user would: one message a line, with paths relative to `folder`. */
-export function typeErrors(files: readonly string[], folder: string): string[] {
+/**
+ * Checks files as the project of a strict user would: one message a line, with paths relative to `folder`.
+ *
+ * @param types packages of types that the user has installed
+ */
+export function typeErrors(files: readonly string[], folder: string, types: string[]): string[] {
   const program = ts.createProgram({
     rootNames: files,
     options: {
       strict: true,
       noEmit: true,
       target: ts.ScriptTarget.ES2022,
-      lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.asynciterable.d.ts', 'lib.esnext.disposable.d.ts'],
+      lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.dom.asynciterable.d.ts'],
       module: ts.ModuleKind.ESNext,
       moduleResolution: ts.ModuleResolutionKind.Bundler,
       moduleDetection: ts.ModuleDetectionKind.Force,
       typeRoots: [join(root, 'node_modules', '@types')],
-      types: ['node'],
+      types,
     },
   })
   return ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => {
