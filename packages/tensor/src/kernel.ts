@@ -17,7 +17,11 @@ export interface Kernel<P extends KernelParameters = KernelParameters> {
   readonly parameters: P
   /** The function's text. The build replaces functions by their text, so that no minifier can change it. */
   readonly source: string
+  readonly loops: boolean
 }
+
+/** gpu.js ends each loop of a kernel after a constant number of steps, without a word. */
+export const LOOP_LIMIT = 2 ** 20
 
 type KernelFunction = (this: Thread, ...args: never[]) => number
 
@@ -25,7 +29,10 @@ export const kernel = <const P extends KernelParameters>(
   name: string,
   parameters: P,
   compute: KernelFunction | string,
-): Kernel<P> => ({ name, parameters, source: compute.toString() })
+): Kernel<P> => {
+  const source = compute.toString()
+  return { name, parameters, source, loops: /\bfor\s*\(/.test(source) }
+}
 
 /** Output size, fastest axis first, as gpu.js writes it: `[x]`, `[x, y]` or `[x, y, z]`. */
 export type Extent = readonly [number] | readonly [number, number] | readonly [number, number, number]

@@ -8,6 +8,7 @@ import {
   listDevices,
   openDevice,
   ShapeError,
+  softmax,
 } from '../src'
 
 const device = await openDevice('cpu')
@@ -128,6 +129,16 @@ test('shapes that do not fit an op are named', () => {
   using x = device.zeros([2, 3])
   using weight = device.zeros([4, 5])
   expect(() => linear(x, weight)).toThrow('linear: x [2, 3] needs a weight [out, 3], found [4, 5]')
+})
+
+test('an axis longer than kernels loop is refused, for its end would be left out', async () => {
+  using longest = device.zeros([1, 2 ** 20])
+  using shares = softmax(longest)
+  expect((await shares.read())[2 ** 20 - 1]).toBe(2 ** -20)
+  using longer = device.zeros([1, 2 ** 20 + 1])
+  expect(() => softmax(longer)).toThrow(
+    new ShapeError('softmax', 'an axis of 1048577 is too long for the kernels, which add up 1048576 at most'),
+  )
 })
 
 test('a recording lists kernels in order, and their cost', () => {

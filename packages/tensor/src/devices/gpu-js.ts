@@ -1,11 +1,8 @@
 import * as gpuJs from 'gpu.js'
-import type { Extent, Kernel } from '../kernel'
+import { type Extent, type Kernel, LOOP_LIMIT } from '../kernel'
 
 // The one file that knows gpu.js by name. Its published types leave out much of what it does, so what we use is stated here,
 // and a contract test fails when a name is gone.
-
-/** gpu.js bounds each loop by a constant of the kernel; it must exceed every axis that an op loops over. */
-const LOOP_LIMIT = 1 << 20
 
 export type GpuMode = 'cpu' | 'webasm' | 'webgl' | 'webgl2' | 'headlessgl'
 

@@ -1,5 +1,6 @@
 import { Device, type Storage } from '../device'
-import type { Extent, Kernel } from '../kernel'
+import { ShapeError } from '../errors'
+import { type Extent, type Kernel, LOOP_LIMIT } from '../kernel'
 import type { Dispatch, Op, Operand, View } from '../op'
 import { type Shape, sizeOf } from '../shape'
 import type { Tensor } from '../tensor'
@@ -18,6 +19,14 @@ const operand = (storage: Storage, shape: Shape): Operand => ({
   },
 })
 
+/** What a kernel that loops is told in numbers is how far. @throws ShapeError */
+const checkLoops = (op: string, { loops }: Pick<Kernel, 'loops'>, args: AnyArguments): void => {
+  if (!loops) return
+  for (const value of Object.values(args))
+    if (typeof value === 'number' && value > LOOP_LIMIT)
+      throw new ShapeError(op, `an axis of ${value} is too long for the kernels, which add up ${LOOP_LIMIT} at most`)
+}
+
 /** A device whose ops are compositions of gpu.js kernels. */
 export abstract class KernelDevice extends Device {
   /** Ops that this device does better than by their kernels; tested against the same references. */
@@ -30,6 +39,7 @@ export abstract class KernelDevice extends Device {
     if (done) return done
     const temporaries: Storage[] = []
     const dispatch: Dispatch = (kernel, output, args) => {
+      checkLoops(op.name, kernel, args as AnyArguments)
       this.note(op.name, kernel.name, output)
       const storage = this.dispatch(kernel as unknown as Kernel, output, args as AnyArguments)
       temporaries.push(storage)
