@@ -1,7 +1,7 @@
 // An architecture of one's own, from the layers: a decoder with multi-query attention, and LayerNorm in place of RMSNorm.
 
 import { KvCache, type LayerCache, multiQueryAttention } from '@cria/attention-variants'
-import { Embedding, initialise, LayerNorm, Linear, Module, RotaryEmbedding, SwiGlu, type TokenIds } from '@cria/layers'
+import { Embedding, initialise, LayerNorm, Linear, Module, RotaryEmbedding, SwiGlu } from '@cria/layers'
 import { generate } from '@cria/sampling'
 import { add, type Device, openDevice, slice, type Tensor } from '@cria/tensor'
 
@@ -37,8 +37,8 @@ export class Decoder extends Module {
     return new KvCache(this.device, { layers: LAYERS, capacity, kvHeads: 1, headDim: DIM / HEADS })
   }
 
-  /** Logits of the last token, [1, VOCAB]. */
-  forward(ids: TokenIds, cache?: KvCache): Tensor {
+  /** Logits of the last token of one sequence, [1, VOCAB]. */
+  forward(ids: readonly number[], cache?: KvCache): Tensor {
     using scope = this.device.scope()
     let h = this.tok_embeddings.forward(ids) // [1, T, DIM]
     for (const [i, block] of this.layers.entries()) h = block.forward(h, cache?.layers[i])

@@ -110,6 +110,7 @@ export class Tensor implements Disposable {
 export class Scope implements Disposable {
   readonly #tensors = new Set<Tensor>()
   readonly #outer: Scope | undefined
+  #ended = false
 
   constructor(private readonly innermost: { scope: Scope | undefined }) {
     this.#outer = innermost.scope
@@ -133,9 +134,16 @@ export class Scope implements Disposable {
     return tensor
   }
 
-  [Symbol.dispose](): void {
+  /** Ends the scope. A second call does nothing. */
+  dispose(): void {
+    if (this.#ended) return
+    this.#ended = true
     this.innermost.scope = this.#outer
     for (const tensor of [...this.#tensors]) tensor.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
   }
 }
 

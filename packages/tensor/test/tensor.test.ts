@@ -75,6 +75,18 @@ test('a scope ends what was made in it, but what it keeps', async () => {
   expect(device.memory).toEqual({ allocations: before, bytes: expect.any(Number) })
 })
 
+test('a scope ends once', () => {
+  const before = device.memory.allocations
+  const first = device.scope()
+  first.dispose()
+  {
+    using _second = device.scope()
+    first.dispose()
+    device.zeros([2])
+  }
+  expect(device.memory.allocations).toBe(before)
+})
+
 test('a scope keeps nothing that another made', () => {
   using x = device.zeros([2])
   {
