@@ -1,7 +1,7 @@
 import { initialise } from '@cria/layers'
 import { type Llama, type LlamaConfig, llamaSizes } from '@cria/llama'
 import { Llama2, llama2Sizes } from '@cria/llama2'
-import { type Device, openDevice, type Recording } from '@cria/tensor'
+import { type Device, openDevice, type Recording, type Tensor } from '@cria/tensor'
 
 /** Configs of all published sizes, by name: `llama-7b` … `llama2-70b`. */
 export const publishedSizes: Readonly<Record<string, LlamaConfig>> = { ...llamaSizes, ...llama2Sizes }
@@ -29,17 +29,33 @@ export const describeConfig = async (config: LlamaConfig): Promise<ModelDescript
   }
 }
 
-/** The kernels that decoding one token dispatches, in order, and their cost: on a device, or from shapes alone. */
+/**
+ * The kernels that decoding one token dispatches, in order, and their cost: from shapes alone, or on a device, which has to
+ * hold the cache of the whole context and one matrix of each shape.
+ * @throws ContextOverflowError for a position past the context
+ */
 export const planDecode = async (config: LlamaConfig, device?: Device, position = 0): Promise<Recording> => {
   await using shapes = await openDevice('shape')
   const where = device ?? shapes
   const network = new Llama2(where, config)
-  initialise(network, where)
   try {
+    loadZeros(network)
     return recordDecode(network, position)
   } finally {
     network.dispose()
   }
+}
+
+/** Zeros, shared by all parameters of one shape: a plan does not ask what they are. */
+const loadZeros = (network: Llama): void => {
+  const byShape = new Map<string, Tensor>()
+  for (const [, parameter] of network.parameters()) {
+    const name = parameter.shape.join()
+    const zeros = byShape.get(name) ?? network.device.zeros(parameter.shape)
+    byShape.set(name, zeros)
+    parameter.load(zeros.reshape(...parameter.shape))
+  }
+  for (const zeros of byShape.values()) zeros.dispose()
 }
 
 const recordDecode = (network: Llama, position: number): Recording => {

@@ -1,7 +1,7 @@
 import { initialise } from '@cria/layers'
 import { Llama2 } from '@cria/llama2'
 import { listDevices, openDevice, type WebGpuDevice } from '@cria/tensor'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { describeConfig, planDecode, publishedSizes } from '../src'
 
 const config = { dim: 16, n_layers: 2, n_heads: 2, n_kv_heads: 1, vocab_size: 32, hidden_dim: 24, max_seq_len: 64 }
@@ -54,6 +54,18 @@ describe('a decoding step', async () => {
       ].join(' '),
     )
     expect(cost.flops).toBeGreaterThan(2 * (16 * (16 + 8 + 8 + 16) + 3 * 16 * 24 + 16 * 32))
+  })
+
+  test('is planned on a device with the memory of one layer, and its cache', async () => {
+    await using device = await openDevice('cpu')
+    const zeros = vi.spyOn(device, 'zeros')
+    const allocated = async (n_layers: number) => {
+      zeros.mockClear()
+      await planDecode({ ...config, n_layers }, device)
+      expect(device.memory).toEqual({ allocations: 0, bytes: 0 })
+      return zeros.mock.calls.length
+    }
+    expect((await allocated(5)) - (await allocated(2))).toBe(2 * 3)
   })
 
   test('grows with the position in attention alone', async () => {

@@ -60,10 +60,13 @@ export abstract class Device implements AsyncDisposable {
 
   /**
    * Uploads a copy of `data` as a tensor of this shape.
-   * @throws ShapeError when the counts differ or the device cannot hold the type
+   * @throws ShapeError when the counts differ, the device cannot hold the type, or `data` is not in its form
    */
   tensor(data: TensorData, shape: Shape, dtype: DType = 'f32'): Tensor {
     checkShape('tensor', shape)
+    const Form = forms[dtype]
+    if (Form && !(data instanceof Form))
+      throw new ShapeError('tensor', `${dtype} is given as a ${Form.name}, not as a ${data.constructor.name}`)
     const expected = elementsOf(dtype, sizeOf(shape))
     if (data.length !== expected)
       throw new ShapeError('tensor', `${format(shape)} as ${dtype} needs ${expected} values, found ${data.length}`)
@@ -132,6 +135,13 @@ export abstract class Device implements AsyncDisposable {
     this.memory.bytes += storage.bytes
     return storage
   }
+}
+
+/** Bit patterns and blocks are told from numbers by their arrays. */
+const forms: Readonly<Partial<Record<DType, typeof Uint16Array | typeof Uint8Array>>> = {
+  f16: Uint16Array,
+  q8_0: Uint8Array,
+  q4_0: Uint8Array,
 }
 
 /** How many array entries hold `size` elements: bytes for blocks of 32 (a 2-byte scale, then 32 or 16 bytes), else elements. */

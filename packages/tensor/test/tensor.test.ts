@@ -97,6 +97,14 @@ test('a scope keeps nothing that another made', () => {
   expect(x.disposed).toBe(false)
 })
 
+test('numbers are not taken for the bits of another type', async () => {
+  await using shapes = await openDevice('shape')
+  expect(() => shapes.tensor(new Float32Array(64), [2, 32], 'f16')).toThrow(
+    new ShapeError('tensor', 'f16 is given as a Uint16Array, not as a Float32Array'),
+  )
+  expect(() => shapes.tensor(new Uint16Array(34), [1, 32], 'q8_0')).toThrow(ShapeError)
+})
+
 test('a weight that is no f32 goes where weights are read, and nowhere else', async () => {
   await using shapes = await openDevice('shape')
   const weight = shapes.tensor(new Uint8Array(2 * 34), [2, 32], 'q8_0')
