@@ -1,6 +1,7 @@
 import type { Checkpoint, WeightDType } from '@cria/checkpoint'
 import { Llama2 } from '@cria/llama2'
-import { type DeviceName, loadWeights, openDevice } from 'cria'
+import { type DeviceName, loadWeights } from 'cria'
+import { openOnThreads } from '../device'
 import type { Job } from '../job'
 import { fixedIds, type StreamSize, timeStream } from './stream'
 
@@ -19,7 +20,7 @@ const argMax = (values: Float32Array): number => {
 
 /** Cria with a model loaded, in Node or in a page. The checkpoint is closed once it is. */
 export const criaJob = async (checkpoint: Checkpoint, options: CriaOptions): Promise<Job> => {
-  const device = await openDevice(options.device, { threads: options.threads })
+  const device = await openOnThreads(options.device, options.threads)
   const network = new Llama2(device, checkpoint.config)
   await loadWeights(network, checkpoint, { weights: options.weights }).finally(() => checkpoint.close())
   const count = options.prompt + options.tokens

@@ -1,5 +1,6 @@
 import type { Module } from '@cria/layers'
-import { type Device, type DeviceName, openDevice } from '@cria/tensor'
+import type { Device, DeviceName } from '@cria/tensor'
+import { openOnThreads } from '../device'
 import { fixedIds } from '../inference/stream'
 import type { Job } from '../job'
 import { type NormedSize, NormedTransformer, type NormName } from '../norms/model'
@@ -28,7 +29,7 @@ const randomise = (model: Module, device: Device): void => {
 
 /** Whole forward passes of a model with one normalisation: seconds over a prompt, and over one token. */
 export const prepare = async ({ device: name, threads, norm, size, prompt }: NormsOptions): Promise<Job> => {
-  const device = await openDevice(name, { threads })
+  const device = await openOnThreads(name, threads)
   const model = new NormedTransformer(device, size, norm)
   randomise(model, device)
   const ids = fixedIds(prompt, size.vocab_size)

@@ -1,4 +1,5 @@
-import { type DeviceName, openDevice } from '@cria/tensor'
+import type { DeviceName } from '@cria/tensor'
+import { openOnThreads } from '../device'
 import type { Job, Sample } from '../job'
 import { opCases, titleOf } from '../ops/cases'
 import { timeCall } from '../ops/time'
@@ -12,7 +13,7 @@ export interface OpsOptions {
 
 /** Every op on one device: seconds of a call, by the case's title. */
 export const prepare = async ({ device: name, threads, ops }: OpsOptions): Promise<Job> => {
-  const device = await openDevice(name, { threads })
+  const device = await openOnThreads(name, threads)
   const cases = opCases(device.weightTypes).filter(({ op }) => ops.length === 0 || ops.includes(op))
   return {
     description: device.description,
