@@ -5,13 +5,21 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { CheckpointError, memoryCheckpoint, memorySource, weightsOf } from '@cria/checkpoint'
+import { memoryCheckpoint, memorySource, weightsOf } from '@cria/checkpoint'
 import { openPath } from '@cria/checkpoint/node'
 import { Llama2 } from '@cria/llama2'
-import { DeviceUnavailableError, openDevice } from '@cria/tensor'
 import { loadTokenizer } from '@cria/tokenizer'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { LoadError, type LoadOptions, loadModel, loadWeights, type ModelLocation } from '../src'
+import {
+  CheckpointError,
+  DeviceUnavailableError,
+  LoadError,
+  type LoadOptions,
+  loadModel,
+  loadWeights,
+  type ModelLocation,
+  openDevice,
+} from '../src'
 import * as page from '../src/platform/page'
 import { generateGreedily } from './greedy'
 import { greedyCases, hasStories, stories } from './stories'

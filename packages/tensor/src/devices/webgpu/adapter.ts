@@ -30,6 +30,36 @@ export const describe = ({ info }: GPUAdapter): string =>
 
 const preference = { powerPreference: 'high-performance' } as const
 
+interface NodeProcess {
+  readonly platform: string
+  readonly env: Record<string, string | undefined>
+}
+
+interface NodeFiles {
+  existsSync(path: string): boolean
+  readdirSync(path: string): string[]
+}
+
+/**
+ * Whether Vulkan's loader can find a driver, by where it looks on Linux (its "Driver Discovery"). To ask Dawn where it cannot prints
+ * lines of warnings, and takes its time.
+ */
+const mayHaveDriver = (): boolean => {
+  const { process } = globalThis as { process?: NodeProcess }
+  const fs = nodeBuiltin('node:fs') as NodeFiles | undefined
+  if (!fs || process?.platform !== 'linux') return true
+  const { env } = process
+  if (env.VK_DRIVER_FILES || env.VK_ADD_DRIVER_FILES || env.VK_ICD_FILENAMES) return true
+  const folders = [
+    env.XDG_CONFIG_HOME ?? `${env.HOME}/.config`,
+    env.XDG_DATA_HOME ?? `${env.HOME}/.local/share`,
+    ...(env.XDG_CONFIG_DIRS ?? '/etc/xdg').split(':'),
+    ...(env.XDG_DATA_DIRS ?? '/usr/local/share:/usr/share').split(':'),
+    ...['/etc', '/usr/local/etc', '/usr/local/share', '/usr/share', '/run/opengl-driver/share'],
+  ].map(base => `${base}/vulkan/icd.d`)
+  return folders.some(folder => fs.existsSync(folder) && fs.readdirSync(folder).some(name => name.endsWith('.json')))
+}
+
 /** The adapter of this machine, or why there is none. With `software`, SwiftShader's is looked for where there is no other. */
 export const requestAdapter = async (software: boolean): Promise<GPUAdapter | string> => {
   const gpu = systemGpu()
@@ -37,17 +67,18 @@ export const requestAdapter = async (software: boolean): Promise<GPUAdapter | st
     return 'process' in globalThis
       ? 'Node has no WebGPU of its own: install the npm package "webgpu" beside this one'
       : 'this browser offers no navigator.gpu'
-  const adapter = (await gpu.requestAdapter(preference)) ?? (software ? await softwareAdapter() : null)
+  const hardware = mayHaveDriver() ? await gpu.requestAdapter(preference) : null
+  const adapter = hardware ?? (software ? await softwareAdapter() : null)
   return (
     adapter ??
-    'no GPU driver offers an adapter (in Node: Vulkan, Metal or D3D12; chromium and libvulkan1 bring a software one)'
+    'no GPU driver offers an adapter (in Node: Vulkan, Metal or D3D12; VK_DRIVER_FILES names a Vulkan driver; chromium and libvulkan1 bring a software one)'
   )
 }
 
 const softwareAdapter = async (): Promise<GPUAdapter | null> => {
-  const fs = nodeBuiltin('node:fs') as { existsSync(path: string): boolean } | undefined
+  const fs = nodeBuiltin('node:fs') as NodeFiles | undefined
   const driver = SWIFTSHADER_DRIVERS.find(path => fs?.existsSync(path))
-  const { env } = (globalThis as { process?: { env: Record<string, string | undefined> } }).process ?? { env: {} }
+  const { env } = (globalThis as { process?: NodeProcess }).process ?? { env: {} as NodeProcess['env'] }
   if (!driver || env.VK_DRIVER_FILES) return null
   // The Vulkan loader reads its drivers from the environment when an instance is made.
   env.VK_DRIVER_FILES = driver
