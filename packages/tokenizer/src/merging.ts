@@ -6,8 +6,12 @@ const never = 0x7fffffff
 /** A candidate is one number, rank · 2³⁰ + index: numbers compare as candidates do, by rank and then leftmost first. */
 const rankUnit = 2 ** 30
 
-/** Up to this length looking through all pairs for the best one is faster than a heap of them (measured). */
-const scanned = 80
+/**
+ * Up to this length looking through all pairs for the best one is faster than a heap of them (measured). What is looked through is
+ * rank · 2⁶ + index, which compares as candidates do, and there are fewer than 2²⁰ ranks.
+ */
+const scanned = 64
+const indexBits = 6
 
 /** Merges one stretch of text: a linked list of symbols, and for longer stretches a heap of the pairs that can be merged. */
 export class Merging {
@@ -18,7 +22,7 @@ export class Merging {
   /** The list runs from entry 0 through `next` to -1. */
   next = new Int32Array(64)
   private previous = new Int32Array(64)
-  /** Rank and result of merging an entry with its next one. */
+  /** Rank of merging an entry with its next one, with the index below it where pairs are scanned; and what that gives. */
   private rank = new Int32Array(64)
   private merged = new Int32Array(64)
   private heap = new Float64Array(128)
@@ -88,7 +92,7 @@ export class Merging {
     const merged = symbols.merges[found + 2]
     const rank = symbols.merges[found + 3]
     this.merged[at] = merged
-    this.rank[at] = rank
+    this.rank[at] = byHeap ? rank : (rank << indexBits) | at
     this.parts?.set(merged, [left, right])
     if (byHeap) this.push(rank * rankUnit + at)
   }
@@ -139,15 +143,21 @@ export class Merging {
   }
 }
 
-/** The first entry of the lowest rank, or -1 where no pair makes a piece. */
+/**
+ * The first entry of the lowest rank, or -1 where no pair makes a piece. Which number is the lowest so far cannot be foreseen, so
+ * there is no branch on it: a negative difference is added, any other is masked away. Two lows take turns.
+ */
 function lowest(rank: Int32Array, length: number): number {
-  let at = -1
-  let least = never
-  for (let i = 0; i < length; i++) {
-    if (rank[i] < least) {
-      least = rank[i]
-      at = i
-    }
+  let low = never
+  let other = never
+  let i = 0
+  for (; i + 2 <= length; i += 2) {
+    const less = rank[i] - low
+    const otherLess = rank[i + 1] - other
+    low += less & (less >> 31)
+    other += otherLess & (otherLess >> 31)
   }
-  return at
+  if (i < length) low = Math.min(low, rank[i])
+  low = Math.min(low, other)
+  return low === never ? -1 : low & ((1 << indexBits) - 1)
 }
