@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { Sample } from '../job'
 import type { Reader } from '../jobs/load'
 import { type Measure, measure } from '../measure'
@@ -31,7 +32,7 @@ export const findingsOf = (
   const rates = samples.map(rounds => rounds.map(({ seconds }) => file.bytes / seconds / 1e9))
   return readers.map((reader, i) => ({
     ...reader,
-    file,
+    file: { ...file, path: basename(file.path) },
     rate: measure('GB/s', rates[i]),
     ratio: measure('×', ratios(rates[i], rates[0])),
   }))
