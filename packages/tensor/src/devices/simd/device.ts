@@ -120,9 +120,11 @@ export class SimdDevice extends Device {
     const [first] = this.#engines
     if (bytes < SMALL_SHARE * first.maxBytes) return first
     const hasRoom = ({ usedBytes, maxBytes }: SimdEngine) => usedBytes + bytes <= LASTING_SHARE * maxBytes
-    const found = this.#engines.find(hasRoom) ?? first.another()
-    if (!this.#engines.includes(found)) this.#engines.push(found)
-    return found
+    const found = this.#engines.find(hasRoom)
+    if (found) return found
+    const next = first.another()
+    this.#engines.push(next)
+    return next
   }
 }
 

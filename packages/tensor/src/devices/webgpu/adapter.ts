@@ -1,4 +1,4 @@
-import { nodeRequire } from '../node-require'
+import { nodeBuiltin, nodeProcess, nodeRequire } from '../node-require'
 
 /** Where Chromium packages put SwiftShader's Vulkan driver, which runs WebGPU on the processor. */
 const SWIFTSHADER_DRIVERS = ['/usr/lib/chromium/vk_swiftshader_icd.json', '/opt/google/chrome/vk_swiftshader_icd.json']
@@ -30,11 +30,6 @@ export const describe = ({ info }: GPUAdapter): string =>
 
 const preference = { powerPreference: 'high-performance' } as const
 
-interface NodeProcess {
-  readonly platform: string
-  readonly env: Record<string, string | undefined>
-}
-
 interface NodeFiles {
   existsSync(path: string): boolean
   readdirSync(path: string): string[]
@@ -45,8 +40,8 @@ interface NodeFiles {
  * lines of warnings, and takes its time.
  */
 const mayHaveDriver = (): boolean => {
-  const { process } = globalThis as { process?: NodeProcess }
-  const fs = nodeBuiltin('node:fs') as NodeFiles | undefined
+  const process = nodeProcess()
+  const fs = nodeBuiltin<NodeFiles>('node:fs')
   if (!fs || process?.platform !== 'linux') return true
   const { env } = process
   if (env.VK_DRIVER_FILES || env.VK_ADD_DRIVER_FILES || env.VK_ICD_FILENAMES) return true
@@ -76,15 +71,12 @@ export const requestAdapter = async (software: boolean): Promise<GPUAdapter | st
 }
 
 const softwareAdapter = async (): Promise<GPUAdapter | null> => {
-  const fs = nodeBuiltin('node:fs') as NodeFiles | undefined
+  const fs = nodeBuiltin<NodeFiles>('node:fs')
   const driver = SWIFTSHADER_DRIVERS.find(path => fs?.existsSync(path))
-  const { env } = (globalThis as { process?: NodeProcess }).process ?? { env: {} as NodeProcess['env'] }
-  if (!driver || env.VK_DRIVER_FILES) return null
+  const env = nodeProcess()?.env
+  if (!driver || !env || env.VK_DRIVER_FILES) return null
   // The Vulkan loader reads its drivers from the environment when an instance is made.
   env.VK_DRIVER_FILES = driver
   instance = inNode()
   return (await instance?.requestAdapter()) ?? null
 }
-
-const nodeBuiltin = (name: string): unknown =>
-  (globalThis as { process?: { getBuiltinModule?(name: string): unknown } }).process?.getBuiltinModule?.(name)
