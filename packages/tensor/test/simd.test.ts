@@ -43,6 +43,18 @@ test('weights beyond one memory go into others, and give the same bits', async (
   expect(cramped.memory).toEqual({ allocations: 0, bytes: 0 })
 })
 
+test('an op that fails leaves nothing behind', async () => {
+  await using device = await SimdDevice.open({ threads: 1 }, 2 ** 20)
+  const x = device.zeros([24, 4096])
+  const weight = device.zeros([16, 4096])
+  // The result has room, the scratch memory for its tiles has not.
+  for (let i = 0; i < 200; i++) expect(() => linear(x, weight)).toThrow(DeviceFailedError)
+  x.dispose()
+  weight.dispose()
+  using _most = device.zeros([180_000])
+  expect(device.description).toMatch(/ 1 thread$/) // in the memory that there was
+})
+
 test('a tensor larger than a memory is refused, with the size that it needs', async () => {
   await using device = await SimdDevice.open({ threads: 1 }, 2 ** 20)
   expect(() => device.zeros([2 ** 18])).toThrow(DeviceFailedError)

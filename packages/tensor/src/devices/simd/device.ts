@@ -82,19 +82,21 @@ export class SimdDevice extends Device {
   protected compute(op: Op, inputs: readonly Tensor[], attributes: unknown, shape: Shape): Storage {
     const stored = inputs.map(storageOf)
     const engine = op.inPlace ? stored[0].engine : placeOf(stored)
-    const brought: number[] = []
+    const made: number[] = [] // what is freed in the end: copies of inputs, and a result that was not finished
     try {
       return failing(() => {
-        const found = inputs.map(input => bring(input, engine, brought))
+        const found = inputs.map(input => bring(input, engine, made))
         const storage = op.inPlace ? stored[0] : alloc(engine, sizeOf(shape))
+        if (!op.inPlace) made.push(storage.pointer)
         const twin = twins[op.name]
         const done = twin !== undefined && twin(engine, storage.pointer, found, attributes as never) !== false
         this.note(op.name, done ? 'simd' : 'reference', [sizeOf(shape)])
         if (!done) computeReference(op, engine, found, attributes, storage.pointer)
+        if (!op.inPlace) made.pop()
         return storage
       })
     } finally {
-      for (const pointer of brought) engine.free(pointer)
+      for (const pointer of made) engine.free(pointer)
     }
   }
 
