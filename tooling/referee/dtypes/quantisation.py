@@ -1,4 +1,4 @@
-"""Random blocks of every GGUF type that Cria reads, with what llama.cpp's `gguf` package dequantises them to."""
+"""Random blocks of every GGUF type that Cria reads, with the values that llama.cpp's `gguf` package gives for them."""
 
 import base64
 import json
@@ -8,9 +8,9 @@ import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType as Type
 from gguf.quants import dequantize, quantize
 
-FIXTURE = Path(__file__).parents[3] / "packages/checkpoint/test/fixtures/quantisation.json"
+FIXTURE = Path(__file__).parents[3] / "packages/dtypes/test/fixtures/quantisation.json"
 
-# Where the f16 scales of a block lie: they are drawn finite (subnormal and negative ones too), all else is any byte.
+# Where the f16 scales of a block lie: they are finite (subnormal and negative ones too); every other byte is random.
 SCALES = {
     Type.Q4_0: [0],
     Type.Q4_1: [0, 2],
@@ -22,6 +22,8 @@ SCALES = {
     Type.Q4_K: [0, 2],
     Type.Q5_K: [0, 2],
     Type.Q6_K: [208],
+    Type.IQ4_NL: [0],
+    Type.IQ4_XS: [0],
 }
 
 
@@ -51,7 +53,7 @@ def encoded(random: np.random.Generator) -> dict:
     values[0] = 0
     values[1, 5] = 0.5
     cases = {"values": text(values)}
-    for type in (Type.F16, Type.Q8_0, Type.Q4_0):
+    for type in (Type.F16, Type.Q8_0, Type.Q4_0, Type.BF16):
         cases[type.name.lower()] = text(quantize(values, type))
     return cases
 
