@@ -1,0 +1,3 @@
+export { type Batch, batchOf, type TrainingData, type TrainingRow } from './data'
+export { NonFiniteError, ResumeError, RunLockedError, TrainingConfigError, TrainingDataError } from './errors'
+export { type Schedule, type WarmupCosine, warmupCosine } from './schedule'
