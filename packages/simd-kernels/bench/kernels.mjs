@@ -3,7 +3,7 @@
 //   node bench/kernels.mjs [--threads 1] [--relaxed true|false] [--only linear]
 
 import { parseArgs } from 'node:util'
-import { openSimd } from '../dist/index.js'
+import { cacheRowBytes, openSimd } from '../dist/index.js'
 
 const { values } = parseArgs({
   options: {
@@ -87,31 +87,58 @@ for (const transpose of [{}, { b: true }, { a: true }])
     () => engine.matmul(a, b, y, size, transpose),
   )
 
-const cache = 2048
-const [k, v] = [room(cache * 32 * 64), room(cache * 32 * 64)]
-for (const [kvHeads, headStride] of [
-  [32, undefined],
-  [32, cache * 64],
-  [4, undefined],
-  [4, cache * 64],
-])
-  for (const [tokens, position] of [
-    [1, cache - 1],
-    [128, 0],
-  ]) {
-    const rows = tokens * position + (tokens * (tokens + 1)) / 2
-    const layout = headStride ? { rowStride: 64, headStride } : {}
-    const name = `attention ${tokens} at ${position}, 32/${kvHeads} heads, ${headStride ? 'by head' : 'by row'}`
-    measure(name, 4 * rows * 32 * 64, 8 * (position + tokens) * kvHeads * 64, () =>
-      engine.attention(x, k, v, y, { tokens, position, heads: 32, kvHeads, headDim: 64, ...layout }),
-    )
-  }
+const i32 = numbers => {
+  const pointer = engine.alloc(4 * numbers.length)
+  engine.i32(pointer, numbers.length).set(numbers)
+  return pointer
+}
 
+// Decoding behind `depth` rows, and a prompt of 512 tokens. Bytes: keys and values that are seen at least once.
+for (const [name, heads, kvHeads, headDim] of [
+  ['12/12 x 64', 12, 12, 64],
+  ['32/4 x 64', 32, 4, 64],
+  ['32/8 x 128', 32, 8, 128],
+])
+  for (const [tokens, depth] of [
+    [1, 1536],
+    [1, 4096],
+    [512, 0],
+    [512, 1536],
+  ])
+    for (const dtype of ['f32', 'f16', 'q8_0']) {
+      const label = `attention ${dtype}, ${tokens} behind ${depth}, ${name}`
+      if (!label.includes(values.only)) continue
+      const [rows, width] = [tokens + depth, kvHeads * headDim]
+      const bytes = rows * cacheRowBytes(dtype, width)
+      // A layer after the other has a cache of its own: as many as make 64 MB.
+      const layers = Math.max(1, Math.min(12, Math.ceil(3.2e7 / bytes)))
+      const caches = Array.from({ length: 2 * layers }, () => engine.alloc(bytes))
+      const source = room(rows * width)
+      const all = i32(Array.from({ length: rows }, (_, row) => row))
+      for (const cache of caches) engine.writeRows(cache, source, all, { tokens: rows, width, dtype })
+      const [q, out] = [room(tokens * heads * headDim), room(tokens * heads * headDim)]
+      const first = i32(new Array(tokens).fill(0))
+      const last = i32(Array.from({ length: tokens }, (_, t) => depth + t))
+      const seen = tokens * depth + (tokens * (tokens + 1)) / 2
+      measure(label, 4 * seen * heads * headDim, 2 * bytes, run => {
+        const layer = 2 * (run % layers)
+        engine.attention(q, caches[layer], caches[layer + 1], first, last, out, {
+          tokens,
+          heads,
+          kvHeads,
+          headDim,
+          cache: dtype,
+        })
+      })
+      for (const pointer of [...caches, source, all, q, out, first, last]) engine.free(pointer)
+    }
+
+const zeros = i32(new Array(128).fill(0))
 for (const rows of [1, 128]) {
   const count = rows * dim
   measure(`rmsNorm ${rows} x ${dim}`, 4 * count, 8 * count, () => engine.rmsNorm(x, a, y, rows, dim, 1e-5))
   measure(`rope ${rows} x 32 x 64`, 3 * count, 8 * count, () =>
-    engine.rope(x, a, b, y, { rows, tokens: rows, heads: 32, headDim: 64 }),
+    engine.rope(x, a, b, zeros, y, { rows, heads: 32, headDim: 64, pairing: 'interleaved' }),
   )
   measure(`siluMul ${rows} x ${hidden}`, rows * hidden, 12 * rows * hidden, () =>
     engine.siluMul(x, y, y, rows * hidden),
@@ -119,5 +146,5 @@ for (const rows of [1, 128]) {
   measure(`add ${rows} x ${dim}`, count, 12 * count, () => engine.add(x, y, y, count))
 }
 measure('softmax 1 x 32000', 32_000, 256_000, () => engine.softmax(x, y, 1, 32_000))
-measure('argMax 32000', 32_000, 128_000, () => engine.argMax(x, 32_000))
+measure('argMax 32000', 32_000, 128_000, () => engine.argMax(x, 1, 32_000, 32_000, y))
 await engine.close()

@@ -1,8 +1,8 @@
 import type { Crew } from './crew'
-import { SimdArgumentError } from './errors'
 import type { Build, Kernels } from './kernels'
 import { Memory } from './memory'
 import type { Int8Dot, Probed } from './probe'
+import { TokenKernels } from './token-kernels'
 import { f16Factor, packWeight, quantisation, type Weight, type WeightData } from './weights'
 
 /** What an engine was opened with, for those who look. */
@@ -22,7 +22,7 @@ const ROWS_F16 = 2
  * they are trusted, so a wrong one corrupts that memory, but nothing outside it. A kernel has ended when its call returns.
  * Results are the same bits for every number of threads.
  */
-export class SimdEngine implements AsyncDisposable {
+export class SimdEngine extends TokenKernels implements AsyncDisposable {
   readonly build: Build
   readonly int8Dot: Int8Dot
   readonly fma: boolean
@@ -33,6 +33,7 @@ export class SimdEngine implements AsyncDisposable {
 
   /** For {@link openSimd}. */
   constructor(memory: Memory, crew: Crew, traits: SimdTraits) {
+    super(crew.kernels, memory)
     this.build = traits.build
     this.int8Dot = traits.int8Dot
     this.fma = traits.fma
@@ -97,6 +98,10 @@ export class SimdEngine implements AsyncDisposable {
     return this.#memory.f32(pointer, length)
   }
 
+  i32(pointer: number, length: number): Int32Array<ArrayBufferLike> {
+    return this.#memory.i32(pointer, length)
+  }
+
   u32(pointer: number, length: number): Uint32Array<ArrayBufferLike> {
     return this.#memory.u32(pointer, length)
   }
@@ -144,63 +149,6 @@ export class SimdEngine implements AsyncDisposable {
     this.#kernels.matmul(a, b, out, size.m, size.n, size.k, transpose.a ?? false, layout, 1)
   }
 
-  /**
-   * Causal scaled dot-product attention over a cache with grouped heads: query head h reads kv head ⌊h / (heads / kvHeads)⌋, and the
-   * query at t the first `position + t + 1` rows.
-   * @param q [tokens, heads, headDim]
-   * @param k head h of row r begins at `r · rowStride + h · headStride` floats
-   * @param v as k
-   * @param out as q
-   */
-  attention(q: number, k: number, v: number, out: number, options: AttentionOptions): void {
-    const { tokens, position, heads, kvHeads, headDim } = options
-    const rowStride = options.rowStride ?? kvHeads * headDim
-    const headStride = options.headStride ?? headDim
-    if (heads % kvHeads !== 0) throw new SimdArgumentError(`kvHeads (${kvHeads}) must divide heads (${heads})`)
-    const scale = options.scale ?? 1 / Math.sqrt(headDim)
-    this.#kernels.attention(q, k, v, out, tokens, position, heads, kvHeads, headDim, rowStride, headStride, scale)
-  }
-
-  /** x / sqrt(mean(x²) + eps) · weight. x, out [rows, dim]; `out` may be x. */
-  rmsNorm(x: number, weight: number, out: number, rows: number, dim: number, eps: number): void {
-    this.#kernels.rmsNorm(x, weight, out, rows, dim, eps)
-  }
-
-  /** (x - mean) / sqrt(variance + eps) · weight + bias. x, out [rows, dim]; `out` may be x. */
-  layerNorm(x: number, weight: number, bias: number, out: number, rows: number, dim: number, eps: number): void {
-    this.#kernels.layerNorm(x, weight, bias, out, rows, dim, eps)
-  }
-
-  /**
-   * Turns the pairs (2i, 2i + 1) of each head by the angles of its position.
-   * x, out [rows, heads, headDim], headDim even; cosines, sines [tokens, headDim / 2] for row mod tokens; `out` may be x.
-   */
-  rope(x: number, cosines: number, sines: number, out: number, size: RopeSize): void {
-    const { rows, tokens, heads, headDim } = size
-    if (headDim % 2 !== 0) throw new SimdArgumentError(`rope turns pairs: headDim is even, not ${headDim}`)
-    this.#kernels.rope(x, cosines, sines, out, rows, tokens, heads, headDim)
-  }
-
-  /** silu(a) · b, elementwise; `out` may be a or b. */
-  siluMul(a: number, b: number, out: number, count: number): void {
-    this.#kernels.siluMul(a, b, out, count)
-  }
-
-  /** a + b, elementwise; `out` may be a or b. */
-  add(a: number, b: number, out: number, count: number): void {
-    this.#kernels.add(a, b, out, count)
-  }
-
-  /** Softmax of each row of x [rows, columns]; `out` may be x. */
-  softmax(x: number, out: number, rows: number, columns: number): void {
-    this.#kernels.softmax(x, out, rows, columns)
-  }
-
-  /** The first index of the greatest of `count` numbers. NaN is never the greatest; 0 where there is nothing else. */
-  argMax(x: number, count: number): number {
-    return this.#kernels.argMax(x, count)
-  }
-
   /** Ends the workers. The memory goes with the last reference to the engine. */
   async close(): Promise<void> {
     await this.#crew.stop()
@@ -209,27 +157,4 @@ export class SimdEngine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-}
-
-export interface AttentionOptions {
-  readonly tokens: number
-  /** Rows of the cache before the first query's. */
-  readonly position: number
-  readonly heads: number
-  readonly kvHeads: number
-  readonly headDim: number
-  /** Floats from a row of the cache to the next; `kvHeads · headDim` unless given: a cache [rows, kvHeads, headDim]. */
-  readonly rowStride?: number
-  /** Floats from a kv head to the next; `headDim` unless given. */
-  readonly headStride?: number
-  /** Factor of the scores; `1 / sqrt(headDim)` unless given. */
-  readonly scale?: number
-}
-
-export interface RopeSize {
-  readonly rows: number
-  /** Rows of a sequence: row r stands at position r mod tokens. */
-  readonly tokens: number
-  readonly heads: number
-  readonly headDim: number
 }

@@ -8,6 +8,11 @@ export class SimdArgumentError extends Error {
   override readonly name = 'SimdArgumentError'
 }
 
+/** Numbers that the data type of a cache cannot hold. */
+export class SimdRangeError extends Error {
+  override readonly name = 'SimdRangeError'
+}
+
 /** The memory of an engine, at most 4 GiB, does not hold what was asked for. */
 export class SimdMemoryError extends Error {
   override readonly name = 'SimdMemoryError'

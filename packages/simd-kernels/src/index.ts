@@ -1,6 +1,14 @@
-export { type AttentionOptions, type RopeSize, SimdEngine, type SimdTraits } from './engine'
-export { SimdArgumentError, SimdMemoryError, SimdUnavailableError, WorkerLostError } from './errors'
+export { SimdEngine, type SimdTraits } from './engine'
+export { SimdArgumentError, SimdMemoryError, SimdRangeError, SimdUnavailableError, WorkerLostError } from './errors'
 export type { Build } from './kernels'
 export { openSimd, type SimdOptions } from './open'
 export type { Int8Dot, Probed } from './probe'
+export {
+  type AttentionOptions,
+  type AttentionWeightsOptions,
+  type CacheType,
+  cacheRowBytes,
+  type RopeOptions,
+  type RowsOptions,
+} from './token-kernels'
 export type { Weight, WeightData, WeightType } from './weights'

@@ -1,17 +1,16 @@
 import plain from '../generated/plain'
 import relaxed from '../generated/relaxed'
+import type { TokenExports } from './token-kernels'
 
 export type Build = 'plain' | 'relaxed'
 
 /** What a compiled module exports: pointers are bytes from the start of the memory, the rest is as in assembly/. */
-export interface Kernels {
+export interface Kernels extends TokenExports {
   controlBytes(threads: number): number
   attach(control: number, index: number, threads: number, mayWait: boolean): void
   setScratch(shared: number, sharedBytes: number, own: number, ownBytes: number): void
   work(): void
 
-  add(a: number, b: number, out: number, count: number): void
-  argMax(x: number, count: number): number
   embedding(weight: number, ids: number, out: number, count: number, k: number, half: boolean, factor: number): void
   quantizedEmbedding(
     panels: number,
@@ -50,20 +49,6 @@ export interface Kernels {
   ): void
   probeDot(a: number, b: number, out: number): void
   probeMadd(a: number, b: number, out: number): void
-  attention(
-    q: number,
-    k: number,
-    v: number,
-    out: number,
-    tokens: number,
-    position: number,
-    heads: number,
-    kvHeads: number,
-    headDim: number,
-    rowStride: number,
-    headStride: number,
-    scale: number,
-  ): void
   matmul(
     a: number,
     b: number,
@@ -75,20 +60,6 @@ export interface Kernels {
     layout: number,
     factor: number,
   ): void
-  layerNorm(x: number, weight: number, bias: number, out: number, rows: number, dim: number, eps: number): void
-  rmsNorm(x: number, weight: number, out: number, rows: number, dim: number, eps: number): void
-  rope(
-    x: number,
-    cosines: number,
-    sines: number,
-    out: number,
-    rows: number,
-    tokens: number,
-    heads: number,
-    headDim: number,
-  ): void
-  siluMul(a: number, b: number, out: number, count: number): void
-  softmax(x: number, out: number, rows: number, columns: number): void
 }
 
 /** What a module asks of the thread that runs it. */

@@ -45,6 +45,10 @@ export class Memory {
     return new Uint16Array(this.memory.buffer, pointer, length)
   }
 
+  i32(pointer: number, length: number): Int32Array<ArrayBufferLike> {
+    return new Int32Array(this.memory.buffer, pointer, length)
+  }
+
   u32(pointer: number, length: number): Uint32Array<ArrayBufferLike> {
     return new Uint32Array(this.memory.buffer, pointer, length)
   }

@@ -15,7 +15,7 @@ export const put = (engine: SimdEngine, data: ArrayLike<number>): number => {
 
 export const putIds = (engine: SimdEngine, ids: ArrayLike<number>): number => {
   const pointer = engine.alloc(ids.length * 4)
-  engine.u32(pointer, ids.length).set(ids)
+  engine.i32(pointer, ids.length).set(ids)
   return pointer
 }
 

@@ -68,28 +68,47 @@ export const fromQ4 = (bytes: Uint8Array): Float64Array => {
   return out
 }
 
-/** Causal attention; k and v give the element c of kv head h in row r. */
+/** The rows that a query sees, first to last, both included. */
+export type Ranges = readonly (readonly [first: number, last: number])[]
+
+/** Weights of attention: for each query and head those of the rows that it sees. k is [S, kvHeads, headDim]. */
+export const attentionWeights = (
+  q: ArrayLike<number>,
+  k: ArrayLike<number>,
+  ranges: Ranges,
+  { heads, kvHeads, headDim, scale }: { heads: number; kvHeads: number; headDim: number; scale: number },
+): number[][] =>
+  ranges.flatMap(([first, last], n) =>
+    Array.from({ length: heads }, (_, head) => {
+      const at = (n * heads + head) * headDim
+      const kvHead = Math.floor(head / (heads / kvHeads))
+      const scores = Array.from({ length: Math.max(0, last - first + 1) }, (_, row) => {
+        let sum = 0
+        for (let c = 0; c < headDim; c++) sum += q[at + c] * k[((first + row) * kvHeads + kvHead) * headDim + c]
+        return sum * scale
+      })
+      return scores.length ? softmax(scores) : []
+    }),
+  )
+
+/** Attention over ranges; k, v are [S, kvHeads, headDim]. */
 export const attention = (
   q: ArrayLike<number>,
-  k: (row: number, head: number, c: number) => number,
-  v: (row: number, head: number, c: number) => number,
-  size: { tokens: number; position: number; heads: number; kvHeads: number; headDim: number },
+  k: ArrayLike<number>,
+  v: ArrayLike<number>,
+  ranges: Ranges,
+  size: { heads: number; kvHeads: number; headDim: number; scale: number },
 ): Float64Array => {
-  const { tokens, position, heads, kvHeads, headDim } = size
-  const out = new Float64Array(tokens * heads * headDim)
-  for (let t = 0; t < tokens; t++)
-    for (let head = 0; head < heads; head++) {
-      const at = (t * heads + head) * headDim
-      const kvHead = Math.floor(head / (heads / kvHeads))
-      const scores = Array.from({ length: position + t + 1 }, (_, row) => {
-        let sum = 0
-        for (let c = 0; c < headDim; c++) sum += q[at + c] * k(row, kvHead, c)
-        return sum / Math.sqrt(headDim)
-      })
-      softmax(scores).forEach((weight, row) => {
-        for (let c = 0; c < headDim; c++) out[at + c] += weight * v(row, kvHead, c)
-      })
-    }
+  const { heads, kvHeads, headDim } = size
+  const out = new Float64Array(ranges.length * heads * headDim)
+  attentionWeights(q, k, ranges, size).forEach((weights, index) => {
+    const kvHead = Math.floor((index % heads) / (heads / kvHeads))
+    const [first] = ranges[Math.floor(index / heads)]
+    weights.forEach((weight, row) => {
+      for (let c = 0; c < headDim; c++)
+        out[index * headDim + c] += weight * v[((first + row) * kvHeads + kvHead) * headDim + c]
+    })
+  })
   return out
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { openSimd, type SimdEngine, SimdMemoryError } from '../src'
-import { put, room, take } from './engines'
+import { put, putIds, room, take } from './engines'
 import { Random } from './random'
 
 const seed = Date.now() >>> 0
@@ -36,14 +36,27 @@ const results = (engine: SimdEngine): Record<string, string> => {
   }
   const [a, b] = [put(engine, random.normal(100_000)), put(engine, random.normal(100_000))]
   const angles = put(engine, random.normal(100 * 32))
+  const positions = putIds(
+    engine,
+    Array.from({ length: 90 }, (_, row) => row % 45),
+  )
   run('matmul', 400 * 200, out => engine.matmul(a, b, out, { m: 400, n: 200, k: 100 }, { a: true }))
-  const size = { tokens: 20, position: 30, heads: 8, kvHeads: 4, headDim: 64 }
-  run('attention', 20 * 8 * 64, out => engine.attention(x, a, b, out, size))
+  const size = { tokens: 20, heads: 8, kvHeads: 4, headDim: 64 }
+  const [first, last] = [
+    putIds(engine, new Array(20).fill(3)),
+    putIds(
+      engine,
+      Array.from({ length: 20 }, (_, t) => 300 + t),
+    ),
+  ]
+  run('attention', 20 * 8 * 64, out => engine.attention(x, a, b, first, last, out, size))
+  run('attention of one token', 8 * 64, out => engine.attention(x, a, b, first, last, out, { ...size, tokens: 1 }))
   run('layerNorm', 100_000, out => engine.layerNorm(a, b, b, out, 100, 1000, 1e-5))
   run('rmsNorm', 100_000, out => engine.rmsNorm(a, b, out, 100, 1000, 1e-5))
   run('rope', 100 * 16 * 64 - 6400, out =>
-    engine.rope(a, angles, angles, out, { rows: 90, tokens: 45, heads: 16, headDim: 64 }),
+    engine.rope(a, angles, angles, positions, out, { rows: 90, heads: 16, headDim: 64, pairing: 'interleaved' }),
   )
+  run('argMax', 100, out => engine.argMax(a, 100, 1000, 999, out))
   run('softmax', 100_000, out => engine.softmax(a, out, 100, 1000))
   run('siluMul', 99_999, out => engine.siluMul(a, b, out, 99_999))
   run('add', 99_999, out => engine.add(a, b, out, 99_999))
@@ -65,9 +78,13 @@ test('another engine has a memory of its own, the same options, and workers befo
   expect(other.usedBytes).toBeLessThan(4000)
   expect(other).toMatchObject({ maxBytes: 2 ** 21, build: engine.build, int8Dot: engine.int8Dot, threads: 1 })
   const pointer = put(other, [3, 1, 4])
-  expect(other.argMax(pointer, 3)).toBe(2)
+  const doubled = () => {
+    other.add(pointer, pointer, pointer, 3)
+    return Array.from(other.f32(pointer, 3))
+  }
+  expect(doubled()).toEqual([6, 2, 8])
   while (other.threads < 2) await new Promise(resolve => setTimeout(resolve, 1))
-  expect(other.argMax(pointer, 3)).toBe(2)
+  expect(doubled()).toEqual([12, 4, 16])
   expect(() => other.alloc(2 ** 21)).toThrow(SimdMemoryError)
 })
 
@@ -111,7 +128,9 @@ test('4 GiB can be held, and more cannot', async () => {
   const pointers = Array.from({ length: 3 }, () => engine.alloc(2 ** 30))
   const last = engine.alloc(2 ** 30 - 2 ** 17)
   engine.f32(last, 2 ** 28 - 2 ** 15).set([1, 2, 3], 2 ** 28 - 2 ** 15 - 3)
-  expect(engine.argMax(last + 4 * (2 ** 28 - 2 ** 15 - 3), 3)).toBe(2)
+  const end = last + 4 * (2 ** 28 - 2 ** 15 - 3)
+  engine.add(end, end, end, 3)
+  expect(Array.from(engine.f32(end, 3))).toEqual([2, 4, 6])
   expect(engine.memoryBytes).toBe(2 ** 32)
   expect(() => engine.alloc(2 ** 20)).toThrow(SimdMemoryError)
   for (const pointer of [...pointers, last]) engine.free(pointer)

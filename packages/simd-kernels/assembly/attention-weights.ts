@@ -1,0 +1,75 @@
+import { scoreOne } from './attention-tiles'
+import { CACHE_F16_FACTOR, widenRows } from './cache-rows'
+import { F16_FACTOR } from './lanes'
+import { get, parallel, privateScratch, put, reserve } from './parallel'
+import { exponentials, greatest, scaleAll } from './softmax'
+
+const TILE: i32 = 4096 // numbers
+
+/**
+ * The weights of attention's softmax: out [tokens, H, width], column c of query n for row first[n] + c, zero beyond last[n].
+ * q [tokens, H, C]; k [S, K, C] as the cache stores it; first, last i32 [tokens]; no range is longer than `width`.
+ */
+export function attentionWeights(
+  q: usize,
+  k: usize,
+  first: usize,
+  last: usize,
+  out: usize,
+  tokens: i32,
+  heads: i32,
+  kvHeads: i32,
+  headDim: i32,
+  scale: f32,
+  dtype: i32,
+  width: i32,
+): void {
+  const dim = (headDim + 3) & ~3
+  reserve(0, <usize>(4 * dim + max(TILE, dim)) << 2)
+  put(0, q)
+  put(1, k)
+  put(2, first)
+  put(3, last)
+  put(4, out)
+  put(5, heads)
+  put(6, kvHeads)
+  put(7, headDim)
+  put(8, scale)
+  put(9, dtype)
+  put(10, width)
+  put(F16_FACTOR, CACHE_F16_FACTOR)
+  parallel(weighRange, tokens * heads, 1)
+}
+
+function weighRange(begin: i32, end: i32): void {
+  const heads = get<i32>(5)
+  const kvHeads = get<i32>(6)
+  const headDim = get<i32>(7)
+  const width = get<i32>(10)
+  const dim = (headDim + 3) & ~3
+  const bytes = <usize>dim << 2
+  const query = privateScratch()
+  const tile = query + 4 * bytes
+  const tileRows = max(1, TILE / dim)
+  for (let head = begin; head < end; head++) {
+    const token = head / heads
+    const first = load<i32>(get<usize>(2) + (<usize>token << 2))
+    const count = max(0, load<i32>(get<usize>(3) + (<usize>token << 2)) + 1 - first)
+    const out = get<usize>(4) + (<usize>head * <usize>width << 2)
+    memory.fill(out, 0, <usize>width << 2)
+    if (count == 0) continue
+    const from = get<usize>(0) + (<usize>head * <usize>headDim << 2)
+    for (let c = 0; c < dim; c++) {
+      const value = c < headDim ? load<f32>(from + (<usize>c << 2)) * get<f32>(8) : 0
+      store<f32>(query + (<usize>((c & ~3) * 4 + (c & 3)) << 2), value)
+    }
+    const column = ((head - token * heads) / (heads / kvHeads)) * headDim
+    for (let row = 0; row < count; row += tileRows) {
+      const rows = min(tileRows, count - row)
+      widenRows(get<usize>(1), get<i32>(9), kvHeads * headDim, first + row, rows, column, headDim, tile, dim)
+      scoreOne(query, tile, bytes, bytes, out + (<usize>row << 2), rows)
+    }
+    const sum = exponentials(out, out, count, greatest(out, count))
+    scaleAll(out, <f32>1 / sum, <usize>count << 2)
+  }
+}
