@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { batchOf, TrainingDataError, type TrainingRow } from '.'
 
-const row = (tokens: number[], documents: number[] = [0]): TrainingRow => ({ tokens, documents, source: 0 })
+const row = (ids: number[], documents: number[] = [0]): TrainingRow => ({ ids, documents, source: 0 })
 
 test('rows become one pass, and no document predicts the beginning of the next', () => {
   const batch = batchOf([row([1, 5, 6, 1, 7]), row([1, 2, 3, 4, 5], [0, 2, 4])], 4, 8)

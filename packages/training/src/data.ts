@@ -2,10 +2,10 @@ import { TrainingDataError } from './errors'
 
 // Shapes: T tokens that the model reads of a row, R rows, N = R·T tokens of a pass.
 
-/** One row of training data: T tokens to read, and after them the token that follows. */
+/** One row of training data: T tokens to read, and after them the token that follows. A row of `@cria/data-mixture` is one. */
 export interface TrainingRow {
-  /** [T + 1] token ids */
-  readonly tokens: ArrayLike<number>
+  /** [T + 1] */
+  readonly ids: ArrayLike<number>
   /** Where documents begin in the row, ascending, the first at 0. Documents of a row do not see each other. */
   readonly documents: ArrayLike<number>
   /** Index of the row's source in `TrainingData.sources`. */
@@ -13,11 +13,11 @@ export interface TrainingRow {
 }
 
 /**
- * The data of a training run: row n is the same whenever it is asked for, so a row number says all about where a run is.
+ * The data of a training run, such as a `Mixture` of `@cria/data-mixture`. Row n is the same whenever it is asked for, so a row
+ * number says all about where a run is.
  */
 export interface TrainingData {
-  /** Names of the sources. */
-  readonly sources: readonly string[]
+  readonly sources: readonly { readonly name: string }[]
   row(n: number): TrainingRow | Promise<TrainingRow>
 }
 
@@ -43,12 +43,11 @@ export const batchOf = (rows: readonly TrainingRow[], context: number, vocabSize
   const targets = new Int32Array(rows.length * context)
   const documents: number[] = []
   for (const [r, row] of rows.entries()) {
-    const { tokens } = row
     checkRow(row, context, vocabSize)
     const base = r * context
     for (let t = 0; t < context; t++) {
-      ids[base + t] = tokens[t]
-      targets[base + t] = tokens[t + 1]
+      ids[base + t] = row.ids[t]
+      targets[base + t] = row.ids[t + 1]
     }
     for (const start of Array.from(row.documents)) {
       if (start < context) documents.push(base + start)
@@ -61,13 +60,13 @@ export const batchOf = (rows: readonly TrainingRow[], context: number, vocabSize
   return { ids, targets, documents, targetCount }
 }
 
-const checkRow = ({ tokens, documents }: TrainingRow, context: number, vocabSize: number): void => {
-  if (tokens.length !== context + 1)
-    throw new TrainingDataError(`a row has ${tokens.length} tokens, expected ${context + 1}: the context and one more`)
+const checkRow = ({ ids, documents }: TrainingRow, context: number, vocabSize: number): void => {
+  if (ids.length !== context + 1)
+    throw new TrainingDataError(`a row has ${ids.length} tokens, expected ${context + 1}: the context and one more`)
   for (let t = 0; t <= context; t++)
-    if (!(Number.isInteger(tokens[t]) && tokens[t] >= 0 && tokens[t] < vocabSize))
+    if (!(Number.isInteger(ids[t]) && ids[t] >= 0 && ids[t] < vocabSize))
       throw new TrainingDataError(
-        `token ${tokens[t]} is outside the vocabulary of ${vocabSize}: tokenize the data with the tokenizer of this model`,
+        `token ${ids[t]} is outside the vocabulary of ${vocabSize}: tokenize the data with the tokenizer of this model`,
       )
   for (let d = 0; d < documents.length; d++) {
     const ascending = d === 0 ? documents[d] === 0 : documents[d] > documents[d - 1]
