@@ -64,7 +64,7 @@ describe('generateText', () => {
     expect(await collect(generation)).toEqual(['once'])
     expect(generation.finishReason).toBe('stop')
     expect(generation.stats.tokens).toBe(3)
-    expect(log).toMatchObject({ caches: 0, logits: 0 })
+    expect(log).toMatchObject({ sequences: 0 })
   })
 
   test('gives what was held back for a stop string that did not come', async () => {
@@ -114,11 +114,12 @@ describe('generateText', () => {
   test('break disposes of the cache', async () => {
     const { model, log } = says([id(' once'), id(' upon')])
     for await (const _ of generateText(model, codec, '', greedy)) break
-    expect(log).toMatchObject({ caches: 0, logits: 0 })
+    expect(log).toMatchObject({ sequences: 0 })
   })
 
   test.each<[string, object]>([
-    ['stop', { stop: 'END' }],
+    ['stop', { stop: '' }],
+    ['stop', { stop: /(a)\1/ }],
     ['stop', { stop: [''] }],
     ['stop', { stop: [1] }],
     ['onToken', { onToken: true }],

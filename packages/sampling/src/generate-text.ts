@@ -1,85 +1,100 @@
-import { type CausalModel, generate, type Token } from './generate'
-import { type FinishReason, Generation } from './generation'
-import { checkOptions, chosenSampler, type GenerateOptions, generateRules, type Rules } from './options'
-import { stopStringFilter } from './stop-strings'
+import { generate } from './generate'
+import { type Ending, type Generation, TextGeneration, type Token } from './generation'
+import { checkOptions, generationOptions } from './options/check'
+import type { OptionsOf } from './options/kinds'
+import { dryBreakers } from './options/table'
+import type { SequenceModel } from './sequence'
+import type { Session } from './session'
+import { checkSamplers, type GenerateOptions } from './settings'
+import { type StopFilter, stopFilters } from './stops/stops'
 
-/** All that `generateText` asks of a tokenizer. */
+/** All that `generateText` needs of a tokenizer. */
 export interface TextCodec {
-  /** The ids of a text, with BOS before them. */
+  /** The ids of a text, with BOS before them if the model wants one. */
   encode(text: string, options: { bos: true }): ArrayLike<number>
   /** A decoder for ids that come one at a time: it holds back a character until all of its bytes are there. */
   decoder(): { push(id: number): string; end(): string }
-  /** How many ids it can decode; no other is drawn, though the model's vocabulary be larger. */
+  /** How many ids it can decode; no other is drawn, even if the model's vocabulary is larger. */
   readonly vocabSize?: number
 }
 
-/** The options of `generateText`. */
-export interface GenerateTextOptions extends GenerateOptions {
-  /** Texts that end the generation; no part of them is given. */
-  readonly stop?: readonly string[] | undefined
-  /** Called with each token as soon as it is drawn; its text may still be held back. */
-  readonly onToken?: ((token: Token) => void) | undefined
-}
-
-const generateTextRules: Rules<GenerateTextOptions> = {
-  ...generateRules,
-  stop: {
-    expected: 'an array of texts, none of them empty',
-    accepts: value => Array.isArray(value) && value.every(text => typeof text === 'string' && text !== ''),
-  },
-  onToken: { expected: 'a function', accepts: value => typeof value === 'function' },
-}
+/** The options of `generateText`; `generationOptions` says what each does. */
+export type GenerateTextOptions = OptionsOf<typeof generationOptions>
 
 /**
- * Checks options as `generateText` does, for who wants to know before a model has been loaded.
+ * Checks options as `generateText` does, for example before a model is loaded.
  *
  * @throws OptionError if one is out of range or unknown, or excludes another
  */
 export const checkGenerateTextOptions = (options: GenerateTextOptions): void => {
-  checkOptions(options, generateTextRules)
-  chosenSampler(options)
+  checkOptions(options, generationOptions)
+  // Texts of DRY become ids later, with a tokenizer.
+  checkSamplers({ ...options, dryBreakers: options.dryBreakers && [] })
+  stopFilters(options.stop ?? [])
 }
 
 /**
  * Generates the text that follows the prompt, in pieces of at least one character, as soon as each is certain. The
- * prompt is encoded with BOS before it, so an empty one is BOS alone; it is not part of what is given.
+ * prompt is not part of what is given.
  *
- * @throws OptionError, PromptError, LogitsError as `generate`
+ * @param prompt a text, which is encoded with BOS before it (so an empty one is BOS alone), or token ids
+ * @throws OptionError, PromptError, LogitsError, SessionError as `generate`
  */
-export const generateText = <Cache>(
-  model: CausalModel<Cache>,
+export const generateText = (
+  model: SequenceModel | Session,
   tokenizer: TextCodec,
-  prompt: string,
+  prompt: string | ArrayLike<number>,
   options: GenerateTextOptions = {},
-): Generation<string> => {
-  checkGenerateTextOptions(options)
-  const { stop = [], onToken, ...generateOptions } = options
-  const ids = tokenizer.encode(prompt, { bos: true })
-  const { vocabSize = tokenizer.vocabSize } = generateOptions
-  const tokens = generate(model, ids, { ...generateOptions, vocabSize })
-  return new Generation(tokens.seed, tokens.stats, texts(tokens, tokenizer, ids, stop, onToken))
+): TextGeneration => {
+  const { ids, tokenOptions, toText } = textRun(tokenizer, prompt, options)
+  return toText(generate(model, ids, tokenOptions))
 }
+
+/** What stands between text and `generate`: ids for the prompt, options for the tokens, and tokens to text. */
+export const textRun = (tokenizer: TextCodec, prompt: string | ArrayLike<number>, options: GenerateTextOptions) => {
+  checkGenerateTextOptions(options)
+  const { stop = [], onToken, ...rest } = options
+  const ids = typeof prompt === 'string' ? tokenizer.encode(prompt, { bos: true }) : prompt
+  const tokenOptions: GenerateOptions = {
+    ...rest,
+    vocabSize: rest.vocabSize ?? tokenizer.vocabSize,
+    dryBreakers: rest.dryMultiplier ? breakerIds(tokenizer, rest.dryBreakers) : undefined,
+  }
+  const filterOf = stopFilters(stop)
+  const toText = (tokens: Generation<Token>): TextGeneration =>
+    new TextGeneration(tokens.seed, tokens.stats, texts(tokens, tokenizer, ids, filterOf(), options), options.signal)
+  return { ids, tokenOptions, toText }
+}
+
+/** As DRY's own code has it: a text stands for the last id of its encoding, behind another letter. */
+const breakerIds = (tokenizer: TextCodec, breakers: Iterable<string | number> = dryBreakers): number[] =>
+  Array.from(breakers, breaker => {
+    if (typeof breaker === 'number') return breaker
+    const ids = tokenizer.encode(`a${breaker}`, { bos: true })
+    return ids[ids.length - 1]
+  })
 
 async function* texts(
   tokens: Generation<Token>,
   tokenizer: TextCodec,
   prompt: ArrayLike<number>,
-  stop: readonly string[],
-  onToken: ((token: Token) => void) | undefined,
-): AsyncGenerator<string, FinishReason, void> {
+  filter: StopFilter,
+  { onToken, minTokens = generationOptions.minTokens.default }: GenerateTextOptions,
+): AsyncGenerator<string, Ending, void> {
   const decoder = tokenizer.decoder()
   // The text of a token depends on what stands before it: a word's first piece has its space, but not at the start.
   for (const id of Array.from(prompt)) decoder.push(id)
 
-  const filter = stopStringFilter(stop)
   for await (const token of tokens) {
     onToken?.(token)
-    const { text, found } = filter.push(decoder.push(token.id))
+    const piece = decoder.push(token.id)
+    const { text, found } = tokens.stats.tokens <= minTokens ? filter.pass(piece) : filter.push(piece)
     if (text !== '') yield text
-    if (found) return 'stop'
+    if (found) return { finishReason: 'stop', stopped: found }
   }
   const { text, found } = filter.push(decoder.end())
-  const rest = found ? text : text + filter.end()
-  if (rest !== '') yield rest
-  return found ? 'stop' : (tokens.finishReason as FinishReason)
+  const rest = found ? { text: '', found } : filter.end()
+  if (text + rest.text !== '') yield text + rest.text
+  if (rest.found) return { finishReason: 'stop', stopped: rest.found }
+  return { finishReason: tokens.finishReason ?? 'stop', stopped: tokens.stopped }
 }

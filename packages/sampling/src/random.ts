@@ -23,5 +23,26 @@ export const xorshift = (seed: number): Random => {
   }
 }
 
-/** A seed for who gives none: 32 bits from the platform's own source of randomness. */
+/** A random seed: 32 bits from the platform's own source of randomness. */
 export const freshSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0]
+
+/** A source of numbers whose next ones can be read ahead: a draft draws with the numbers that the model will use. */
+export interface RandomStream {
+  readonly next: Random
+  /** A source that starts with the number that `next` gives next, and takes none from it. */
+  ahead(): Random
+}
+
+export const randomStream = (random: Random): RandomStream => {
+  const readAhead: number[] = []
+  return {
+    next: () => readAhead.shift() ?? random(),
+    ahead() {
+      let at = 0
+      return () => {
+        if (at === readAhead.length) readAhead.push(random())
+        return readAhead[at++]
+      }
+    },
+  }
+}

@@ -1,64 +1,108 @@
-import type { CausalModel } from '../src/index'
+import type { GreedyRequest, PassRequest, SequenceModel, TokenSequence } from '../src/index'
 
 /** What a toy model was asked to do, and whether it got everything back. */
 export interface Log {
+  /** The ids of each pass. */
   readonly passes: number[][]
-  caches: number
-  /** Of the last cache. */
+  /** The kind of each pass. */
+  readonly kinds: string[]
+  /** Sequences that live. */
+  sequences: number
+  /** Of the last sequence. */
   capacity: number
-  logits: number
+  forks: number
 }
 
 interface Toy {
-  readonly vocabSize: number
   readonly maxSeqLen?: number
-  /** The logits that follow the ids in the cache. */
+  /** The logits that follow the ids in the sequence. */
   readonly next: (history: readonly number[]) => Float32Array
   /** Settles before the logits are given. */
   readonly wait?: () => Promise<unknown>
+  /** Whether it finds the likeliest id by itself. */
+  readonly greedy?: boolean
 }
 
-/** A model that is a function of all ids so far, and counts the caches and logits that nobody has disposed of. */
-export const toyModel = ({ maxSeqLen = 64, next, wait = async () => {} }: Toy) => {
-  const log: Log = { passes: [], caches: 0, capacity: 0, logits: 0 }
-  const model: CausalModel<{ ids: number[] }> = {
-    maxSeqLen,
-    createCache({ capacity }) {
-      log.caches++
-      log.capacity = capacity
-      return { ids: [], dispose: () => void log.caches-- }
-    },
-    forward(ids, cache) {
-      if (cache.ids.length + ids.length > log.capacity) throw new RangeError('the cache is full')
-      log.passes.push([...ids])
-      log.logits++
-      cache.ids.push(...ids)
-      const logits = next(cache.ids)
-      return {
-        async read() {
-          await wait()
-          return logits
-        },
-        dispose: () => void log.logits--,
+/** A model that is a function of all ids so far, and counts the sequences that nobody has disposed of. */
+export const toyModel = ({ maxSeqLen = 64, next, wait = async () => {}, greedy = false }: Toy) => {
+  const log: Log = { passes: [], kinds: [], sequences: 0, capacity: 0, forks: 0 }
+
+  const createSequence = (capacity: number, held: readonly number[] = []): TokenSequence => {
+    const ids = [...held]
+    let isRunning = false
+    let isDisposed = false
+    log.sequences++
+    log.capacity = capacity
+
+    const run = async (kind: string, more: readonly number[], { logits = 'last', onProgress }: PassRequest) => {
+      if (isDisposed || isRunning) throw new Error('a pass of a sequence that is disposed of or running')
+      if (more.length === 0) throw new RangeError('a pass of no ids')
+      if (ids.length + more.length > capacity) throw new RangeError('the sequence is full')
+      log.passes.push([...more])
+      log.kinds.push(kind)
+      const rows: Float32Array[] = []
+      for (const [i, id] of more.entries()) {
+        ids.push(id)
+        if (logits === 'all' || i === more.length - 1) rows.push(next(ids))
       }
-    },
+      onProgress?.(more.length)
+      isRunning = true
+      try {
+        await wait()
+      } finally {
+        isRunning = false
+      }
+      return rows
+    }
+
+    return {
+      capacity,
+      get length() {
+        return ids.length
+      },
+      forward: (more, request = {}) => run('forward', more, request),
+      ...(greedy && {
+        greedy: async (more: readonly number[], { vocabSize, ...request }: GreedyRequest = {}) =>
+          (await run('greedy', more, request)).map(row => {
+            const candidates = [...row.subarray(0, vocabSize)]
+            return candidates.every(Number.isFinite) ? candidates.indexOf(Math.max(...candidates)) : -1
+          }),
+      }),
+      rewind(length) {
+        if (isRunning || length > ids.length) throw new Error('a rewind of a sequence that is running or shorter')
+        ids.length = length
+      },
+      fork() {
+        if (isRunning) throw new Error('a fork of a sequence that is running')
+        log.forks++
+        return createSequence(capacity, ids)
+      },
+      dispose() {
+        if (isDisposed) throw new Error('a sequence disposed of twice')
+        isDisposed = true
+        log.sequences--
+      },
+    }
   }
+
+  const model: SequenceModel = { maxSeqLen, createSequence: ({ capacity }) => createSequence(capacity) }
   return { model, log }
 }
 
 /** Says the ids of `script` in turn after a prompt of `promptLength` tokens: greedily, and with high probability. */
-export const scripted = (script: readonly number[], promptLength: number, toy: Partial<Toy> = {}) => {
-  const vocabSize = toy.vocabSize ?? 16
-  return toyModel({
+export const scripted = (
+  script: readonly number[],
+  promptLength: number,
+  { vocabSize = 16, ...toy }: Partial<Toy> & { readonly vocabSize?: number } = {},
+) =>
+  toyModel({
     ...toy,
-    vocabSize,
     next: history => {
       const logits = new Float32Array(vocabSize)
       logits[script[history.length - promptLength] ?? 0] = 20
       return logits
     },
   })
-}
 
 /** All items that an async iterable gives. */
 export const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {

@@ -1,17 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { stopStringFilter } from './stop-strings'
+import { stopFilters } from './stops'
 
 /** What passes of a text given in these pieces. */
 const filtered = (pieces: readonly string[], stops: readonly string[]) => {
-  const filter = stopStringFilter(stops)
+  const filter = stopFilters(stops)()
   let passed = ''
   for (const piece of pieces) {
     const { text, found } = filter.push(piece)
     passed += text
-    if (found) return { passed, found }
+    if (found) return { passed, found: true }
   }
-  return { passed: passed + filter.end(), found: false }
+  return { passed: passed + filter.end().text, found: false }
 }
 
 /** The definition: the text before the occurrence that ends first, the longest of those that end there. */
@@ -23,7 +23,7 @@ const byDefinition = (text: string, stops: readonly string[]) => {
   return { passed: text, found: false }
 }
 
-describe('stopStringFilter', () => {
+describe('stopFilters', () => {
   test('finds a stop string that spans pieces', () => {
     expect(filtered(['Hello', ' wor', 'ld, E', 'N', 'D and on'], ['END'])).toEqual({
       passed: 'Hello world, ',
@@ -32,18 +32,18 @@ describe('stopStringFilter', () => {
   })
 
   test('holds back no more than what may become a stop string', () => {
-    const filter = stopStringFilter(['\n\nUser:'])
+    const filter = stopFilters('\n\nUser:')()
     expect(filter.push('Yes.\n').text).toBe('Yes.')
     expect(filter.push('\n').text).toBe('')
     expect(filter.push('\n').text).toBe('\n')
     expect(filter.push('Us').text).toBe('')
     expect(filter.push('ually').text).toBe('\n\nUsually')
     expect(filter.push(' so\n').text).toBe(' so')
-    expect(filter.end()).toBe('\n')
+    expect(filter.end().text).toBe('\n')
   })
 
   test('without stop strings, all passes at once', () => {
-    expect(stopStringFilter([]).push('abc')).toEqual({ text: 'abc', found: false })
+    expect(stopFilters([])().push('abc')).toEqual({ text: 'abc' })
   })
 
   test('agrees with the definition, however the text is cut', () => {

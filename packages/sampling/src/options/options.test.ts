@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { OptionError } from './errors'
-import { checkOptions, chosenSampler, generateRules, type SamplingOptions, samplerOf } from './options'
+import { OptionError } from '../errors'
+import { type SamplingOptions, samplerOf } from '../sampler-of'
+import { chosenPlan } from '../settings'
+import { checkOptions } from './check'
+import { tokenOptions } from './table'
 
 const logits = Float32Array.of(4, 3.5, 3, -1, 2.5, 0)
 const history = [0, 3, 0]
@@ -11,7 +14,7 @@ const kept = (options: SamplingOptions) => {
 }
 
 /** The documented order, from the definitions, in float64. */
-const byDefinition = (options: Required<SamplingOptions>): number[] => {
+const byDefinition = (options: SamplingOptions): number[] => {
   let rows = [...logits].map((logit, id) => ({ id, logit }))
   const r = options.repetitionPenalty as number
   for (const row of rows) if (history.includes(row.id)) row.logit = row.logit > 0 ? row.logit / r : row.logit * r
@@ -60,8 +63,9 @@ describe('samplerOf', () => {
 
 test('a sampler of one’s own replaces the chain, and excludes its options', () => {
   const sampler = (given: Float32Array) => given
-  expect(chosenSampler({ sampler, seed: 1 })).toBe(sampler)
-  expect(() => chosenSampler({ sampler, topK: 4 })).toThrow(
+  const context = { random: () => 0 }
+  expect(chosenPlan({ sampler, seed: 1 }, context)).toEqual({ sampler, isGreedy: false })
+  expect(() => chosenPlan({ sampler, topK: 4 }, context)).toThrow(
     'option topK is 4: expected it to be left out beside a sampler',
   )
 })
@@ -89,13 +93,12 @@ describe('checkOptions', () => {
     ['stopIds', [2, -1]],
     ['logprobs', -1],
     ['logprobs', true],
-    ['prefillChunk', 0],
     ['signal', {}],
     ['sampler', 'greedy'],
     ['top_p', 0.9],
     ['toString', 1],
   ])('refuses %s = %j by a typed error that names it', (option, value) => {
-    const check = () => checkOptions({ [option]: value }, generateRules)
+    const check = () => checkOptions({ [option]: value }, tokenOptions)
     expect(check).toThrow(OptionError)
     try {
       check()
@@ -106,19 +109,19 @@ describe('checkOptions', () => {
   })
 
   test('accepts the ends of each range, and undefined as left out', () => {
-    checkOptions({ temperature: 0, topK: 1, topP: 1, minP: 0, repetitionPenalty: 0.01, seed: 0 }, generateRules)
-    checkOptions({ minP: 1, repetitionPenalty: 100, seed: 2 ** 53 - 1, maxTokens: 1, stopIds: [] }, generateRules)
-    checkOptions({ logprobs: 0, prefillChunk: 1, topK: undefined, signal: AbortSignal.abort() }, generateRules)
+    checkOptions({ temperature: 0, topK: 1, topP: 1, minP: 0, repetitionPenalty: 0.01, seed: 0 }, tokenOptions)
+    checkOptions({ minP: 1, repetitionPenalty: 100, seed: 2 ** 53 - 1, maxTokens: 1, stopIds: [] }, tokenOptions)
+    checkOptions({ logprobs: 0, topK: undefined, signal: AbortSignal.abort() }, tokenOptions)
   })
 
   test('says in one line what was given and what is accepted', () => {
-    expect(() => checkOptions({ maxTokens: -1 }, generateRules)).toThrow(
-      'option maxTokens is -1: expected a whole number of at least 1',
+    expect(() => checkOptions({ maxTokens: -1 }, tokenOptions)).toThrow(
+      'option maxTokens is -1: expected a whole number of at least 1, or Infinity',
     )
-    expect(() => checkOptions({ stopIds: ['</s>', 2] }, generateRules)).toThrow(
-      'option stopIds is ["</s>", 2]: expected an array of token ids',
+    expect(() => checkOptions({ stopIds: ['</s>', 2] }, tokenOptions)).toThrow(
+      'option stopIds is ["</s>", 2]: expected token ids, such as an array of them',
     )
-    expect(() => checkOptions({ best_of: 2 }, generateRules)).toThrow(
+    expect(() => checkOptions({ best_of: 2 }, tokenOptions)).toThrow(
       'option best_of is 2: expected one of the options temperature, topK, ',
     )
   })

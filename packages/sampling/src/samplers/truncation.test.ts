@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { draw } from './distribution'
-import { xorshift } from './random'
-import { chain, minP, repetitionPenalty, type Sampler, temperature, topK, topP } from './samplers'
+import { draw } from '../distribution'
+import { chain, minP, repetitionPenalty, type Sampler, temperature, topK, topP } from '../index'
+import { xorshift } from '../random'
 
 /** The probabilities of logits in float64, from the definition. */
 const softmax = (logits: ArrayLike<number>): number[] => {

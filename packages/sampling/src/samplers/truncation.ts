@@ -1,31 +1,6 @@
-import { descending } from './descending'
-import { argMax, partition } from './distribution'
-
-/**
- * A function from logits to logits: it takes the logits `[vocab]` of the next token and all ids up to it (prompt and
- * generated), and returns logits of its own. It leaves its arguments as they are. -Infinity bars a token.
- */
-export type Sampler = (logits: Float32Array, history: readonly number[]) => Float32Array
-
-/** The samplers one after another, each on the logits that the one before returned. */
-export const chain =
-  (...samplers: readonly Sampler[]): Sampler =>
-  (logits, history) =>
-    samplers.reduce((current, sampler) => sampler(current, history), logits)
-
-/**
- * Makes tokens of the history less likely (Keskar et al., CTRL, 2019, section 4.1): a logit above 0 is divided by
- * `penalty`, one below is multiplied, once however often the token occurred.
- *
- * @param penalty from 0.01 to 100; 1 changes nothing, less favours repetition
- */
-export const repetitionPenalty =
-  (penalty: number): Sampler =>
-  (logits, history) => {
-    const result = logits.slice()
-    for (const id of history) result[id] = logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty
-    return result
-  }
+import { descending } from '../descending'
+import { argMax, partition } from '../distribution'
+import { keep, type Sampler } from './chain'
 
 /**
  * Divides the logits by `t`: below 1 the distribution gets sharper, above 1 flatter. The logits are shifted first so
@@ -97,8 +72,33 @@ export const minP =
     return result
   }
 
-const keep = (logits: Float32Array, ids: readonly number[]): Float32Array => {
-  const result = new Float32Array(logits.length).fill(-Infinity)
-  for (const id of ids) result[id] = logits[id]
-  return result
-}
+/**
+ * Keeps the locally typical set: the tokens whose surprise (-log p) is nearest to the expected surprise, the entropy,
+ * until their probabilities add up to at least `p` (Meister et al., Locally Typical Sampling, 2022, section 3). The
+ * most likely token may be barred.
+ *
+ * @param p above 0 and at most 1
+ */
+export const typicalP =
+  (p: number): Sampler =>
+  logits => {
+    if (p === 1) return logits
+    const max = logits[argMax(logits)]
+    const total = partition(logits, max)
+    const logTotal = Math.log(total)
+    let entropy = 0
+    for (const logit of logits) {
+      const logProbability = logit - max - logTotal
+      if (logit > -Infinity) entropy -= Math.exp(logProbability) * logProbability
+    }
+    const typicality = new Float64Array(logits.length)
+    for (let id = 0; id < logits.length; id++) typicality[id] = -Math.abs(max + logTotal - logits[id] - entropy)
+    const kept: number[] = []
+    let mass = 0
+    for (const id of descending(typicality)) {
+      kept.push(id)
+      mass += Math.exp(logits[id] - max)
+      if (mass >= p * total) break
+    }
+    return keep(logits, kept)
+  }

@@ -1,0 +1,146 @@
+import { descending } from './descending'
+import { draw, logSumExp } from './distribution'
+import type { Drafter } from './drafts/drafter'
+import { LogitsError } from './errors'
+import { eventLoopBreaks } from './event-loop'
+import type { Ending, GenerationStats, Token, TokenLogprob } from './generation'
+import type { Random } from './random'
+import type { SamplerPlan } from './sampler-of'
+import type { Session } from './session'
+import { abortable, throwIfAborted } from './signals'
+
+/** All that the loop of one answer needs. */
+export interface Decoding {
+  readonly session: Session
+  /** The prompt; the loop adds what it generates. */
+  readonly history: number[]
+  /** The logits after the prompt, if another answer has had them computed. */
+  readonly first?: Float32Array | undefined
+  /** Tokens of a whole text at most. */
+  readonly context: number
+  readonly plan: SamplerPlan
+  readonly random: Random
+  readonly drafter: Drafter | undefined
+  readonly maxTokens: number
+  readonly minTokens: number
+  readonly stopIds: ReadonlySet<number>
+  readonly vocabSize: number | undefined
+  readonly logprobs: number | undefined
+  readonly signal: AbortSignal | undefined
+  readonly onPromptProgress: ((done: number, total: number) => void) | undefined
+  readonly stats: GenerationStats
+}
+
+/**
+ * Generates token after token. Each turn of the outer loop is one pass of the model, over the tokens that the session
+ * does not hold yet and, with speculative decoding, over a draft of the tokens that might follow. Every token is chosen
+ * by the same sampler and random numbers from the same logits, whether it was drafted or not; a draft only decides how
+ * many of them one pass gives.
+ */
+export async function* decode(decoding: Decoding): AsyncGenerator<Token, Ending, void> {
+  const { session, history, context, drafter, maxTokens, stopIds, signal, stats } = decoding
+  const eventLoopBreak = eventLoopBreaks()
+  let { first } = decoding
+  for (;;) {
+    await eventLoopBreak()
+    throwIfAborted(signal)
+    let start = performance.now()
+    // A draft may be as long as there are tokens left to generate, the one after it included.
+    const room = Math.min(maxTokens - stats.tokens, context - history.length) - 1
+    const draft = drafter && stats.tokens > 0 && room > 0 ? await drafter.propose(history, room) : []
+    const choose = first ? fromLogits(decoding, [first]) : await pass(decoding, draft)
+    first = undefined
+
+    stats.draftedTokens += draft.length
+    let at = 0
+    for (; ; at++) {
+      const { id, logits } = choose(at)
+      const seconds = (performance.now() - start) / 1000
+      if (stats.tokens === 0) stats.promptSeconds += seconds
+      else stats.decodeSeconds += seconds
+
+      if (stopIds.has(id)) return { finishReason: 'stop', stopped: { id } }
+      const isDrafted = at < draft.length && draft[at] === id
+      stats.tokens++
+      if (isDrafted) stats.acceptedTokens++
+      yield decoding.logprobs === undefined
+        ? { id }
+        : { id, ...logprobs(logits as Float32Array, id, decoding.logprobs) }
+      if (stats.tokens === maxTokens) return { finishReason: 'length' }
+      // The id just given has no position left to be run at, so nothing can follow it.
+      if (history.length === context) return { finishReason: 'context' }
+      history.push(id)
+      if (!isDrafted) break
+      throwIfAborted(signal)
+      start = performance.now()
+    }
+    if (draft.length > 0) {
+      session.rewind(history.length - 1)
+      drafter?.learn(at, draft.length)
+    }
+  }
+}
+
+/** The token chosen in one place of a pass, and the logits that it was chosen from, if they were sent. */
+interface Choice {
+  readonly id: number
+  readonly logits?: Float32Array
+}
+
+/**
+ * Runs the tokens that the session does not hold yet, then the draft.
+ *
+ * @returns the choice after the last token (0), and after each of the draft (1, 2, …). To be called in this order, for
+ *   each takes its random numbers.
+ */
+const pass = async (decoding: Decoding, draft: readonly number[]): Promise<(at: number) => Choice> => {
+  const { session, history, plan, stopIds, vocabSize, signal, stats } = decoding
+  const held = session.length
+  const ids = [...history.slice(held), ...draft]
+  const progress = stats.tokens === 0 ? decoding.onPromptProgress : undefined
+  let told = held
+  const onProgress =
+    progress &&
+    ((done: number) => {
+      told = held + done
+      progress(told, history.length)
+    })
+  const request = { logits: draft.length > 0 ? ('all' as const) : ('last' as const), signal, onProgress }
+  const mustBar = stats.tokens < decoding.minTokens && stopIds.size > 0
+  const isGreedy = plan.isGreedy && session.canBeGreedy && decoding.logprobs === undefined && !mustBar
+  const choose = isGreedy
+    ? fromGreedy(await abortable(session.greedy(ids, { ...request, vocabSize }), signal))
+    : fromLogits(decoding, await abortable(session.forward(ids, request), signal))
+  if (progress && told < history.length) progress(history.length, history.length)
+  return choose
+}
+
+const fromGreedy =
+  (ids: readonly number[]) =>
+  (at: number): Choice => {
+    if (ids[at] >= 0) return { id: ids[at] }
+    throw new LogitsError('a logit is NaN or infinite, or none is left: the model or its weights are broken')
+  }
+
+const fromLogits =
+  ({ history, plan, random, stopIds, vocabSize, minTokens, stats }: Decoding, rows: readonly Float32Array[]) =>
+  (at: number): Choice => {
+    const logits = rows[at].subarray(0, vocabSize)
+    const allowed = stats.tokens < minTokens ? bar(logits, stopIds) : logits
+    return { id: draw(plan.sampler(allowed, history), random), logits }
+  }
+
+const bar = (logits: Float32Array, ids: ReadonlySet<number>): Float32Array =>
+  logits.map((logit, id) => (ids.has(id) ? -Infinity : logit))
+
+const logprobs = (logits: Float32Array, id: number, alternatives: number): { logprob: number; top: TokenLogprob[] } => {
+  const total = logSumExp(logits)
+  const top: TokenLogprob[] = []
+  if (alternatives > 0) {
+    for (const likely of descending(logits)) {
+      top.push({ id: likely, logprob: logits[likely] - total })
+      if (top.length === alternatives) break
+    }
+  }
+  return { logprob: logits[id] - total, top }
+}

@@ -1,0 +1,66 @@
+import { type Drafter, DraftLength } from './drafter'
+
+/** Runs of this many tokens are looked up. */
+const KEY_LENGTHS = [3, 2] as const
+
+/** Of the earlier places of a run, as many of the last ones are compared. */
+const MAX_PLACES = 32
+
+/** What stands before two places is compared as far as this. */
+const MAX_CONTEXT = 32
+
+/**
+ * Prompt lookup (Saxena, Prompt Lookup Decoding, 2023): what followed the last tokens where they stood before, in the
+ * prompt or in what was generated, may follow again. Of several places it takes the one that agrees furthest back, the
+ * latest on a tie.
+ *
+ * @param most tokens of a draft at most
+ */
+export const promptLookup = (most: number): Drafter => {
+  const length = new DraftLength(most)
+  const places = new Map<string, number[]>()
+  let indexed = 0
+
+  /** Notes, for each run that ends before the last token, where it ends: what follows it is known. */
+  const index = (history: readonly number[]): void => {
+    for (; indexed < history.length - 1; indexed++) {
+      for (const key of KEY_LENGTHS) {
+        const run = runAt(history, indexed, key)
+        if (run === undefined) continue
+        const ends = places.get(run)
+        if (ends) ends.push(indexed)
+        else places.set(run, [indexed])
+      }
+    }
+  }
+
+  return {
+    propose(history, room) {
+      index(history)
+      const last = history.length - 1
+      for (const key of KEY_LENGTHS) {
+        const run = runAt(history, last, key)
+        const ends = run === undefined ? undefined : places.get(run)
+        if (!ends) continue
+        let best = -1
+        let furthest = 0
+        for (const end of ends.slice(-MAX_PLACES).reverse()) {
+          let same = key as number
+          while (same < MAX_CONTEXT && end - same >= 0 && history[end - same] === history[last - same]) same++
+          if (same > furthest) {
+            furthest = same
+            best = end
+          }
+        }
+        return history.slice(best + 1, best + 1 + Math.min(room, length.tokens))
+      }
+      return []
+    },
+    learn: (accepted, drafted) => length.learn(accepted, drafted),
+    dispose() {},
+  }
+}
+
+/** The run of `length` ids that ends at `end`, as a key. */
+const runAt = (history: readonly number[], end: number, length: number): string | undefined =>
+  end + 1 < length ? undefined : history.slice(end + 1 - length, end + 1).join()

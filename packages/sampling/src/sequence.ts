@@ -1,0 +1,54 @@
+/**
+ * What `generate` drives: sequences of tokens. How a model computes them (which pass, which chunks of a prompt, which
+ * other sequences beside it) is the model's own business.
+ */
+
+/** What a pass may be told. */
+export interface PassRequest {
+  /** Results after the last id only, or after each. Default `last`. */
+  readonly logits?: 'last' | 'all' | undefined
+  /** Ends the pass as soon as the model can: its promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+  /** Called with the number of ids done so far, if a pass takes several steps. */
+  readonly onProgress?: ((done: number) => void) | undefined
+}
+
+/** As `PassRequest`, for the likeliest ids. */
+export interface GreedyRequest extends PassRequest {
+  /** Only ids below it are candidates. Default: the model's whole vocabulary. */
+  readonly vocabSize?: number | undefined
+}
+
+/** One sequence of a model: the tokens that it holds, and what follows them. One pass runs at a time. */
+export interface TokenSequence {
+  /** Tokens that it holds. */
+  readonly length: number
+  /** Tokens that it can hold at most. */
+  readonly capacity: number
+  /**
+   * Runs ids after those that it holds, which it then holds too.
+   *
+   * @returns the logits `[vocab]` after the last id, or after each with `logits: 'all'`. They belong to the caller.
+   *   If the promise rejects, the sequence holds those of the ids that it has run: `length` tells.
+   */
+  forward(ids: readonly number[], request?: PassRequest): Promise<readonly Float32Array[]>
+  /**
+   * As `forward`, but gives the likeliest id (the lowest on a tie) after the last, or after each: a device finds it
+   * without sending all logits. -1 if a logit is NaN or infinite, or if there is none. Optional.
+   */
+  greedy?(ids: readonly number[], request?: GreedyRequest): Promise<readonly number[]>
+  /** Forgets the tokens from `length` on. Not while a pass runs. */
+  rewind(length: number): void
+  /** A new sequence that holds the same tokens: a prompt is computed once for several answers. Not while a pass runs. */
+  fork(): TokenSequence | Promise<TokenSequence>
+  /** Frees what it holds. May be called while a pass runs; how that pass then ends is ignored. */
+  dispose(): void
+}
+
+/** A model that computes sequences, any number of them side by side. */
+export interface SequenceModel {
+  /** The longest sequence that it can hold, in tokens. */
+  readonly maxSeqLen: number
+  /** @param options.capacity the tokens that the sequence will hold at most, which may save memory */
+  createSequence(options: { readonly capacity: number }): TokenSequence
+}

@@ -1,0 +1,113 @@
+import { OptionError } from '../errors'
+import type { Stopped } from '../generation'
+import { PatternError } from './parse'
+import { type Automaton, patternAutomaton, textAutomaton } from './pattern'
+import { Search } from './search'
+
+/** What has become certain of a text that comes in pieces. */
+export interface Filtered {
+  /** Text that is no part of a stop. */
+  readonly text: string
+  /** The stop that was found; the text ends before it. */
+  readonly found?: Stopped
+}
+
+/** Finds stops in text that comes in pieces, and passes on the text before them. */
+export interface StopFilter {
+  /** Takes the next piece. */
+  push(text: string): Filtered
+  /** Takes a piece before all others in which no stop may begin: it passes at once. */
+  pass(text: string): Filtered
+  /** The rest, once no more will come. */
+  end(): Filtered
+}
+
+/**
+ * Makes filters for stops: of all their matches a filter finds the one that ends first (the longest of those), and lets
+ * no character of it pass, however the text is cut into pieces. A regular expression is searched for by an automaton,
+ * all its states side by side, never by trying one way after another: the work for each character is bounded by the
+ * length of the pattern, whatever text a model writes.
+ *
+ * @param stop a text, a regular expression, or several, none of them empty
+ * @returns a function that makes a filter for one text
+ * @throws OptionError for a pattern that cannot be searched for in this way
+ */
+export const stopFilters = (stop: string | RegExp | readonly (string | RegExp)[]): (() => StopFilter) => {
+  const stops = typeof stop === 'object' && Symbol.iterator in stop ? stop : [stop]
+  const automata = stops.map(item => automatonOf(item))
+  return () => stopFilter(stops, automata)
+}
+
+const automatonOf = (stop: string | RegExp): Automaton => {
+  try {
+    return typeof stop === 'string' ? textAutomaton(stop) : patternAutomaton(stop)
+  } catch (error) {
+    if (error instanceof PatternError) throw new OptionError('stop', stop, error.message)
+    throw error
+  }
+}
+
+const stopFilter = (stops: readonly (string | RegExp)[], automata: readonly Automaton[]): StopFilter => {
+  const searches = automata.map(automaton => new Search(automaton))
+  /** Text that may be part of a stop, and where it begins and ends in the whole text, in UTF-16 units. */
+  let held = ''
+  let from = 0
+  let to = 0
+  /** The first half of a surrogate pair at the end of a piece: characters are whole ones. */
+  let half = ''
+
+  const foundAt = (start: number, end: number, index: number): Filtered => ({
+    text: held.slice(0, start - from),
+    found: { stop: stops[index], match: held.slice(start - from, end - from) },
+  })
+
+  /** The longest of the matches that end here. */
+  const earliest = (starts: readonly (number | undefined)[], end: number): Filtered | undefined => {
+    let best = -1
+    for (const [index, start] of starts.entries())
+      if (start !== undefined && (best < 0 || start < (starts[best] as number))) best = index
+    return best < 0 ? undefined : foundAt(starts[best] as number, end, best)
+  }
+
+  return {
+    push(text) {
+      const whole = half + text
+      const isCut = /[\ud800-\udbff]$/.test(whole)
+      half = isCut ? whole.slice(-1) : ''
+      const piece = isCut ? whole.slice(0, -1) : whole
+      held += piece
+      for (const character of piece) {
+        const before = earliest(
+          searches.map(search => search.look(character)),
+          to,
+        )
+        if (before) return before
+        to += character.length
+        const after = earliest(
+          searches.map(search => search.take(character, to)),
+          to,
+        )
+        if (after) return after
+      }
+      const certain = Math.min(to, ...searches.map(search => search.earliestStart(to)))
+      const result = { text: held.slice(0, certain - from) }
+      held = held.slice(certain - from)
+      from = certain
+      return result
+    },
+    pass(text) {
+      if (text === '') return { text }
+      to += text.length
+      from = to
+      for (const search of searches) search.beginAt(to, Array.from(text.slice(-2)).at(-1))
+      return { text }
+    },
+    end() {
+      const found = earliest(
+        searches.map(search => search.look(undefined)),
+        to,
+      )
+      return found ?? { text: held + half }
+    },
+  }
+}
