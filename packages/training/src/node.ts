@@ -1,2 +1,6 @@
 export { lockFolder } from './node/lock'
+export { LogFile } from './node/log-file'
 export { latestStep, type Manifest, prune, type SavedStep, saveStep, stepFolders } from './node/saved'
+export { htmlOf } from './report/html'
+export type { Curves, Intervals, Page, Series, Table } from './report/page'
+export { type RunReport, runPage } from './report/run-page'
