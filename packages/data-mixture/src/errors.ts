@@ -11,7 +11,7 @@ export class MixtureConfigError extends DataMixtureError {
    */
   constructor(
     readonly field: string,
-    problem: string,
+    readonly problem: string,
     options?: ErrorOptions,
   ) {
     super(`${field}: ${problem}`, options)

@@ -1,3 +1,10 @@
+export { type FileFormat, type MixtureConfig, parseMixtureConfig, type SourceConfig, type SourceFiles } from './config'
+export type { Bytes } from './documents/bytes'
+export { decompressed } from './documents/decompress'
+export { type FieldOptions, jsonlDocuments } from './documents/jsonl'
+export { type ParquetFile, parquetDocuments } from './documents/parquet'
+export { type TextOptions, textDocuments } from './documents/text'
+export { DuplicateFinder, type DuplicateMatch, type DuplicateOptions } from './duplicates'
 export {
   DataMixtureError,
   DocumentError,
@@ -9,6 +16,7 @@ export {
   WriteError,
 } from './errors'
 export { llamaMixture, type PublishedSource } from './llama'
+export type { InputManifest, ShardManifest, SplitManifest, TokenizeSettings, TokensManifest } from './manifest'
 export {
   createMixture,
   type Mixture,

@@ -1,0 +1,106 @@
+import { DocumentError } from '../errors'
+import { type Bytes, piecesOf } from './bytes'
+import { ZstdFrames } from './zstd-frames'
+
+/**
+ * The content of a file that may be compressed by gzip or zstd, which its first bytes tell; other bytes come as they are. Neither
+ * starts a UTF-8 text. Checksums of zstd are not verified. Browsers read only the first member of a gzip file, and refuse a
+ * second one.
+ *
+ * @throws DocumentError if the compressed data is damaged or cut short
+ */
+export async function* decompressed(bytes: Bytes, file: string): AsyncGenerator<Uint8Array> {
+  const pieces = piecesOf(bytes)
+  const head: Uint8Array[] = []
+  let length = 0
+  while (length < 4) {
+    const { done, value } = await pieces.next()
+    if (done) break
+    head.push(value)
+    length += value.length
+  }
+  const start = concat(head, length)
+  const all = resume(start, pieces)
+  if (start[0] === 0x1f && start[1] === 0x8b) yield* gunzipped(all, file)
+  else if (isZstd(start)) yield* unzstd(all, file)
+  else yield* all
+}
+
+/** A frame, or one that is skipped. */
+const isZstd = (b: Uint8Array): boolean =>
+  b.length >= 4 &&
+  ((b[0] === 0x28 && b[1] === 0xb5 && b[2] === 0x2f && b[3] === 0xfd) ||
+    (b[0] >> 4 === 5 && b[1] === 0x2a && b[2] === 0x4d && b[3] === 0x18))
+
+const concat = (pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> => {
+  const all = new Uint8Array(length)
+  let at = 0
+  for (const piece of pieces) {
+    all.set(piece, at)
+    at += piece.length
+  }
+  return all
+}
+
+async function* resume(start: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    if (start.length > 0) yield start
+    yield* rest
+  } finally {
+    await rest.return(undefined)
+  }
+}
+
+const damaged = (file: string, format: string, error: unknown): DocumentError => {
+  const problem = error instanceof Error ? error.message : String(error)
+  return new DocumentError(file, `its ${format} data is damaged or cut short (${problem}): fetch it again`, {
+    cause: error,
+  })
+}
+
+async function* gunzipped(bytes: AsyncGenerator<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
+  // What goes wrong in reading is not the fault of the compressed data.
+  let failed = false
+  const source = new ReadableStream<BufferSource>({
+    async pull(controller) {
+      try {
+        const { done, value } = await bytes.next()
+        if (done) controller.close()
+        // A copy: the stream may hand its pieces' memory on.
+        else controller.enqueue(value.slice())
+      } catch (error) {
+        failed = true
+        throw error
+      }
+    },
+    async cancel() {
+      await bytes.return(undefined)
+    },
+  })
+  try {
+    yield* piecesOf(source.pipeThrough(new DecompressionStream('gzip')))
+  } catch (error) {
+    throw failed || error instanceof DocumentError ? error : damaged(file, 'gzip', error)
+  }
+}
+
+async function* unzstd(bytes: AsyncGenerator<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
+  const { Decompress } = await import('fzstd')
+  let output: Uint8Array[] = []
+  const decompress = new Decompress(piece => {
+    output.push(piece)
+  })
+  const frames = new ZstdFrames()
+  const push = (piece: Uint8Array, last: boolean): Uint8Array[] => {
+    output = []
+    try {
+      const checked = last ? frames.end() : frames.push(piece)
+      if (last || checked.length > 0) decompress.push(checked, last)
+    } catch (error) {
+      throw damaged(file, 'zstd', error)
+    }
+    return output
+  }
+  for await (const piece of bytes) yield* push(piece, false)
+  yield* push(new Uint8Array(0), true)
+}
