@@ -1,0 +1,2 @@
+export { engine } from './engine'
+export type * from './types'

@@ -1,0 +1,120 @@
+import './write.css'
+import { stats, stop, write, writing } from '../../actions'
+import { go } from '../../route'
+import { loading, model, prompt, written } from '../../state'
+import { Controls } from './controls'
+import { ModelLine } from './model-line'
+
+const starts = ['Once upon a time', 'The little llama looked up and', 'One day, Lily found a', 'It was raining, so']
+
+export const Write = () => (
+  <>
+    <div class="view-head">
+      <h1>Let a small LLaMA write</h1>
+      <p>
+        Give it the start of a story and press Write. The model runs in this tab, one piece of a word at a time, and you
+        can look inside at every step.
+      </p>
+    </div>
+    <div class="write">
+      <div class="write-text">
+        <ModelLine />
+        <form
+          class="card"
+          onSubmit={event => {
+            event.preventDefault()
+            void write()
+          }}
+        >
+          <label for="prompt">Start of the text</label>
+          <textarea
+            id="prompt"
+            class="story"
+            rows={3}
+            value={prompt.value}
+            onInput={event => {
+              prompt.value = event.currentTarget.value
+            }}
+            onKeyDown={event => {
+              if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && model.value) void write()
+            }}
+          />
+          <fieldset class="bare chips">
+            <legend class="only-read">Or take one of these starts</legend>
+            {starts.map(start => (
+              <button
+                key={start}
+                type="button"
+                class="chip"
+                onClick={() => {
+                  prompt.value = start
+                }}
+              >
+                {start} …
+              </button>
+            ))}
+          </fieldset>
+          <div class="buttons">
+            {writing.value ? (
+              <button type="button" class="stop" onClick={stop}>
+                Stop
+              </button>
+            ) : (
+              <button type="submit" disabled={!model.value}>
+                Write
+              </button>
+            )}
+            <span class="hint">{whyNot() ?? 'Ctrl + Enter writes too'}</span>
+          </div>
+        </form>
+        <Text />
+      </div>
+      <Controls />
+    </div>
+  </>
+)
+
+const whyNot = (): string | undefined => {
+  if (model.value) return undefined
+  return loading.value ? 'The model is loading' : 'Open a model first'
+}
+
+/** The prompt and what followed it. */
+const Text = () => {
+  const { prompt: start, text } = written.value
+  if (start === '' && text === '' && !writing.value) return null
+  const { value: figures } = stats
+  return (
+    <section class="card" aria-labelledby="text-title">
+      <h2 id="text-title" class="only-read">
+        The text
+      </h2>
+      <p class="story text" aria-live="polite" aria-busy={writing.value}>
+        <span class="given">{start}</span>
+        <span class="made">{text}</span>
+        {writing.value && <span class="caret" aria-hidden="true" />}
+      </p>
+      {figures && (
+        <p class="figures">
+          <span>
+            <strong>{figures.tokens}</strong> tokens
+          </span>
+          <span>
+            <strong>{figures.perSecond > 0 ? Math.round(figures.perSecond) : '…'}</strong> tokens a second
+          </span>
+          <span>
+            seed <strong>{figures.seed}</strong>
+          </span>
+          <span role="status">{figures.end}</span>
+        </p>
+      )}
+      {!writing.value && text !== '' && (
+        <div class="buttons">
+          <button type="button" class="quiet" onClick={() => go('look')}>
+            Look inside this text
+          </button>
+        </div>
+      )}
+    </section>
+  )
+}
