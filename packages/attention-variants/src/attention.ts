@@ -1,17 +1,19 @@
-import { ConfigError, Linear, Module, type RotaryAngles, type RotaryEmbedding } from '@cria/layers'
-import { attention, type Device, type Tensor } from '@cria/tensor'
-import type { LayerCache } from './kv-cache'
+import { ConfigError, Linear, Module, type RotaryEmbedding } from '@cria/layers'
+import { attention, attentionWeights, type Tensor } from '@cria/tensor'
+import type { Pass } from './pass'
 
-// Shapes: B batch, T time, D dim, H heads, K kv heads, C head dim.
+// Shapes: N tokens, D dim, H heads, K kv heads, C head dim.
 
 export interface AttentionOptions {
   readonly dim: number
   /** Query heads, H. */
   readonly heads: number
-  /** C; dim / heads where it is not given. */
+  /** C; dim / heads by default. */
   readonly headDim?: number
   /** Turns queries and keys by their positions. Without it attention knows no order but the mask's. */
   readonly rotary?: RotaryEmbedding | undefined
+  /** Whether the four projections add a bias; LLaMA's do not. */
+  readonly bias?: boolean
 }
 
 export interface GroupedQueryOptions extends AttentionOptions {
@@ -19,17 +21,9 @@ export interface GroupedQueryOptions extends AttentionOptions {
   readonly kvHeads: number
 }
 
-/** What came before, and where that puts the tokens at hand. */
-export interface AttentionContext {
-  /** The layer's part of a cache; without one, the tokens are the first. */
-  readonly cache?: LayerCache | undefined
-  /** Angles of the rotary embedding at the tokens' positions, made once for all layers; without them they are made here. */
-  readonly angles?: RotaryAngles | undefined
-}
-
 /**
- * Causal self-attention (Vaswani et al. 2017) whose H query heads share K key and value heads. One computation: multi-head
- * attention is K = H, multi-query K = 1, grouped-query anything between. Make one with the constructors of those names.
+ * Self-attention (Vaswani et al. 2017) whose H query heads share K key and value heads. One computation: multi-head attention is
+ * K = H, multi-query K = 1, grouped-query anything between. Make one with the constructors of those names.
  */
 export class Attention extends Module {
   readonly wq: Linear
@@ -42,7 +36,7 @@ export class Attention extends Module {
   readonly #rotary: RotaryEmbedding | undefined
 
   /** @throws ConfigError for heads that do not divide `dim`, or kv heads that do not divide the heads */
-  constructor({ dim, heads, kvHeads, headDim = dim / heads, rotary }: GroupedQueryOptions) {
+  constructor({ dim, heads, kvHeads, headDim = dim / heads, rotary, bias = false }: GroupedQueryOptions) {
     super()
     if (!Number.isInteger(headDim)) throw new ConfigError(`${heads} heads do not divide dim ${dim}`)
     if (!Number.isInteger(heads / kvHeads)) throw new ConfigError(`${kvHeads} kv heads do not divide ${heads} heads`)
@@ -52,37 +46,32 @@ export class Attention extends Module {
     this.kvHeads = kvHeads
     this.headDim = headDim
     this.#rotary = rotary
-    this.wq = new Linear(dim, heads * headDim)
-    this.wk = new Linear(dim, kvHeads * headDim)
-    this.wv = new Linear(dim, kvHeads * headDim)
-    this.wo = new Linear(heads * headDim, dim)
+    this.wq = new Linear(dim, heads * headDim, { bias })
+    this.wk = new Linear(dim, kvHeads * headDim, { bias })
+    this.wv = new Linear(dim, kvHeads * headDim, { bias })
+    this.wo = new Linear(heads * headDim, dim, { bias })
   }
 
   /**
-   * @param x [B, T, D]
-   * @returns [B, T, D]
-   * @throws ShapeError @throws ContextOverflowError @throws ParameterError
+   * @param x f32 [N, D]
+   * @param layer number of the layer: which part of the pass's cache it uses
+   * @returns f32 [N, D]
+   * @throws ShapeError @throws ParameterError
    */
-  forward(x: Tensor, { cache, angles }: AttentionContext = {}): Tensor {
+  forward(x: Tensor, pass: Pass, layer = 0): Tensor {
     using scope = x.device.scope()
-    const [batch, time] = x.shape
-    const position = cache?.position ?? 0
-    const split = (y: Tensor, heads: number) => y.reshape(batch, time, heads, this.headDim)
-    const turn = this.#turning(x.device, position, time, angles)
-    const q = turn(split(this.wq.forward(x), this.heads)) // [B, T, H, C]
-    const k = turn(split(this.wk.forward(x), this.kvHeads)) // [B, T, K, C]
-    const v = split(this.wv.forward(x), this.kvHeads) // [B, T, K, C]
-    cache?.update(k, v)
-    const seen = cache ?? { k, v }
-    const mixed = attention(q, seen.k, seen.v, { position }) // [B, T, H, C]
-    return scope.keep(this.wo.forward(mixed.reshape(batch, time, this.heads * this.headDim)))
+    const split = (y: Tensor, heads: number) => y.reshape(-1, heads, this.headDim)
+    const q = this.#turn(split(this.wq.forward(x), this.heads), pass) // [N, H, C]
+    const k = this.#turn(split(this.wk.forward(x), this.kvHeads), pass) // [N, K, C]
+    const v = split(this.wv.forward(x), this.kvHeads) // [N, K, C]
+    const seen = pass.cache?.layers[layer].update(k, v, pass.rows) ?? { k, v }
+    pass.observe?.(`layers.${layer}.attention.weights`, attentionWeights(q, seen.k, pass.ranges))
+    const mixed = attention(q, seen.k, seen.v, pass.ranges) // [N, H, C]
+    return scope.keep(this.wo.forward(mixed.reshape(-1, this.heads * this.headDim)))
   }
 
-  #turning(device: Device, position: number, time: number, given: RotaryAngles | undefined): (x: Tensor) => Tensor {
-    const rotary = this.#rotary
-    if (!rotary) return x => x
-    const angles = given ?? rotary.angles(device, position, time)
-    return x => rotary.forward(x, angles)
+  #turn(x: Tensor, { angles, positions }: Pass): Tensor {
+    return this.#rotary && angles ? this.#rotary.forward(x, angles, positions) : x
   }
 }
 

@@ -1,10 +1,29 @@
 export {
   Attention,
-  type AttentionContext,
   type AttentionOptions,
   type GroupedQueryOptions,
   groupedQueryAttention,
   multiHeadAttention,
   multiQueryAttention,
 } from './attention'
-export { ContextOverflowError, KvCache, type KvCacheShape, type LayerCache } from './kv-cache'
+export { type CacheOptions, CausalModel, type ForwardOptions } from './causal-model'
+export {
+  type CacheShape,
+  type CacheType,
+  ContextOverflowError,
+  KvCache,
+  type KvCacheOptions,
+  type LayerCache,
+  type Sequence,
+  type SequenceOptions,
+} from './kv-cache'
+export {
+  type Addition,
+  extendSequences,
+  type Observe,
+  type Pass,
+  packDocuments,
+  type TokenList,
+  type TokenListOptions,
+  uploadPass,
+} from './pass'

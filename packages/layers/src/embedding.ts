@@ -1,11 +1,25 @@
-import { type Device, embedding, type Tensor } from '@cria/tensor'
+import { embedding, type Tensor } from '@cria/tensor'
 import { TokenIdsError } from './errors'
 import { Module, Parameter } from './module'
 
-/** Ids of one sequence, or of a batch of sequences of one length. */
-export type TokenIds = ArrayLike<number> | readonly ArrayLike<number>[]
+/** Token ids of one sequence. */
+export type TokenIds = ArrayLike<number>
 
-const isBatch = (ids: TokenIds): ids is readonly ArrayLike<number>[] => typeof ids[0] === 'object'
+/**
+ * Copies ids into an array that can be uploaded.
+ * @throws TokenIdsError for no ids, or an id that is not below `vocab`
+ */
+export const checkTokenIds = (ids: TokenIds, vocab: number): Int32Array => {
+  if (ids.length === 0) throw new TokenIdsError('there must be at least one token id')
+  const checked = new Int32Array(ids.length)
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i]
+    if (!(Number.isInteger(id) && id >= 0 && id < vocab))
+      throw new TokenIdsError(`token id ${id} is not in this vocabulary of ${vocab}`)
+    checked[i] = id
+  }
+  return checked
+}
 
 /** A row of the table for each token. */
 export class Embedding extends Module {
@@ -20,34 +34,8 @@ export class Embedding extends Module {
     this.weight = new Parameter([vocab, dim])
   }
 
-  /**
-   * @param ids one sequence [T], or a batch [B][T]
-   * @returns [B, T, dim], where B is 1 for one sequence
-   * @throws TokenIdsError for no ids, ids outside of the vocabulary, or sequences of different lengths
-   */
-  forward(ids: TokenIds): Tensor {
-    const weight = this.weight.tensor
-    using tokens = this.#upload(ids, weight.device)
-    return embedding(tokens, weight)
-  }
-
-  #upload(ids: TokenIds, device: Device): Tensor {
-    const batch = isBatch(ids) ? ids : [ids]
-    const time = batch[0].length
-    if (time === 0) throw new TokenIdsError('there must be at least one token id')
-    const flat = new Float32Array(batch.length * time)
-    for (const [b, sequence] of batch.entries()) {
-      if (sequence.length !== time)
-        throw new TokenIdsError(
-          `sequences of a batch must be of one length; sequence ${b} has ${sequence.length} ids, not ${time}`,
-        )
-      for (let t = 0; t < time; t++) {
-        const id = sequence[t]
-        if (!(Number.isInteger(id) && id >= 0 && id < this.vocab))
-          throw new TokenIdsError(`token id ${id} is not of this vocabulary of ${this.vocab}`)
-        flat[b * time + t] = id
-      }
-    }
-    return device.tensor(flat, [batch.length, time])
+  /** @param ids i32 [N], below `vocab`: see {@link checkTokenIds} @returns f32 [N, dim] @throws ShapeError */
+  forward(ids: Tensor): Tensor {
+    return embedding(ids, this.weight.tensor)
   }
 }

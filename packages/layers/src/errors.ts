@@ -1,14 +1,14 @@
-/** A parameter that was used before it was given its values, or given values of another shape. */
+/** A parameter that was used before it had values, or was given values of another shape. */
 export class ParameterError extends Error {
   override readonly name = 'ParameterError'
 }
 
-/** A token id that the vocabulary has not, or rows of ids of different lengths. */
+/** A token id that is not in the vocabulary, or no ids at all. */
 export class TokenIdsError extends Error {
   override readonly name = 'TokenIdsError'
 }
 
-/** Sizes or settings of which no layer, and so no model, can be made. */
+/** Invalid sizes or settings of a layer or a model. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }

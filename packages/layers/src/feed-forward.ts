@@ -1,5 +1,5 @@
 import { gelu, relu, siluMul, type Tensor } from '@cria/tensor'
-import { Linear } from './linear'
+import { Linear, type LinearOptions } from './linear'
 import { Module } from './module'
 
 /**
@@ -15,11 +15,11 @@ export class SwiGlu extends Module {
   readonly w2: Linear
   readonly w3: Linear
 
-  constructor(dim: number, hidden: number) {
+  constructor(dim: number, hidden: number, options: LinearOptions = {}) {
     super()
-    this.w1 = new Linear(dim, hidden)
-    this.w2 = new Linear(hidden, dim)
-    this.w3 = new Linear(dim, hidden)
+    this.w1 = new Linear(dim, hidden, options)
+    this.w2 = new Linear(hidden, dim, options)
+    this.w3 = new Linear(dim, hidden, options)
   }
 
   /** @param x [..., dim] @returns [..., dim] @throws ShapeError */

@@ -1,7 +1,7 @@
 import { type Device, type Shape, sizeOf, type Tensor } from '@cria/tensor'
 import { ParameterError } from './errors'
 
-/** How a parameter starts when a model is trained from nothing: drawn from a normal distribution, or all ones or zeros. */
+/** How a parameter starts when a model is trained from scratch: drawn from a normal distribution, or all ones or zeros. */
 export type Initialisation = 'normal' | 'ones' | 'zeros'
 
 /** A weight of a model: its shape is known from the start, its values come by {@link Parameter.load}. */
@@ -59,14 +59,19 @@ export abstract class Module implements Disposable {
     return count
   }
 
-  /** Frees the memory of all parameters. */
+  /** Frees the memory of all parameters, and whatever else its parts hold. */
   dispose(): void {
-    for (const [, parameter] of this.parameters()) parameter.dispose()
+    for (const field of Object.values(this)) disposeOf(field)
   }
 
   [Symbol.dispose](): void {
     this.dispose()
   }
+}
+
+const disposeOf = (field: unknown): void => {
+  if (field instanceof Parameter || field instanceof Module) field.dispose()
+  else if (Array.isArray(field)) for (const item of field) disposeOf(item)
 }
 
 function* parametersOf(path: string, field: unknown): Generator<[string, Parameter]> {
@@ -75,17 +80,29 @@ function* parametersOf(path: string, field: unknown): Generator<[string, Paramet
   else if (Array.isArray(field)) for (const [i, item] of field.entries()) yield* parametersOf(`${path}.${i}`, item)
 }
 
+export interface InitialiseOptions {
+  readonly seed?: number
+  /** Standard deviation of the parameters that are drawn; 0.02. */
+  readonly deviation?: number
+  /** What the deviation of a parameter is multiplied with, by its path; 1. */
+  readonly scale?: (path: string) => number
+}
+
 /**
- * Gives every parameter of a module its first values, drawn from the seed: what training starts from. The same seed gives
- * the same values on every device; on the `shape` device nothing is drawn and nothing allocated.
- * @param options.deviation standard deviation of those that are drawn
+ * Gives every parameter of a module its first values, drawn from the seed. The same seed gives the same values on every
+ * device; on the `shape` device nothing is drawn and nothing allocated.
  */
-export const initialise = (module: Module, device: Device, { seed = 0, deviation = 0.02 } = {}): void => {
+export const initialise = (
+  module: Module,
+  device: Device,
+  { seed = 0, deviation = 0.02, scale = () => 1 }: InitialiseOptions = {},
+): void => {
   const normal = normals(seed)
-  for (const [, parameter] of module.parameters()) {
+  for (const [path, parameter] of module.parameters()) {
     if (device.name === 'shape' || parameter.initialisation === 'zeros') parameter.load(device.zeros(parameter.shape))
     else {
-      const value = parameter.initialisation === 'ones' ? () => 1 : () => deviation * normal()
+      const factor = deviation * scale(path)
+      const value = parameter.initialisation === 'ones' ? () => 1 : () => factor * normal()
       parameter.load(device.tensor(Float32Array.from({ length: parameter.size }, value), parameter.shape))
     }
   }

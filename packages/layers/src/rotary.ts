@@ -1,13 +1,14 @@
 import { type Device, type RopePairing, rope, type Tensor } from '@cria/tensor'
 import { ConfigError } from './errors'
+import { Module } from './module'
 
 /** How angles are stretched past the context that a model was trained on. */
 export type RopeScaling =
   /** Positions divided by a factor (Chen et al. 2023, position interpolation). */
   | { readonly type: 'linear'; readonly factor: number }
   /**
-   * A base that grows once a sequence is longer than the original context (NTK-aware, dynamic). Keys that a cache holds
-   * from before stay turned as they were.
+   * A base that grows once a sequence is longer than the original context (NTK-aware, dynamic). All tokens of a prompt are turned
+   * for the length of the whole prompt, each later token for its own; keys in a cache stay as they are.
    */
   | { readonly type: 'dynamic'; readonly factor: number; readonly original_max_seq_len: number }
   /** Interpolation by parts, with a temperature on attention (Peng et al. 2023, YaRN). */
@@ -22,6 +23,16 @@ export type RopeScaling =
       /** What the turned queries and keys are multiplied with. */
       readonly attention_factor: number
     }
+  /** Slow pairs divided by a factor, fast ones kept, those between blended (Llama 3.1). */
+  | {
+      readonly type: 'llama3'
+      readonly factor: number
+      /** Rotations within the original context below which a pair is slow. */
+      readonly low_freq_factor: number
+      /** Rotations above which a pair is fast. */
+      readonly high_freq_factor: number
+      readonly original_max_seq_len: number
+    }
 
 export interface RotaryOptions {
   /** Base of the angles; 10000 in LLaMA and LLaMA 2. */
@@ -31,56 +42,123 @@ export interface RotaryOptions {
   readonly scaling?: RopeScaling | undefined
 }
 
-/** Cosines and sines of the angles at some positions, [time, headDim / 2] each. */
-export interface RotaryAngles extends Disposable {
+/** Cosines and sines of angles, [rows, headDim / 2] each, and the row of each token. */
+export interface RotaryAngles {
+  readonly cosines: Tensor
+  readonly sines: Tensor
+  /** The row of the tables that each token reads, [N]. */
+  readonly rows: Int32Array
+  /** Frees tables that were made for one pass; resident ones stay. */
+  dispose(): void
+}
+
+interface Table {
+  readonly length: number
   readonly cosines: Tensor
   readonly sines: Tensor
 }
 
+/** Positions of the smallest table; a longer one is as long as the power of two that holds it. */
+const SHORTEST_TABLE = 256
+
 /**
  * Rotary position embedding (Su et al. 2021): pair i of a head at position m turns by m·theta^(-2i/headDim), so that the
- * product of a query and a key depends on their distance alone. Angles are made in float64, for any position, on demand.
+ * product of a query and a key depends on their distance alone. Angles are computed in float64. Their table stays on the device
+ * and grows with the longest position seen.
  */
-export class RotaryEmbedding {
+export class RotaryEmbedding extends Module {
   readonly theta: number
   readonly pairing: RopePairing
   readonly scaling: RopeScaling | undefined
+  readonly #tables = new Map<Device, Table>()
 
-  /** @throws ConfigError for an odd head dim, which does not fall into pairs */
+  /** @throws ConfigError for an odd head dim: its elements do not form pairs */
   constructor(
     readonly headDim: number,
     { theta = 10000, pairing = 'interleaved', scaling }: RotaryOptions = {},
   ) {
-    if (!Number.isInteger(headDim / 2)) throw new ConfigError(`heads of ${headDim} do not fall into rotary pairs`)
+    super()
+    if (!Number.isInteger(headDim / 2)) throw new ConfigError(`heads of ${headDim} do not form rotary pairs`)
     this.theta = theta
     this.pairing = pairing
     this.scaling = scaling
   }
 
-  /** Angles at positions `position` to `position + time - 1`, made once for all layers of a forward pass. */
-  angles(device: Device, position: number, time: number): RotaryAngles {
-    const half = this.headDim / 2
-    const frequencies = this.frequencies(position + time)
-    const amplitude = this.scaling?.type === 'yarn' ? this.scaling.attention_factor : 1
-    const table = (turn: (angle: number) => number) => {
-      const values = new Float32Array(time * half)
-      for (let t = 0; t < time; t++)
-        for (let i = 0; i < half; i++) values[t * half + i] = amplitude * turn((position + t) * frequencies[i])
-      return device.tensor(values, [time, half])
+  /**
+   * Angles for the tokens of a pass.
+   * @param positions of the tokens in their sequences, [N]
+   * @param lengths of the sequences that they belong to, after all tokens of the same request; [N]. Only dynamic scaling reads
+   * them, so that its angles do not depend on how a prompt is cut into passes.
+   */
+  angles(device: Device, positions: Int32Array, lengths: Int32Array): RotaryAngles {
+    const { scaling } = this
+    if (scaling?.type === 'dynamic' && lengths.some(length => length > scaling.original_max_seq_len))
+      return this.#anglesOfPass(device, positions, lengths)
+    let last = 0
+    for (const position of positions) if (position > last) last = position
+    const { cosines, sines } = this.#resident(device, last + 1)
+    return { cosines, sines, rows: positions, dispose() {} }
+  }
+
+  /** Frees the tables. */
+  override dispose(): void {
+    for (const { cosines, sines } of this.#tables.values()) {
+      cosines.dispose()
+      sines.dispose()
     }
-    const cosines = table(Math.cos)
-    const sines = table(Math.sin)
+    this.#tables.clear()
+  }
+
+  #resident(device: Device, length: number): Table {
+    const found = this.#tables.get(device)
+    if (found && found.length >= length && !found.cosines.disposed) return found
+    const rows = Math.max(SHORTEST_TABLE, 2 ** Math.ceil(Math.log2(length)))
+    const frequencies = this.frequencies(0)
+    const table = { length: rows, ...this.#upload(device, rows, (row, i) => row * frequencies[i]) }
+    table.cosines.moveTo(undefined)
+    table.sines.moveTo(undefined)
+    found?.cosines.dispose()
+    found?.sines.dispose()
+    this.#tables.set(device, table)
+    return table
+  }
+
+  /** A row for each token, whose frequencies depend on the length of its sequence. */
+  #anglesOfPass(device: Device, positions: Int32Array, lengths: Int32Array): RotaryAngles {
+    const byLength = new Map<number, Float64Array>()
+    const frequenciesOf = (length: number) => {
+      const found = byLength.get(length) ?? this.frequencies(length)
+      byLength.set(length, found)
+      return found
+    }
+    const angle = (token: number, i: number) => positions[token] * frequenciesOf(lengths[token])[i]
+    const { cosines, sines } = this.#upload(device, positions.length, angle)
     return {
       cosines,
       sines,
-      [Symbol.dispose]() {
+      rows: Int32Array.from(positions, (_, token) => token),
+      dispose() {
         cosines.dispose()
         sines.dispose()
       },
     }
   }
 
-  /** Radians that each pair turns a position, [headDim / 2], in a sequence of `length`. */
+  #upload(device: Device, rows: number, angle: (row: number, i: number) => number) {
+    const half = this.headDim / 2
+    const amplitude = this.scaling?.type === 'yarn' ? this.scaling.attention_factor : 1
+    const cosines = new Float32Array(rows * half)
+    const sines = new Float32Array(rows * half)
+    for (let row = 0; row < rows; row++)
+      for (let i = 0; i < half; i++) {
+        const turned = angle(row, i)
+        cosines[row * half + i] = amplitude * Math.cos(turned)
+        sines[row * half + i] = amplitude * Math.sin(turned)
+      }
+    return { cosines: device.tensor(cosines, [rows, half]), sines: device.tensor(sines, [rows, half]) }
+  }
+
+  /** Radians by which each pair turns from one position to the next, [headDim / 2], in a sequence of `length` tokens. */
   frequencies(length: number): Float64Array {
     const { headDim, scaling } = this
     const plain = (theta: number) => Float64Array.from({ length: headDim / 2 }, (_, i) => theta ** ((-2 * i) / headDim))
@@ -89,6 +167,15 @@ export class RotaryEmbedding {
     if (scaling.type === 'dynamic') {
       const stretch = Math.max(1, (scaling.factor * length) / scaling.original_max_seq_len - (scaling.factor - 1))
       return plain(this.theta * stretch ** (headDim / (headDim - 2)))
+    }
+    if (scaling.type === 'llama3') {
+      const { factor, low_freq_factor, high_freq_factor, original_max_seq_len } = scaling
+      return plain(this.theta).map(frequency => {
+        const rotations = (original_max_seq_len * frequency) / (2 * Math.PI)
+        const smooth = (rotations - low_freq_factor) / (high_freq_factor - low_freq_factor)
+        const kept = Math.min(Math.max(smooth, 0), 1)
+        return (frequency / factor) * (1 - kept) + frequency * kept
+      })
     }
     return this.#byParts(plain(this.theta), scaling)
   }
@@ -107,8 +194,13 @@ export class RotaryEmbedding {
     })
   }
 
-  /** @param x [batch, time, heads, headDim] @throws ShapeError */
-  forward(x: Tensor, { cosines, sines }: RotaryAngles): Tensor {
-    return rope(x, cosines, sines, this.pairing)
+  /**
+   * @param x f32 [N, heads, headDim]
+   * @param tables as {@link angles} gives them
+   * @param rows i32 [N], the uploaded rows of the tables
+   * @throws ShapeError
+   */
+  forward(x: Tensor, tables: Pick<RotaryAngles, 'cosines' | 'sines'>, rows: Tensor): Tensor {
+    return rope(x, tables, rows, this.pairing)
   }
 }

@@ -1,2 +1,2 @@
 export { type LlamaConfig, llamaSizes, type ResolvedConfig, resolveConfig } from './config'
-export { type AttentionOf, Llama, TransformerBlock } from './llama'
+export { Llama, type LlamaOptions, TransformerBlock } from './llama'

@@ -1,18 +1,26 @@
 import {
   type Attention,
-  type AttentionContext,
   type AttentionOptions,
-  KvCache,
+  type CacheShape,
+  CausalModel,
   multiHeadAttention,
+  type Observe,
+  type Pass,
+  type TokenList,
+  uploadPass,
 } from '@cria/attention-variants'
-import { ConfigError, Embedding, Linear, Module, RmsNorm, RotaryEmbedding, SwiGlu, type TokenIds } from '@cria/layers'
-import { add, type Device, linear, slice, type Tensor } from '@cria/tensor'
+import { ConfigError, Embedding, Linear, Module, RmsNorm, RotaryEmbedding, SwiGlu } from '@cria/layers'
+import { add, type Device, embedding, linear, recompute, type Tensor } from '@cria/tensor'
 import { type LlamaConfig, type ResolvedConfig, resolveConfig } from './config'
 
-// Shapes: B batch, T time, D dim, V vocab.
+// Shapes: N tokens of a pass, M outputs, D dim, V vocab.
 
-/** Makes the attention of a block. LLaMA's is multi-head. */
-export type AttentionOf = (options: AttentionOptions, config: ResolvedConfig) => Attention
+export interface LlamaOptions {
+  /** Makes the attention of a block; by default multi-head attention. */
+  readonly attention?: (options: AttentionOptions, config: ResolvedConfig) => Attention
+  /** Tokens that each one sees at most (a sliding window); by default all. */
+  readonly window?: number | undefined
+}
 
 /** One layer (LLaMA, section 2.2): attention, then feed-forward, each normalised before and added to what came in. */
 export class TransformerBlock extends Module {
@@ -21,19 +29,19 @@ export class TransformerBlock extends Module {
   readonly attention_norm: RmsNorm
   readonly ffn_norm: RmsNorm
 
-  constructor(config: ResolvedConfig, rotary: RotaryEmbedding, attentionOf: AttentionOf) {
+  constructor(config: ResolvedConfig, attention: Attention) {
     super()
-    const { dim, n_heads, hidden_dim, norm_eps } = config
-    this.attention = attentionOf({ dim, heads: n_heads, rotary }, config)
-    this.feed_forward = new SwiGlu(dim, hidden_dim)
+    const { dim, hidden_dim, norm_eps, mlp_bias } = config
+    this.attention = attention
+    this.feed_forward = new SwiGlu(dim, hidden_dim, { bias: mlp_bias })
     this.attention_norm = new RmsNorm(dim, norm_eps)
     this.ffn_norm = new RmsNorm(dim, norm_eps)
   }
 
-  /** @param x [B, T, D] @returns [B, T, D] */
-  forward(x: Tensor, context: AttentionContext = {}): Tensor {
+  /** @param x f32 [N, D] @param layer its number @returns f32 [N, D] */
+  forward(x: Tensor, pass: Pass, layer: number): Tensor {
     using scope = x.device.scope()
-    const h = add(x, this.attention.forward(this.attention_norm.forward(x), context))
+    const h = add(x, this.attention.forward(this.attention_norm.forward(x), pass, layer))
     return scope.keep(add(h, this.feed_forward.forward(this.ffn_norm.forward(h))))
   }
 }
@@ -42,27 +50,34 @@ export class TransformerBlock extends Module {
  * LLaMA (Touvron et al. 2023): a config and a composition. Fields bear the names of Meta's checkpoints.
  * The parameters have no values until they are loaded, from a checkpoint or by `initialise`.
  */
-export class Llama extends Module {
+export class Llama extends CausalModel {
   readonly config: ResolvedConfig
   readonly tok_embeddings: Embedding
   readonly layers: readonly TransformerBlock[]
   readonly norm: RmsNorm
-  /** None where the output is tied to the embedding. */
+  /** Undefined where the output is tied to the embedding. */
   readonly output: Linear | undefined
+  override readonly window: number | undefined
+  /** Under a tape, layers are computed again for their gradients instead of being kept: memory for time. */
+  recompute = false
   readonly #rotary: RotaryEmbedding
-  readonly #device: Device
 
   /** @throws ConfigError for sizes that do not fit each other */
-  constructor(device: Device, config: LlamaConfig, attentionOf: AttentionOf = multiHeadAttention) {
+  constructor(
+    readonly device: Device,
+    config: LlamaConfig,
+    { attention = multiHeadAttention, window }: LlamaOptions = {},
+  ) {
     super()
     const resolved = resolveConfig(config)
-    const { dim, n_layers, n_kv_heads, vocab_size, head_dim, norm_eps, rope_theta, rope_scaling, tied_output } =
-      resolved
+    const { dim, n_layers, n_heads, n_kv_heads, head_dim, vocab_size, norm_eps, tied_output } = resolved
     this.config = resolved
-    this.#device = device
-    this.#rotary = new RotaryEmbedding(head_dim, { theta: rope_theta, scaling: rope_scaling })
+    this.window = window
+    this.#rotary = new RotaryEmbedding(head_dim, { theta: resolved.rope_theta, scaling: resolved.rope_scaling })
+    const options = { dim, heads: n_heads, headDim: head_dim, rotary: this.#rotary, bias: resolved.attention_bias }
+    const block = () => new TransformerBlock(resolved, attention(options, resolved))
     this.tok_embeddings = new Embedding(vocab_size, dim)
-    this.layers = Array.from({ length: n_layers }, () => new TransformerBlock(resolved, this.#rotary, attentionOf))
+    this.layers = Array.from({ length: n_layers }, block)
     const { kvHeads } = this.layers[0].attention
     if (kvHeads !== n_kv_heads)
       throw new ConfigError(`n_kv_heads is ${n_kv_heads}, and the attention of this model has ${kvHeads} kv heads`)
@@ -70,48 +85,38 @@ export class Llama extends Module {
     this.output = tied_output ? undefined : new Linear(dim, vocab_size)
   }
 
-  get device(): Device {
-    return this.#device
-  }
-
   get maxSeqLen(): number {
     return this.config.max_seq_len
   }
 
-  /** Bytes that the cache takes for each token, with elements of this many bytes (f16: 2). */
-  kvBytesPerToken(elementBytes: number): number {
-    const { n_layers, n_kv_heads, head_dim } = this.config
-    return 2 * elementBytes * n_layers * n_kv_heads * head_dim
+  get vocabSize(): number {
+    return this.config.vocab_size
   }
 
-  /** An empty cache, of the whole context unless a smaller capacity will do. */
-  createCache({ batch = 1, capacity = this.maxSeqLen } = {}): KvCache {
+  get cacheShape(): CacheShape {
     const { n_layers, n_kv_heads, head_dim } = this.config
-    return new KvCache(this.device, { layers: n_layers, batch, capacity, kvHeads: n_kv_heads, headDim: head_dim })
+    return { layers: n_layers, kvHeads: n_kv_heads, headDim: head_dim }
   }
 
-  /**
-   * Runs tokens at the positions that follow those in the cache, and extends it; without a cache, from position 0.
-   * It enqueues: reading the logits waits.
-   * @param ids [T], or [B][T] with a cache of that batch
-   * @returns logits of the last position, [B, V]; with `positions: 'all'` of each, [B, T, V]
-   * @throws TokenIdsError @throws ContextOverflowError @throws ParameterError before the weights are loaded
-   * @throws ShapeError for a cache of another batch @throws ConfigError for one of another model
-   */
-  forward(ids: TokenIds, cache?: KvCache, positions: 'last' | 'all' = 'last'): Tensor {
-    if (cache && cache.layers.length !== this.layers.length)
-      throw new ConfigError(`a cache of ${cache.layers.length} layers does not fit a model of ${this.layers.length}`)
+  *steps(list: TokenList, observe?: Observe): Generator<void, Tensor> {
     using scope = this.device.scope()
-    let h = this.tok_embeddings.forward(ids) // [B, T, D]
-    const [batch, time, dim] = h.shape
-    const angles = this.#rotary.angles(this.device, cache?.position ?? 0, time)
-    for (const [i, block] of this.layers.entries()) h = block.forward(h, { angles, cache: cache?.layers[i] })
-    cache?.advance(time)
-    if (positions === 'last') {
-      const last = time === 1 ? h : slice(h, { axis: 1, start: time - 1, length: 1 })
-      h = last.reshape(batch, dim)
+    using pass = uploadPass(this.device, list, this.#rotary, observe)
+    let h = this.tok_embeddings.forward(pass.ids) // [N, D]
+    for (const [i, block] of this.layers.entries()) {
+      const forward = (x: Tensor) => block.forward(x, pass, i)
+      h = this.recompute ? recompute(h, forward) : forward(h)
+      observe?.(`layers.${i}`, h)
+      yield
     }
+    const wanted = pass.outputs ? embedding(pass.outputs, h) : h // [M, D]
     const weight = (this.output ?? this.tok_embeddings).weight.tensor
-    return scope.keep(linear(this.norm.forward(h), weight))
+    const logits = linear(this.norm.forward(wanted), weight) // [M, V]
+    observe?.('logits', logits)
+    return scope.keep(logits)
+  }
+
+  override dispose(): void {
+    super.dispose()
+    this.#rotary.dispose()
   }
 }

@@ -1,2 +1,2 @@
 export { ChatFormatError, type ChatMessage, type ChatTokenizer, encodeChat } from './chat'
-export { Llama2, llama2Sizes } from './llama2'
+export { llama2, llama2Sizes } from './llama2'

@@ -1,15 +1,15 @@
 import { groupedQueryAttention } from '@cria/attention-variants'
-import { Llama, type LlamaConfig } from '@cria/llama'
+import { Llama, type LlamaConfig, type LlamaOptions } from '@cria/llama'
 import type { Device } from '@cria/tensor'
 
 /** LLaMA 2 (Touvron et al. 2023b): LLaMA with grouped-query attention and a context of 4096. */
-export class Llama2 extends Llama {
-  constructor(device: Device, config: LlamaConfig) {
-    const { norm_eps = 1e-5, max_seq_len = 4096 } = config
-    super(device, { ...config, norm_eps, max_seq_len }, (options, { n_kv_heads }) =>
-      groupedQueryAttention({ ...options, kvHeads: n_kv_heads }),
-    )
-  }
+export const llama2 = (device: Device, config: LlamaConfig, options: Pick<LlamaOptions, 'window'> = {}): Llama => {
+  const { norm_eps = 1e-5, max_seq_len = 4096 } = config
+  return new Llama(
+    device,
+    { ...config, norm_eps, max_seq_len },
+    { ...options, attention: (of, { n_kv_heads }) => groupedQueryAttention({ ...of, kvHeads: n_kv_heads }) },
+  )
 }
 
 /** The sizes that were published (LLaMA 2, table 1). */

@@ -1,15 +1,23 @@
-import { ShapeError } from './errors'
+import { allocate, byteLength, type DType, dtypes } from '@cria/dtypes'
+import { DeviceClosedError, ShapeError, UnsupportedOpError } from './errors'
 import type { Extent } from './kernel'
-import type { Cost, Op } from './op'
+import { type Observed, type Observer, Recorder, type Recording } from './observers'
+import type { Call, Implementation, Op, Operand, View } from './op'
 import { checkShape, format, type Shape, sizeOf } from './shape'
-import { type DType, Scope, Tensor } from './tensor'
+import { formatSpec, type Spec } from './spec'
+import { Scope, Tensor } from './tensor'
 
-/** gpu.js's own modes keep its names; `simd` is Cria's WebAssembly engine; `shape` computes nothing but shapes and costs. */
+/** gpu.js's own modes keep their names; `simd` is Cria's WebAssembly engine; `shape` computes nothing but shapes and costs. */
 export type DeviceName = 'webgpu' | 'webgl2' | 'webgl' | 'headlessgl' | 'webasm' | 'simd' | 'cpu' | 'shape'
 
 export interface DeviceOptions {
   /** Threads of `simd`, the calling one among them; for `auto` too, should it take that. Default: one a core. */
-  readonly threads?: number
+  readonly threads?: number | undefined
+  /**
+   * Which implementations may run: `kernels` for those of gpu.js alone, or by op the name of the only one allowed. For tests
+   * and measurements.
+   */
+  readonly force?: 'kernels' | Readonly<Record<string, string>> | undefined
 }
 
 /** Device memory of one tensor; what else it holds is the device's own business. */
@@ -17,26 +25,20 @@ export interface Storage {
   readonly bytes: number
 }
 
-/** Elements as they are uploaded: f32 numbers, f16 bit patterns, or the bytes of GGUF blocks. */
-export type TensorData = Float32Array | Uint16Array | Uint8Array | readonly number[]
+/** Elements as they are uploaded: numbers for f32 and i32, bit patterns for f16 and bf16, bytes for blocks. */
+export type TensorData = Float32Array | Int32Array | Uint16Array | Uint8Array | readonly number[]
 
-/** One dispatched kernel, as {@link Device.record} saw it. */
-export interface Dispatched {
-  readonly op: string
-  readonly kernel: string
-  /** Elements it computes, or workgroups of a hand-written shader, fastest axis first. */
-  readonly output: Extent
-}
-
-/** What some work asked of a device: its kernels in order, and the cost of its ops by their own account. */
-export interface Recording {
-  readonly dispatches: readonly Dispatched[]
-  readonly cost: Cost
+/** One tensor of an upload of several. */
+export interface Upload {
+  readonly data: TensorData
+  readonly shape: Shape
+  readonly dtype?: DType
 }
 
 /**
- * Runs ops on storage. A device extends this class with five methods; what is shared (tensors, scopes, counting) lives here.
- * Nothing but {@link Device.read} and {@link Device.close} waits.
+ * Runs ops on storage. A device extends this class with its memory and its implementations; what is shared (tensors, scopes,
+ * counting, observers, the choice among implementations) lives here.
+ * Nothing but reading and {@link Device.close} waits.
  */
 export abstract class Device implements AsyncDisposable {
   abstract readonly name: DeviceName
@@ -44,40 +46,61 @@ export abstract class Device implements AsyncDisposable {
   abstract readonly description: string
   /** The types in which `linear` and `embedding` read weights here, the most natural first. */
   readonly weightTypes: readonly DType[] = ['f32']
+  /** The types in which a cache of keys and values can be held, the default first. */
+  readonly cacheTypes: readonly DType[] = ['f32']
+  /** Whether ops have run when their call returns. If not, they are queued, and reading waits for them. */
+  readonly synchronous: boolean = false
+  /** A GPU's interface that the processor emulates: right but slow. */
+  readonly software: boolean = false
   /** Live allocations, for tests and for those who watch memory. */
   readonly memory = { allocations: 0, bytes: 0 }
   /** The scope that adopts new tensors. */
   readonly innermost: { scope: Scope | undefined } = { scope: undefined }
-  #recording: { dispatches: Dispatched[]; cost: { flops: number; bytes: number } } | undefined
+  readonly #observers = new Set<Observer>()
+  readonly #implementations = new Map<Op, readonly Implementation[]>()
+  #closing: Promise<void> | undefined
+
+  constructor(private readonly force?: DeviceOptions['force']) {}
 
   /** Memory for a tensor, holding `data`, or zeros where none is given. */
-  protected abstract allocate(data: TensorData | undefined, dtype: DType, shape: Shape): Storage
+  protected abstract allocate(data: TensorData | undefined, spec: Spec): Storage
   protected abstract release(storage: Storage): void
-  protected abstract compute(op: Op, inputs: readonly Tensor[], attributes: unknown, shape: Shape): Storage
-  protected abstract download(storage: Storage, size: number): Promise<Float32Array>
-  /** Frees what the device holds; its tensors are gone with it. A second call does nothing. */
-  abstract close(): Promise<void>
+  /** The implementations of an op, best first. */
+  protected abstract implementationsOf(op: Op): readonly Implementation[]
+  protected abstract download(storage: Storage, spec: Spec): Promise<Float32Array | Int32Array>
+  /** Frees what the device holds. */
+  protected abstract shutDown(): Promise<void>
 
   /**
-   * Uploads a copy of `data` as a tensor of this shape.
-   * @throws ShapeError when the counts differ, the device cannot hold the type, or `data` is not in its form
+   * Uploads a copy of `data` as a tensor of this shape. An Int32Array makes an i32 tensor.
+   * @throws ShapeError if the counts differ, the device cannot hold the type, or `data` is not in its form
+   * @throws DeviceClosedError
    */
-  tensor(data: TensorData, shape: Shape, dtype: DType = 'f32'): Tensor {
-    checkShape('tensor', shape)
-    const Form = forms[dtype]
-    if (Form && !(data instanceof Form))
-      throw new ShapeError('tensor', `${dtype} is given as a ${Form.name}, not as a ${data.constructor.name}`)
-    const expected = elementsOf(dtype, sizeOf(shape))
-    if (data.length !== expected)
-      throw new ShapeError('tensor', `${format(shape)} as ${dtype} needs ${expected} values, found ${data.length}`)
-    if (!this.weightTypes.includes(dtype))
-      throw new ShapeError('tensor', `device "${this.name}" holds ${this.weightTypes.join(', ')}, not ${dtype}`)
-    return Tensor.of(this, this.hold(this.allocate(data, dtype, shape)), shape, dtype)
+  tensor(data: TensorData, shape: Shape, dtype: DType = data instanceof Int32Array ? 'i32' : 'f32'): Tensor {
+    this.checkUpload(data, shape, dtype)
+    return Tensor.of(this, this.hold(this.allocate(data, { shape, dtype })), { shape, dtype })
   }
 
-  zeros(shape: Shape): Tensor {
+  /** Uploads several tensors; devices with a queue do it in one write. @throws as {@link tensor} */
+  tensors(uploads: readonly Upload[]): readonly Tensor[] {
+    return uploads.map(({ data, shape, dtype }) => this.tensor(data, shape, dtype))
+  }
+
+  /** @throws ShapeError for a type of weights alone @throws DeviceClosedError */
+  zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
     checkShape('zeros', shape)
-    return Tensor.of(this, this.hold(this.allocate(undefined, 'f32', shape)), shape)
+    this.checkOpen('zeros')
+    if (dtype !== 'f32' && dtype !== 'i32' && !this.cacheTypes.includes(dtype))
+      throw new ShapeError(
+        'zeros',
+        `device "${this.name}" makes zeros of ${['f32', 'i32', ...this.cacheTypes.slice(1)].join(', ')}, not ${dtype}`,
+      )
+    return Tensor.of(this, this.hold(this.allocate(undefined, { shape, dtype })), { shape, dtype })
+  }
+
+  /** What would make this machine faster; undefined where nothing is known. */
+  get advice(): string | undefined {
+    return undefined
   }
 
   /** `using scope = device.scope()`: tensors made from here on end with it, but those that it keeps. */
@@ -85,68 +108,165 @@ export abstract class Device implements AsyncDisposable {
     return new Scope(this.innermost)
   }
 
-  /** For {@link apply}: enqueues an op and gives the output's storage. */
-  run(op: Op, inputs: readonly Tensor[], attributes: unknown, shape: Shape): Storage {
-    if (this.#recording) {
-      const shapes = inputs.map(input => input.shape)
-      const { flops, bytes } = op.cost(shapes, attributes)
-      this.#recording.cost.flops += flops
-      this.#recording.cost.bytes += bytes
-    }
-    const storage = this.compute(op, inputs, attributes, shape)
-    return op.inPlace && storage === inputs[0].storage ? storage : this.hold(storage)
-  }
-
   async read(tensor: Tensor): Promise<Float32Array> {
-    if (tensor.dtype !== 'f32')
-      throw new ShapeError('read', `only f32 tensors are read back, this one is ${tensor.dtype}`)
-    return this.download(tensor.storage, tensor.size)
+    this.checkOpen('read')
+    const values = await this.download(tensor.storage, tensor)
+    return values instanceof Float32Array ? values : Float32Array.from(values)
   }
 
-  free(storage: Storage): void {
-    this.memory.allocations--
-    this.memory.bytes -= storage.bytes
-    this.release(storage)
+  async readIntegers(tensor: Tensor): Promise<Int32Array> {
+    this.checkOpen('read')
+    if (tensor.dtype !== 'i32') throw new ShapeError('readIntegers', `the tensor is ${formatSpec(tensor)}, not i32`)
+    const values = await this.download(tensor.storage, tensor)
+    return values instanceof Int32Array ? values : Int32Array.from(values)
   }
 
-  /** Runs `work` and tells what it asked for. */
+  /** Tells `observer` of each call until the result is disposed of. */
+  observe(observer: Observer): Disposable {
+    this.#observers.add(observer)
+    return { [Symbol.dispose]: () => void this.#observers.delete(observer) }
+  }
+
+  /** Runs `work` and gives what it asked for. */
   record(work: () => void): Recording {
-    const outer = this.#recording
-    const recording = { dispatches: [], cost: { flops: 0, bytes: 0 } }
-    this.#recording = recording
-    try {
-      work()
-      return recording
-    } finally {
-      this.#recording = outer
-    }
+    const recorder = new Recorder()
+    using _observing = this.observe(recorder)
+    work()
+    return recorder
   }
 
-  protected note(op: string, kernel: string, output: Extent): void {
-    this.#recording?.dispatches.push({ op, kernel, output })
+  /** Frees what the device holds; its tensors are gone with it. A second call does nothing. */
+  async close(): Promise<void> {
+    this.#closing ??= this.shutDown()
+    await this.#closing
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  private hold(storage: Storage): Storage {
+  /**
+   * Applies an op: the one door through which everything that computes goes. Observers are told of each call.
+   * @returns the outputs; one in place is the input tensor that it changed
+   * @throws ShapeError @throws UnsupportedOpError @throws DisposedError @throws DeviceClosedError
+   */
+  apply<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): readonly Tensor[] {
+    this.checkOpen(op.name)
+    for (const input of inputs)
+      if (input.device !== this)
+        throw new ShapeError(op.name, `its inputs lie on two devices, "${this.name}" and "${input.device.name}"`)
+    const outputs = op.infer(inputs, attributes)
+    const observed = this.#observers.size > 0
+    if (op.alias) {
+      const views = [inputs[0].share(outputs[0].shape)]
+      if (observed) this.#tell({ op: op as Op, inputs, attributes, outputs: views, implementation: 'alias' }, 0)
+      return views
+    }
+    const operands = inputs.map(({ storage, shape, dtype }) => new TensorOperand(storage, shape, dtype))
+    const call = { op: op as Op, inputs: operands, attributes, outputs }
+    const implementation = op.compose && this.#inParts() ? undefined : this.#choose(call)
+    if (!implementation) return (op.compose as NonNullable<typeof op.compose>)(inputs, attributes)
+    const start = observed ? performance.now() : 0
+    const storages = implementation.run(call)
+    const results = outputs.map((output, i) => this.#place(inputs[op.inPlace?.[i] ?? -1], output, storages[i]))
+    if (observed) {
+      const seen = { op: op as Op, inputs, attributes, outputs: results, implementation: implementation.name }
+      this.#tell(seen, performance.now() - start)
+    }
+    return results
+  }
+
+  free(storage: Storage): void {
+    this.memory.allocations--
+    this.memory.bytes -= storage.bytes
+    if (!this.#closing) this.release(storage)
+  }
+
+  protected note(op: string, kernel: string, output: Extent): void {
+    if (this.#observers.size === 0) return
+    for (const observer of this.#observers) observer.dispatch?.({ op, kernel, output })
+  }
+
+  protected hold(storage: Storage): Storage {
     this.memory.allocations++
     this.memory.bytes += storage.bytes
     return storage
   }
+
+  protected checkUpload(data: TensorData, shape: Shape, dtype: DType): void {
+    this.checkOpen('tensor')
+    checkShape('tensor', shape)
+    const Form = formOf(dtype)
+    if (!(data instanceof Form || (Array.isArray(data) && (dtype === 'f32' || dtype === 'i32'))))
+      throw new ShapeError('tensor', `${dtype} is given as a ${Form.name}, not as a ${data.constructor.name}`)
+    const expected = entriesOf(dtype, shape)
+    if (data.length !== expected)
+      throw new ShapeError('tensor', `${format(shape)} as ${dtype} needs ${expected} values, found ${data.length}`)
+    if (dtype !== 'i32' && !this.weightTypes.includes(dtype))
+      throw new ShapeError('tensor', `device "${this.name}" holds ${this.weightTypes.join(', ')}, not ${dtype}`)
+  }
+
+  protected checkOpen(work: string): void {
+    if (this.#closing) throw new DeviceClosedError(this.name, work)
+  }
+
+  #inParts(): boolean {
+    for (const { parts } of this.#observers) if (parts) return true
+    return false
+  }
+
+  /** What runs a call here; undefined where a composite op is to run as its parts. @throws UnsupportedOpError */
+  #choose(call: Call): Implementation | undefined {
+    const { op, inputs } = call
+    let candidates = this.#implementations.get(op)
+    if (!candidates) {
+      candidates = this.#allowed(op, this.implementationsOf(op))
+      this.#implementations.set(op, candidates)
+    }
+    for (const candidate of candidates) if (candidate.fits(call)) return candidate
+    if (op.compose) return undefined
+    throw new UnsupportedOpError(op.name, this.name, inputs.map(formatSpec).join(', '))
+  }
+
+  /** An output as a tensor: a new one, or the input that it changed. */
+  #place(input: Tensor | undefined, output: Spec, storage: Storage): Tensor {
+    if (!input) return Tensor.of(this, this.hold(storage), output)
+    if (input.storage !== storage) input.replace(this.hold(storage))
+    return input
+  }
+
+  #tell(call: Omit<Observed, 'milliseconds'>, milliseconds: number): void {
+    for (const observer of this.#observers) observer.call?.({ ...call, milliseconds })
+  }
+
+  #allowed(op: Op, implementations: readonly Implementation[]): readonly Implementation[] {
+    const { force } = this
+    const wanted = force === 'kernels' ? 'kernels' : force?.[op.name]
+    return wanted === undefined ? implementations : implementations.filter(({ name }) => name === wanted)
+  }
 }
 
-/** Bit patterns and blocks are told from numbers by their arrays. */
-const forms: Readonly<Partial<Record<DType, typeof Uint16Array | typeof Uint8Array>>> = {
-  f16: Uint16Array,
-  q8_0: Uint8Array,
-  q4_0: Uint8Array,
-}
+/** The array in which elements of a type are uploaded. */
+const formOf = (dtype: DType) => allocate(dtype, 0).constructor as { new (): object; readonly name: string }
 
-/** How many array entries hold `size` elements: bytes for blocks of 32 (a 2-byte scale, then 32 or 16 bytes), else elements. */
-const elementsOf = (dtype: DType, size: number): number => {
-  if (dtype === 'q8_0') return (size / 32) * 34
-  if (dtype === 'q4_0') return (size / 32) * 18
-  return size
+/** Array entries that hold a tensor of this type: bytes for blocks, else elements. */
+const entriesOf = (dtype: DType, shape: Shape): number =>
+  dtypes[dtype].kind === 'block' ? byteLength(dtype, sizeOf(shape)) : sizeOf(shape)
+
+/** What a device holds for a tensor, as implementations see it. */
+export class TensorOperand implements Operand {
+  constructor(
+    readonly storage: Storage,
+    readonly shape: Shape,
+    readonly dtype: DType,
+  ) {}
+
+  as(...extent: Extent): View {
+    if (sizeOf(extent) !== sizeOf(this.shape)) throw new RangeError(`a view [${extent}] of a shape [${this.shape}]`)
+    return { storage: this.storage, extent }
+  }
 }

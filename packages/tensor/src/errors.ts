@@ -3,7 +3,7 @@ export class TensorError extends Error {
   override readonly name: string = 'TensorError'
 }
 
-/** Shapes that do not fit an op. The message names the op, what it expected and what it found. */
+/** Shapes or types that do not fit an op. The message names the op, what it expected and what it found. */
 export class ShapeError extends TensorError {
   override readonly name = 'ShapeError'
   constructor(op: string, problem: string) {
@@ -17,8 +17,9 @@ export class DeviceUnavailableError extends TensorError {
   constructor(
     readonly device: string,
     readonly reason: string,
+    options?: ErrorOptions,
   ) {
-    super(`device "${device}" cannot run here: ${reason}`)
+    super(`device "${device}" cannot run here: ${reason}`, options)
   }
 }
 
@@ -28,6 +29,31 @@ export class DeviceFailedError extends TensorError {
   constructor(device: string, problem: string, options?: ErrorOptions) {
     super(`device "${device}" failed: ${problem}`, options)
   }
+}
+
+/** Work asked of a device after `close()`. */
+export class DeviceClosedError extends TensorError {
+  override readonly name = 'DeviceClosedError'
+  constructor(device: string, work: string) {
+    super(`${work}: device "${device}" is closed; open a new one`)
+  }
+}
+
+/** An op that a device has no implementation of, for these types or at all. */
+export class UnsupportedOpError extends TensorError {
+  override readonly name = 'UnsupportedOpError'
+  constructor(
+    readonly op: string,
+    readonly device: string,
+    call: string,
+  ) {
+    super(`device "${device}" has no implementation of ${op} for ${call}: use other types, or another device`)
+  }
+}
+
+/** A gradient that cannot be computed: of an op that has none, or of a value that was changed in place. */
+export class GradientError extends TensorError {
+  override readonly name = 'GradientError'
 }
 
 /** A tensor used after `dispose()`, or after the scope that made it ended. */

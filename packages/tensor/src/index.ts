@@ -1,17 +1,20 @@
+export { apply, applyOne } from './apply'
 export {
   Device,
   type DeviceName,
   type DeviceOptions,
-  type Dispatched,
-  type Recording,
   type Storage,
   type TensorData,
+  type Upload,
 } from './device'
 export { type DeviceReport, deviceNames, listDevices, openDevice } from './devices/registry'
 export { WebGpuDevice } from './devices/webgpu/device'
 export * from './errors'
-export type { Extent } from './kernel'
-export type { Cost, Op } from './op'
+export { type Extent, type Kernel, type KernelParameter, kernel, type Thread } from './kernel'
+export { type Dispatched, type Observed, type Observer, type ProfileRow, Profiler, type Recording } from './observers'
+export type { Call, Cost, Dispatch, Gradient, GradientCall, Implementation, Op, Operand, Values, View } from './op'
 export * from './ops'
 export { type Shape, sizeOf } from './shape'
-export { type DType, Scope, Tensor } from './tensor'
+export type { Spec } from './spec'
+export { recompute, Tape } from './tape'
+export { Scope, Tensor } from './tensor'

@@ -1,18 +1,26 @@
 /**
  * A kernel is a plain function that computes one element of its output. gpu.js compiles it: to WGSL, GLSL, WebAssembly or
- * JavaScript. What it may hold is what gpu.js can translate: numbers, indexing, `for`, `if`, `Math`. It closes over nothing.
+ * JavaScript. It may hold what gpu.js can translate: numbers, indexing, `for`, `if`, `Math`. It closes over nothing.
  *
- * Arrays are indexed as nested: `x[row][column]`, and `this.thread` says which element is asked for, x the fastest axis.
- * A kernel that masks does so by skipping: infinity is not portable (±FLT_MAX on some devices).
+ * Arrays are indexed as nested: `x[row][column]`, and `this.thread` names the element, x the fastest axis.
+ * A kernel that masks skips elements: infinity is not portable (±FLT_MAX on some devices).
  */
 export interface Thread {
   readonly thread: { readonly x: number; readonly y: number; readonly z: number }
 }
 
-/** Arguments by name, in order: an array by its rank (1, 2 or 3), a number by its type. */
-export type KernelParameters = Readonly<Record<string, 1 | 2 | 3 | 'integer' | 'float'>>
+/** An argument of a kernel: an array by its rank (1, 2 or 3), or a number by its type. */
+export type KernelParameter = 1 | 2 | 3 | 'integer' | 'float'
 
-export interface Kernel<P extends KernelParameters = KernelParameters> {
+type Argument<P extends KernelParameter> = P extends 1
+  ? number[]
+  : P extends 2
+    ? number[][]
+    : P extends 3
+      ? number[][][]
+      : number
+
+export interface Kernel<P extends readonly KernelParameter[] = readonly KernelParameter[]> {
   readonly name: string
   readonly parameters: P
   /** The function's text. The build replaces functions by their text, so that no minifier can change it. */
@@ -20,15 +28,17 @@ export interface Kernel<P extends KernelParameters = KernelParameters> {
   readonly loops: boolean
 }
 
-/** gpu.js ends each loop of a kernel after a constant number of steps, without a word. */
+/** gpu.js ends each loop of a kernel after a constant number of steps, without an error. */
 export const LOOP_LIMIT = 2 ** 20
 
-type KernelFunction = (this: Thread, ...args: never[]) => number
-
-export const kernel = <const P extends KernelParameters>(
+/**
+ * Declares a kernel. The types of its arguments follow from `parameters`, so they are written once:
+ * `kernel('scale', [2, 'float'], function (x, factor) { return x[this.thread.y][this.thread.x] * factor })`.
+ */
+export const kernel = <const P extends readonly KernelParameter[]>(
   name: string,
   parameters: P,
-  compute: KernelFunction | string,
+  compute: ((this: Thread, ...args: { [I in keyof P]: Argument<P[I]> }) => number) | string,
 ): Kernel<P> => {
   const source = compute.toString()
   return { name, parameters, source, loops: /\bfor\s*\(/.test(source) }

@@ -1,10 +1,9 @@
+import type { DType } from '@cria/dtypes'
 import type { Device, Storage } from './device'
-import { DisposedError, ShapeError } from './errors'
-import type { Op } from './op'
+import { DisposedError } from './errors'
+import { reshapeOp } from './ops/reshape'
 import { format, type Shape, sizeOf } from './shape'
-
-/** How elements are stored. All but weights are `f32`; `q8_0` and `q4_0` are blocks of 32 with a scale, as in GGUF. */
-export type DType = 'f32' | 'f16' | 'q8_0' | 'q4_0'
+import type { Spec } from './spec'
 
 /** Device memory, shared by a tensor and its reshaped views, freed with the last of them. */
 interface Allocation {
@@ -16,7 +15,7 @@ interface Allocation {
  * An n-dimensional array on a device. Ops make new tensors and never wait; only {@link Tensor.read} does.
  * It holds device memory until `dispose()`, or until the {@link Scope} in which it was made ends.
  */
-export class Tensor implements Disposable {
+export class Tensor implements Spec, Disposable {
   #allocation: Allocation | undefined
   #scope: Scope | undefined
 
@@ -31,7 +30,7 @@ export class Tensor implements Disposable {
   }
 
   /** Wraps what a device has allocated. Users make tensors by {@link Device.tensor} and by ops. */
-  static of(device: Device, storage: Storage, shape: Shape, dtype: DType = 'f32'): Tensor {
+  static of(device: Device, storage: Storage, { shape, dtype }: Spec): Tensor {
     return new Tensor(device, shape, dtype, { storage, references: 1 })
   }
 
@@ -50,24 +49,30 @@ export class Tensor implements Disposable {
 
   /** The same elements in another shape, without a copy. One size may be -1: it is inferred. @throws ShapeError */
   reshape(...shape: number[]): Tensor {
-    if (this.dtype !== 'f32')
-      throw new ShapeError('reshape', `a ${this.dtype} weight keeps its rows as they were uploaded`)
-    const known = sizeOf(shape.filter(size => size !== -1))
-    const resolved = shape.map(size => (size === -1 ? this.size / known : size))
-    const fits = sizeOf(resolved) === this.size && resolved.every(size => Number.isInteger(size) && size >= 1)
-    if (!fits || shape.filter(size => size === -1).length > 1)
-      throw new ShapeError('reshape', `${format(this.shape)} cannot become ${format(shape)}`)
-    const allocation = this.#live()
-    allocation.references++
-    return new Tensor(this.device, resolved, this.dtype, allocation)
+    return this.device.apply(reshapeOp, [this], { shape })[0]
   }
 
-  /** Waits for the device and gives the elements, row-major. @throws DeviceFailedError @throws DisposedError */
-  read(): Promise<Float32Array> {
+  /** Another tensor on the same memory, which lives until both are disposed of. */
+  share(shape: Shape = this.shape): Tensor {
+    const allocation = this.#live()
+    allocation.references++
+    return new Tensor(this.device, shape, this.dtype, allocation)
+  }
+
+  /**
+   * Waits for the device and gives the elements as numbers, row-major: those of f16 and of blocks as well.
+   * @throws DeviceFailedError @throws DisposedError @throws DeviceClosedError
+   */
+  async read(): Promise<Float32Array> {
     return this.device.read(this)
   }
 
-  /** Frees the memory, if no reshaped view still uses it. A second call does nothing. */
+  /** As {@link read}, for tensors of i32. @throws ShapeError for another type */
+  async readIntegers(): Promise<Int32Array> {
+    return this.device.readIntegers(this)
+  }
+
+  /** Frees the memory, if no tensor that shares it still lives. A second call does nothing. */
   dispose(): void {
     const allocation = this.#allocation
     if (!allocation) return
@@ -90,6 +95,7 @@ export class Tensor implements Disposable {
 
   /** Makes this tensor end with another scope than so far; with none, at its owner's `dispose()` alone. */
   moveTo(scope: Scope | undefined): void {
+    if (this.#scope === scope) return
     this.#scope?.forget(this)
     this.#scope = scope
     scope?.add(this)
@@ -127,7 +133,7 @@ export class Scope implements Disposable {
 
   /**
    * Lets a tensor outlive this scope: it goes to the scope around, or to the caller's own care. One that was not made in this
-   * scope stays whose it is.
+   * scope stays with its owner.
    */
   keep(tensor: Tensor): Tensor {
     if (this.#tensors.has(tensor)) tensor.moveTo(this.#outer)
@@ -145,26 +151,4 @@ export class Scope implements Disposable {
   [Symbol.dispose](): void {
     this.dispose()
   }
-}
-
-/** Applies an op to tensors of one device. The place where a gradient tape listens. */
-export const apply = <A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor => {
-  const { device } = inputs[0]
-  for (const [i, input] of inputs.entries()) {
-    if (input.device !== device)
-      throw new ShapeError(op.name, `its inputs lie on two devices, "${device.name}" and "${input.device.name}"`)
-    if (input.dtype !== 'f32' && op.weight !== i)
-      throw new ShapeError(
-        op.name,
-        `input ${i} is ${input.dtype}, which only linear and embedding read, as their weight`,
-      )
-  }
-  const shape = op.shape(
-    inputs.map(input => input.shape),
-    attributes,
-  )
-  const storage = device.run(op as Op, inputs, attributes, shape)
-  if (!op.inPlace) return Tensor.of(device, storage, shape)
-  inputs[0].replace(storage)
-  return inputs[0]
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import * as gpuJs from 'gpu.js'
 import { expect, test } from 'vitest'
 import { translateToWgsl } from '../src/devices/gpu-js'
-import { kernel, type Thread } from '../src/kernel'
+import { kernel } from '../src/kernel'
 
 // Cria compiles with gpu.js and dispatches by itself, so it uses names that gpu.js does not promise. When an upgrade moves one,
 // these tests say which.
@@ -26,17 +26,13 @@ test('GL kernels still count their arguments by the method that GlDevice replace
 })
 
 test('a WebGPU kernel translates without a GPU and tells the layout of its parameters', () => {
-  const scaled = kernel(
-    'scaled',
-    { x: 2, weight: 1, rows: 'integer', factor: 'float' },
-    function (this: Thread, x: number[][], weight: number[], rows: number, factor: number) {
-      let sum = 0
-      for (let row = 0; row < rows; row++) {
-        sum += x[row][this.thread.x] * weight[row]
-      }
-      return sum * factor
-    },
-  )
+  const scaled = kernel('scaled', [2, 1, 'integer', 'float'], function (x, weight, rows, factor) {
+    let sum = 0
+    for (let row = 0; row < rows; row++) {
+      sum += x[row][this.thread.x] * weight[row]
+    }
+    return sum * factor
+  })
   const { code, workgroupSize, parameters } = translateToWgsl(scaled, [4])
   expect(code).toContain('@group(0) @binding(3) var<storage, read_write> result')
   expect(workgroupSize).toEqual([64, 1, 1])

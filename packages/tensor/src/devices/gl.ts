@@ -1,11 +1,10 @@
-import type { Storage, TensorData } from '../device'
+import type { DeviceOptions, Storage, TensorData } from '../device'
 import { DeviceFailedError } from '../errors'
-import { type Extent, type Kernel, kernel, type Thread } from '../kernel'
-import type { View } from '../op'
-import { type Shape, sizeOf } from '../shape'
-import type { DType } from '../tensor'
+import { type Extent, type Kernel, kernel } from '../kernel'
+import { sizeOf } from '../shape'
+import type { Spec } from '../spec'
 import { compileKernel, type Gpu, type GpuKernel, input, openGpu } from './gpu-js'
-import { type AnyArguments, KernelDevice } from './kernel-device'
+import { asFloats, type KernelArguments, KernelDevice } from './kernel-device'
 
 export type GlName = 'webgl2' | 'webgl' | 'headlessgl'
 
@@ -45,7 +44,7 @@ class TextureView {
   }
 }
 
-const upload = kernel('upload', { x: 1 }, function (this: Thread, x: number[]) {
+const upload = kernel('upload', [1], function (x) {
   return x[this.thread.x]
 })
 
@@ -57,44 +56,43 @@ const CANARY = Float32Array.of(1, 2, 3, 4, 5)
  */
 export class GlDevice extends KernelDevice {
   readonly description: string
+  override readonly software: boolean
   readonly #gpu: Gpu
   readonly #kernels = new Map<Kernel, GpuKernel>()
   readonly #context: WebGLRenderingContext
 
-  constructor(readonly name: GlName) {
-    super()
+  constructor(
+    readonly name: GlName,
+    force?: DeviceOptions['force'],
+  ) {
+    super(force)
     this.#gpu = openGpu(name)
     const canary = this.#upload(CANARY)
     this.#context = canary.texture.context
     this.release(canary)
     this.description = rendererOf(this.#context)
+    this.software = /swiftshader|llvmpipe|software/i.test(this.description)
   }
 
-  protected allocate(data: TensorData | undefined, _dtype: DType, shape: Shape): Storage {
-    return this.#upload(data ? Float32Array.from(data) : new Float32Array(sizeOf(shape)))
+  protected allocate(data: TensorData | undefined, { shape }: Spec): Storage {
+    return this.#upload(data ? asFloats(data) : new Float32Array(sizeOf(shape)))
   }
 
   protected release(storage: Storage): void {
     ;(storage as GlStorage).texture.delete()
   }
 
-  protected dispatch(kernel: Kernel, output: Extent, args: AnyArguments): GlStorage {
+  protected dispatch(kernel: Kernel, output: Extent, args: KernelArguments): GlStorage {
     const draw = this.#compiled(kernel, output, 'ArrayTexture(1)')
     draw.setOutput([...output])
-    return this.#hold(
-      draw(
-        ...Object.keys(kernel.parameters).map(name => {
-          const value = args[name]
-          return typeof value === 'number'
-            ? value
-            : new TextureView((value.storage as GlStorage).texture, (value as View).extent)
-        }),
-      ),
+    const views = args.map(value =>
+      typeof value === 'number' ? value : new TextureView((value.storage as GlStorage).texture, value.extent),
     )
+    return this.#hold(draw(...views))
   }
 
-  protected async download(storage: Storage, size: number): Promise<Float32Array> {
-    const values = flatten((storage as GlStorage).texture.toArray(), size)
+  protected async download(storage: Storage, { shape }: Spec): Promise<Float32Array> {
+    const values = flatten((storage as GlStorage).texture.toArray(), sizeOf(shape))
     const canary = this.#upload(CANARY)
     const alive = flatten(canary.texture.toArray(), CANARY.length).every((value, i) => value === CANARY[i])
     this.release(canary)
@@ -106,12 +104,12 @@ export class GlDevice extends KernelDevice {
     return values
   }
 
-  async close(): Promise<void> {
+  protected async shutDown(): Promise<void> {
     await this.#gpu.destroy()
   }
 
   #upload(values: Float32Array): GlStorage {
-    const draw = this.#compiled(upload as unknown as Kernel, [values.length], 'Input')
+    const draw = this.#compiled(upload, [values.length], 'Input')
     draw.setOutput([values.length])
     return this.#hold(draw(input(values, [values.length])))
   }

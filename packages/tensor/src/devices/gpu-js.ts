@@ -60,9 +60,7 @@ export const input = (data: Float32Array, extent: Extent): unknown => library.in
 
 const settings = ({ parameters }: Kernel, output: Extent, arrays: ArrayForm) => ({
   output: [...output],
-  argumentTypes: Object.values(parameters).map(kind =>
-    kind === 'integer' ? 'Integer' : kind === 'float' ? 'Float' : arrays,
-  ),
+  argumentTypes: parameters.map(kind => (kind === 'integer' ? 'Integer' : kind === 'float' ? 'Float' : arrays)),
   dynamicOutput: true,
   dynamicArguments: true,
   loopMaxIterations: LOOP_LIMIT,
@@ -84,7 +82,7 @@ export interface Wgsl {
 export const translateToWgsl = (kernel: Kernel, output: Extent): Wgsl => {
   const translated = new library.WebGPUKernel(kernel.source, settings(kernel, output, 'Input'))
   translated._buildAsync = async () => {}
-  const examples = Object.values(kernel.parameters).map(kind =>
+  const examples = kernel.parameters.map(kind =>
     kind === 'integer' ? 1 : kind === 'float' ? 0.5 : input(new Float32Array(1), [1, 1, 1].slice(0, kind) as never),
   )
   translated.build(...examples)

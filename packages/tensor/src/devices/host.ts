@@ -1,11 +1,13 @@
-import type { Storage, TensorData } from '../device'
+import type { DeviceOptions, Storage, TensorData } from '../device'
 import { DeviceFailedError } from '../errors'
 import type { Extent, Kernel } from '../kernel'
-import type { View } from '../op'
-import { type Shape, sizeOf } from '../shape'
-import type { DType, Tensor } from '../tensor'
+import type { Call, Implementation, Op, View } from '../op'
+import { type CopyRowsAttributes, copyRowsOp } from '../ops/copy-rows'
+import { writeRowsOp } from '../ops/write-rows'
+import { sizeOf } from '../shape'
+import type { Spec } from '../spec'
 import { compileKernel, type Gpu, type GpuKernel, input, openGpu } from './gpu-js'
-import { type AnyArguments, KernelDevice, type Twin } from './kernel-device'
+import { asFloats, type KernelArguments, KernelDevice } from './kernel-device'
 
 /** Memory of the process, and the nested arrays under which gpu.js's `cpu` kernels see it. */
 class HostStorage implements Storage {
@@ -47,50 +49,71 @@ const flatten = (result: unknown, into: Float32Array): Float32Array => {
   return into
 }
 
+/** Rows are written where they lie, not by a copy of the whole target. */
+const writeRowsInPlace: Implementation = {
+  name: 'in place',
+  fits: () => true,
+  run: ({ inputs: [target, source, rows] }: Call) => {
+    const [to, from, at] = [target, source, rows].map(({ storage }) => (storage as HostStorage).data)
+    const width = to.length / target.shape[0]
+    for (let n = 0; n < at.length; n++) to.set(from.subarray(n * width, (n + 1) * width), at[n] * width)
+    return [target.storage]
+  },
+}
+
+const copyRowsInPlace: Implementation = {
+  name: 'in place',
+  fits: () => true,
+  run: ({ inputs: [target, source], attributes }: Call) => {
+    const { from, to, count } = attributes as CopyRowsAttributes
+    const [into, of] = [target, source].map(({ storage }) => (storage as HostStorage).data)
+    const width = into.length / target.shape[0]
+    into.set(of.subarray(from * width, (from + count) * width), to * width)
+    return [target.storage]
+  },
+}
+
+const inPlace = new Map<Op, Implementation>([
+  [writeRowsOp as Op, writeRowsInPlace],
+  [copyRowsOp as Op, copyRowsInPlace],
+])
+
 /**
  * gpu.js's `cpu` (JavaScript) and `webasm` (WebAssembly SIMD) modes. Both compute at once, on memory of the process.
  * `cpu` is handed nested arrays: with flat inputs its kernels take the output's width for the input's.
  */
 export class HostDevice extends KernelDevice {
   readonly description: string
+  override readonly synchronous = true
   readonly #gpu: Gpu
   readonly #kernels = new Map<Kernel, GpuKernel>()
 
-  constructor(readonly name: 'cpu' | 'webasm') {
-    super()
+  constructor(
+    readonly name: 'cpu' | 'webasm',
+    force?: DeviceOptions['force'],
+  ) {
+    super(force)
     this.description = name === 'cpu' ? 'gpu.js, JavaScript on one thread' : 'gpu.js, WebAssembly SIMD on one thread'
     this.#gpu = openGpu(name)
   }
 
-  protected override readonly twins: Readonly<Record<string, Twin>> = {
-    writeRows: ([target, source]: readonly Tensor[], { row }: { row: number }) => {
-      const { data } = target.storage as HostStorage
-      const [batch, rows] = target.shape
-      const width = target.size / (batch * rows)
-      const count = source.size / batch
-      for (let b = 0; b < batch; b++)
-        data.set((source.storage as HostStorage).data.subarray(b * count, (b + 1) * count), (b * rows + row) * width)
-      return target.storage
-    },
+  protected override betterImplementations(op: Op): readonly Implementation[] {
+    const found = inPlace.get(op)
+    return found ? [found] : []
   }
 
-  protected allocate(data: TensorData | undefined, _dtype: DType, shape: Shape): Storage {
+  protected allocate(data: TensorData | undefined, { shape }: Spec): Storage {
     const values = this.#floats(sizeOf(shape))
-    if (data) values.set(data)
+    if (data) values.set(asFloats(data))
     return new HostStorage(values)
   }
 
   protected release(): void {}
 
-  protected dispatch(kernel: Kernel, output: Extent, args: AnyArguments): Storage {
+  protected dispatch(kernel: Kernel, output: Extent, args: KernelArguments): Storage {
     const run = this.#compiled(kernel, output)
     run.setOutput([...output])
-    const result = run(
-      ...Object.keys(kernel.parameters).map(name => {
-        const value = args[name]
-        return typeof value === 'number' ? value : this.#array(value)
-      }),
-    )
+    const result = run(...args.map(value => (typeof value === 'number' ? value : this.#array(value))))
     return new HostStorage(flatten(result, this.#floats(sizeOf(output))))
   }
 
@@ -98,7 +121,7 @@ export class HostDevice extends KernelDevice {
     return (storage as HostStorage).data.slice()
   }
 
-  async close(): Promise<void> {
+  protected async shutDown(): Promise<void> {
     await this.#gpu.destroy()
   }
 

@@ -1,53 +1,65 @@
-import { Device, type Storage } from '../device'
+import { Device, type Storage, type TensorData, TensorOperand } from '../device'
 import { ShapeError } from '../errors'
 import { type Extent, type Kernel, LOOP_LIMIT } from '../kernel'
-import type { Dispatch, Op, Operand, View } from '../op'
-import { type Shape, sizeOf } from '../shape'
-import type { Tensor } from '../tensor'
+import type { Call, Dispatch, Implementation, Op, View } from '../op'
 
-export type AnyArguments = Readonly<Record<string, View | number>>
+export type KernelArguments = readonly (View | number)[]
 
-/** The same op, done in the way that suits a device best; undefined where the kernels do this call as well. */
-export type Twin = (inputs: readonly Tensor[], attributes: never, shape: Shape) => Storage | undefined
+/** Integers up to this are exact as floats, in which gpu.js holds them. */
+const LARGEST_EXACT = 2 ** 24
 
-const operand = (storage: Storage, shape: Shape): Operand => ({
-  storage,
-  shape,
-  as: (...extent: Extent): View => {
-    if (sizeOf(extent) !== sizeOf(shape)) throw new RangeError(`a view [${extent}] of a shape [${shape}]`)
-    return { storage, extent }
-  },
-})
-
-/** What a kernel that loops is told in numbers is how far. @throws ShapeError */
-const checkLoops = (op: string, { loops }: Pick<Kernel, 'loops'>, args: AnyArguments): void => {
+/** Numeric arguments of a kernel with loops are bounds of its loops. @throws ShapeError if one is too large */
+const checkLoops = (op: string, { loops }: Kernel, args: KernelArguments): void => {
   if (!loops) return
-  for (const value of Object.values(args))
+  for (const value of args)
     if (typeof value === 'number' && value > LOOP_LIMIT)
       throw new ShapeError(op, `an axis of ${value} is too long for the kernels, which add up ${LOOP_LIMIT} at most`)
 }
 
-/** A device whose ops are compositions of gpu.js kernels. */
+/** The elements as gpu.js holds them. @throws ShapeError for integers that a float does not hold exactly */
+export const asFloats = (data: TensorData): Float32Array<ArrayBuffer> => {
+  if (data instanceof Int32Array)
+    for (const value of data)
+      if (Math.abs(value) > LARGEST_EXACT)
+        throw new ShapeError('tensor', `the integer ${value} is beyond 2^24, up to which this device is exact`)
+  return Float32Array.from(data)
+}
+
+/** A device whose ops are compositions of gpu.js kernels, unless it has a better implementation. */
 export abstract class KernelDevice extends Device {
-  /** Ops that this device does better than by their kernels; tested against the same references. */
-  protected readonly twins: Readonly<Record<string, Twin>> = {}
+  readonly #kernels: Implementation = {
+    name: 'kernels',
+    fits: ({ op, inputs }) => op.run !== undefined && inputs.every(({ dtype }) => dtype === 'f32' || dtype === 'i32'),
+    run: call => this.#run(call),
+  }
 
-  protected abstract dispatch(kernel: Kernel, output: Extent, args: AnyArguments): Storage
+  protected abstract dispatch(kernel: Kernel, output: Extent, args: KernelArguments): Storage
 
-  protected override compute(op: Op, inputs: readonly Tensor[], attributes: unknown, shape: Shape): Storage {
-    const done = this.twins[op.name]?.(inputs, attributes as never, shape)
-    if (done) return done
-    const temporaries: Storage[] = []
+  /** Implementations that are better than the kernels, best first. */
+  protected betterImplementations(_op: Op): readonly Implementation[] {
+    return []
+  }
+
+  protected override implementationsOf(op: Op): readonly Implementation[] {
+    return [...this.betterImplementations(op), this.#kernels]
+  }
+
+  #run({ op, inputs, attributes }: Call): readonly Storage[] {
+    const made = new Set<Storage>()
     const dispatch: Dispatch = (kernel, output, args) => {
-      checkLoops(op.name, kernel, args as AnyArguments)
+      checkLoops(op.name, kernel, args as KernelArguments)
       this.note(op.name, kernel.name, output)
-      const storage = this.dispatch(kernel as unknown as Kernel, output, args as AnyArguments)
-      temporaries.push(storage)
-      return operand(storage, output.toReversed())
+      const storage = this.dispatch(kernel, output, args as KernelArguments)
+      made.add(storage)
+      return new TensorOperand(storage, output.toReversed(), 'f32')
     }
-    const operands = inputs.map(input => operand(input.storage, input.shape))
-    const result = op.run(dispatch, operands, attributes).storage
-    for (const storage of temporaries) if (storage !== result) this.release(storage)
-    return result
+    const run = op.run as NonNullable<typeof op.run>
+    try {
+      const results = run(dispatch, inputs, attributes).map(({ storage }) => storage)
+      for (const result of results) made.delete(result)
+      return results
+    } finally {
+      for (const storage of made) this.release(storage)
+    }
   }
 }

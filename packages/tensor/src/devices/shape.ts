@@ -1,18 +1,36 @@
+import { type DType, dtypes } from '@cria/dtypes'
 import type { Storage } from '../device'
 import { DeviceFailedError } from '../errors'
 import type { Extent, Kernel } from '../kernel'
-import { type Shape, sizeOf } from '../shape'
-import type { DType } from '../tensor'
+import type { Call, Implementation, Op } from '../op'
+import { sizeOf } from '../shape'
+import { bytesOf, type Spec } from '../spec'
 import { KernelDevice } from './kernel-device'
+
+/** Types that weights come in: floats of at most 32 bits, and blocks. */
+const weightTypes = (Object.keys(dtypes) as DType[]).filter(name => name !== 'f64' && dtypes[name].kind !== 'integer')
+
+const nothing: Implementation = {
+  name: 'shape',
+  fits: ({ op }) => op.compose === undefined,
+  run: ({ inputs, outputs, op: { inPlace } }: Call) =>
+    outputs.map((output, i) => (inPlace ? inputs[inPlace[i]].storage : { bytes: bytesOf(output) })),
+}
 
 /** Computes shapes, costs and plans of models of any size, and allocates nothing: nothing on it can be read. */
 export class ShapeDevice extends KernelDevice {
   readonly name = 'shape'
   readonly description = 'shapes and costs alone'
-  override readonly weightTypes: readonly DType[] = ['f32', 'f16', 'q8_0', 'q4_0']
+  override readonly weightTypes: readonly DType[] = weightTypes
+  override readonly cacheTypes: readonly DType[] = ['f32', 'f16', 'q8_0']
 
-  protected allocate(_data: unknown, _dtype: DType, shape: Shape): Storage {
-    return { bytes: 4 * sizeOf(shape) }
+  protected override implementationsOf(op: Op): readonly Implementation[] {
+    // The kernels first, so that a plan lists them; types that they do not read have a shape all the same.
+    return [...super.implementationsOf(op), nothing]
+  }
+
+  protected allocate(_data: unknown, spec: Spec): Storage {
+    return { bytes: bytesOf(spec) }
   }
 
   protected release(): void {}
@@ -25,5 +43,5 @@ export class ShapeDevice extends KernelDevice {
     throw new DeviceFailedError('shape', 'it holds no data to read; open another device')
   }
 
-  async close(): Promise<void> {}
+  protected async shutDown(): Promise<void> {}
 }

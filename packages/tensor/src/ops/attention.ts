@@ -1,194 +1,112 @@
-import { ShapeError } from '../errors'
-import { kernel, type Thread } from '../kernel'
+import { apply, applyOne } from '../apply'
+import { kernel } from '../kernel'
 import type { Op } from '../op'
-import { format, type Shape } from '../shape'
-import { apply, type Tensor } from '../tensor'
+import { bytesOf, spec, totalBytes } from '../spec'
+import type { Tensor } from '../tensor'
+import { attentionBackwardOp } from './attention-backward'
+import { dispatchWeights, referenceWeights } from './attention-scores'
+import { type AttentionAttributes, attentionExtents } from './attention-shape'
 
-// Shapes: B batch, T time of the queries, S rows of the cache, H heads, K kv heads, C head dim.
-// The query at t stands at position p + t and sees the rows up to it: the mask is the end of each loop.
-
-const score = kernel(
-  'attentionScores',
-  { q: 3, k: 3, size: 'integer', group: 'integer', tokens: 'integer', position: 'integer', scale: 'float' },
-  function (
-    this: Thread,
-    q: number[][][],
-    k: number[][][],
-    size: number,
-    group: number,
-    tokens: number,
-    position: number,
-    scale: number,
-  ) {
-    const batch = Math.floor((this.thread.z + 0.5) / tokens)
-    const t = this.thread.z - batch * tokens
-    const start = Math.floor((this.thread.y + 0.5) / group) * size
-    let sum = 0
-    if (this.thread.x <= position + t) {
-      for (let c = 0; c < size; c++) {
-        sum += q[this.thread.z][this.thread.y][c] * k[batch][this.thread.x][start + c]
-      }
-    }
-    return sum * scale
-  },
-)
-
-const maximum = kernel(
-  'attentionMaximum',
-  { scores: 3, tokens: 'integer', position: 'integer' },
-  function (this: Thread, scores: number[][][], tokens: number, position: number) {
-    const t = this.thread.y - tokens * Math.floor((this.thread.y + 0.5) / tokens)
-    let max = scores[this.thread.y][this.thread.x][0]
-    for (let s = 1; s <= position + t; s++) {
-      max = Math.max(max, scores[this.thread.y][this.thread.x][s])
-    }
-    return max
-  },
-)
-
-const exponentials = kernel(
-  'attentionExponentials',
-  { scores: 3, max: 2, tokens: 'integer', position: 'integer' },
-  function (this: Thread, scores: number[][][], max: number[][], tokens: number, position: number) {
-    const t = this.thread.y - tokens * Math.floor((this.thread.y + 0.5) / tokens)
-    let sum = 0
-    for (let s = 0; s <= position + t; s++) {
-      sum += Math.exp(scores[this.thread.y][this.thread.x][s] - max[this.thread.y][this.thread.x])
-    }
-    return sum
-  },
-)
-
-const weigh = kernel(
-  'attentionValues',
-  { scores: 3, max: 2, total: 2, v: 3, size: 'integer', group: 'integer', tokens: 'integer', position: 'integer' },
-  function (
-    this: Thread,
-    scores: number[][][],
-    max: number[][],
-    total: number[][],
-    v: number[][][],
-    size: number,
-    group: number,
-    tokens: number,
-    position: number,
-  ) {
-    const batch = Math.floor((this.thread.z + 0.5) / tokens)
-    const t = this.thread.z - batch * tokens
-    const column = Math.floor((this.thread.y + 0.5) / group) * size + this.thread.x
-    const top = max[this.thread.z][this.thread.y]
-    let sum = 0
-    for (let s = 0; s <= position + t; s++) {
-      sum += Math.exp(scores[this.thread.z][this.thread.y][s] - top) * v[batch][s][column]
-    }
-    return sum / total[this.thread.z][this.thread.y]
-  },
-)
-
-export interface AttentionAttributes {
-  /** Position of the first query: how many rows of the cache stand before it. */
-  readonly position: number
-}
-
-const extents = (q: Shape, k: Shape, v: Shape, position: number) => {
-  const [batch, tokens, heads, headDim] = q
-  const [cacheBatch, capacity, kvHeads, kvDim] = k
-  const fits =
-    q.length === 4 &&
-    k.length === 4 &&
-    cacheBatch === batch &&
-    kvDim === headDim &&
-    heads % kvHeads === 0 &&
-    format(k) === format(v)
-  if (!fits)
-    throw new ShapeError(
-      'attention',
-      `q [batch, time, heads, dim] ${format(q)} does not fit k ${format(k)} and v ${format(v)}: [batch, rows, kv heads, dim], where kv heads divide heads`,
-    )
-  if (!Number.isInteger(position) || position < 0 || position + tokens > capacity)
-    throw new ShapeError(
-      'attention',
-      `position ${position} and ${tokens} queries go past the ${capacity} rows of the cache`,
-    )
-  return { batch, tokens, heads, headDim, capacity, kvHeads, group: heads / kvHeads, length: position + tokens }
-}
+const mix = kernel('attention', [3, 3, 1, 1, 'integer', 'integer'], function (weights, v, first, last, size, group) {
+  const column = Math.floor((this.thread.y + 0.5) / group) * size + this.thread.x
+  const start = first[this.thread.z]
+  const count = last[this.thread.z] - start + 1
+  let sum = 0
+  for (let s = 0; s < count; s++) {
+    sum += weights[this.thread.z][this.thread.y][s] * v[0][start + s][column]
+  }
+  return sum
+})
 
 export const attentionOp: Op<AttentionAttributes> = {
   name: 'attention',
-  shape: ([q, k, v], { position }) => {
-    extents(q, k, v, position)
-    return q
+  infer: (inputs, attributes) => {
+    attentionExtents('attention', inputs, attributes)
+    return [inputs[0]]
   },
-  run: (dispatch, [q, k, v], { position }) => {
-    const { batch, tokens, heads, headDim, capacity, kvHeads, group, length } = extents(
-      q.shape,
-      k.shape,
-      v.shape,
-      position,
-    )
-    const rows = batch * tokens
-    const scores = dispatch(score, [length, heads, rows], {
-      q: q.as(headDim, heads, rows),
-      k: k.as(kvHeads * headDim, capacity, batch),
-      size: headDim,
-      group,
-      tokens,
-      position,
-      scale: 1 / Math.sqrt(headDim),
-    }).as(length, heads, rows)
-    const max = dispatch(maximum, [heads, rows], { scores, tokens, position }).as(heads, rows)
-    const total = dispatch(exponentials, [heads, rows], { scores, max, tokens, position }).as(heads, rows)
-    return dispatch(weigh, [headDim, heads, rows], {
-      scores,
-      max,
-      total,
-      v: v.as(kvHeads * headDim, capacity, batch),
-      size: headDim,
-      group,
-      tokens,
-      position,
-    })
+  run: (dispatch, inputs, attributes) => {
+    const [, , v, first, last] = inputs
+    const { tokens, heads, headDim, rows, kvHeads, group, span } = attentionExtents('attention', inputs, attributes)
+    const weights = dispatchWeights(dispatch, inputs, attributes).as(span, heads, tokens)
+    const values = v.as(kvHeads * headDim, rows, 1)
+    return [
+      dispatch(mix, [headDim, heads, tokens], [weights, values, first.as(tokens), last.as(tokens), headDim, group]),
+    ]
   },
-  reference: ([q, k, v], { position }) => {
-    const { batch, tokens, heads, headDim, capacity, kvHeads, group } = extents(q.shape, k.shape, v.shape, position)
-    const y = new Float64Array(batch * tokens * heads * headDim)
-    for (let row = 0; row < batch * tokens; row++)
+  reference: (inputs, { scale }) => {
+    const [q, , v] = inputs
+    const [tokens, heads, headDim] = q.shape
+    const y = new Float64Array(tokens * heads * headDim)
+    for (let token = 0; token < tokens; token++)
       for (let head = 0; head < heads; head++) {
-        const query = (row * heads + head) * headDim
-        const kvHead = Math.floor(head / group)
-        const kvRow = (s: number) => ((Math.floor(row / tokens) * capacity + s) * kvHeads + kvHead) * headDim
-        const scores = Array.from({ length: position + (row % tokens) + 1 }, (_, s) => {
-          let sum = 0
-          for (let c = 0; c < headDim; c++) sum += q.data[query + c] * k.data[kvRow(s) + c]
-          return sum / Math.sqrt(headDim)
-        })
-        const max = scores.reduce((a, b) => Math.max(a, b))
-        const weights = scores.map(value => Math.exp(value - max))
-        const total = weights.reduce((a, b) => a + b)
-        weights.forEach((weight, s) => {
-          for (let c = 0; c < headDim; c++) y[query + c] += (weight / total) * v.data[kvRow(s) + c]
-        })
+        const { weights, kvRow } = referenceWeights(inputs, token, head, scale)
+        for (const [s, weight] of weights.entries())
+          for (let c = 0; c < headDim; c++) y[(token * heads + head) * headDim + c] += weight * v.data[kvRow(s) + c]
       }
-    return y
+    return [y]
   },
-  cost: ([q, k, v], { position }) => {
-    const { batch, tokens, heads, headDim, kvHeads } = extents(q, k, v, position)
-    const seen = tokens * position + (tokens * (tokens + 1)) / 2
+  cost: (inputs, attributes) => {
+    const [q, k, v] = inputs
+    const { heads, headDim, rows, span } = attentionExtents('attention', inputs, attributes)
+    const { seen } = attributes
     return {
-      flops: batch * heads * seen * (4 * headDim + 5),
-      bytes: 4 * batch * (2 * tokens * heads * headDim + 2 * (position + tokens) * kvHeads * headDim),
+      flops: heads * seen * (4 * headDim + 5),
+      bytes: totalBytes(q, q) + ((bytesOf(k) + bytesOf(v)) / rows) * span,
     }
+  },
+  gradient: {
+    inputs: [0, 1, 2, 3, 4],
+    of: ({ inputs, attributes }, [dy]) => apply(attentionBackwardOp, [...inputs, dy], attributes),
   },
 }
 
+/** The weights of `attention`, for those who want to look at them. */
+export const attentionWeightsOp: Op<AttentionAttributes> = {
+  name: 'attentionWeights',
+  infer: ([q, k, first, last], attributes) => {
+    const { tokens, heads, span } = attentionExtents('attentionWeights', [q, k, k, first, last], attributes)
+    return [spec([tokens, heads, span])]
+  },
+  run: (dispatch, [q, k, first, last], attributes) => [dispatchWeights(dispatch, [q, k, k, first, last], attributes)],
+  reference: ([q, k, first, last], { span, scale }) => {
+    const [tokens, heads] = q.shape
+    const y = new Float64Array(tokens * heads * span)
+    for (let token = 0; token < tokens; token++)
+      for (let head = 0; head < heads; head++)
+        y.set(referenceWeights([q, k, k, first, last], token, head, scale).weights, (token * heads + head) * span)
+    return [y]
+  },
+  cost: ([q, k], { seen, span }) => {
+    const [tokens, heads, headDim] = q.shape
+    const y = spec([tokens, heads, span])
+    return { flops: heads * seen * (2 * headDim + 5), bytes: totalBytes(q, y) + (bytesOf(k) / k.shape[0]) * span }
+  },
+}
+
+/** The rows of keys and values that each query sees, and what is known of them on the host. */
+export interface Ranges extends AttentionAttributes {
+  /** i32 [N]: the first row. */
+  readonly first: Tensor
+  /** i32 [N]: the last row, itself seen. */
+  readonly last: Tensor
+}
+
 /**
- * Causal scaled dot-product attention over a cache (Vaswani et al. 2017, equation 1) with grouped heads (Ainslie et al. 2023):
- * query head h reads kv head ⌊h / (heads / kvHeads)⌋.
- * @param q [batch, time, heads, headDim]
- * @param k [batch, rows, kvHeads, headDim], of which the first `position + time` rows are read
+ * Scaled dot-product attention (Vaswani et al. 2017, equation 1) with grouped heads (Ainslie et al. 2023): query head h reads
+ * kv head ⌊h / (heads / kvHeads)⌋. Query n sees the rows `first[n]` to `last[n]`: that range is the mask.
+ * @param q f32 [N, heads, headDim]
+ * @param k [S, kvHeads, headDim]: f32, or a type of the device's `cacheTypes`
  * @param v as k
- * @returns [batch, time, heads, headDim]
+ * @returns f32 [N, heads, headDim]
  * @throws ShapeError
  */
-export const attention = (q: Tensor, k: Tensor, v: Tensor, attributes: AttentionAttributes): Tensor =>
-  apply(attentionOp, [q, k, v], attributes)
+export const attention = (q: Tensor, k: Tensor, v: Tensor, { first, last, ...attributes }: Ranges): Tensor =>
+  applyOne(attentionOp, [q, k, v, first, last], attributes)
+
+/**
+ * The weights of {@link attention}.
+ * @returns f32 [N, heads, span]: column c is the weight of row `first[n] + c`; 0 beyond the range
+ * @throws ShapeError
+ */
+export const attentionWeights = (q: Tensor, k: Tensor, { first, last, ...attributes }: Ranges): Tensor =>
+  applyOne(attentionWeightsOp, [q, k, first, last], attributes)

@@ -1,26 +1,40 @@
 import type { Op } from '../op'
+import { adamwOp, clipFactorOp, globalNormOp } from './adamw'
 import { addOp } from './add'
-import { attentionOp } from './attention'
+import { addBiasOp, sumRowsOp } from './add-bias'
+import { argMaxOp } from './arg-max'
+import { attentionOp, attentionWeightsOp } from './attention'
+import { attentionBackwardOp } from './attention-backward'
 import { concatOp } from './concat'
-import { embeddingOp } from './embedding'
-import { geluOp } from './gelu'
-import { layerNormOp } from './layer-norm'
+import { copyRowsOp } from './copy-rows'
+import { crossEntropyBackwardOp, crossEntropyOp } from './cross-entropy'
+import { embeddingBackwardOp, embeddingOp } from './embedding'
+import { geluBackwardOp, geluOp } from './gelu'
+import { layerNormBackwardOp, layerNormOp } from './layer-norm'
 import { linearOp } from './linear'
 import { matmulOp } from './matmul'
 import { mulOp } from './mul'
-import { reluOp } from './relu'
-import { rmsNormOp } from './rms-norm'
+import { reluBackwardOp, reluOp } from './relu'
+import { reshapeOp } from './reshape'
+import { rmsNormBackwardOp, rmsNormOp } from './rms-norm'
 import { ropeOp } from './rope'
 import { scaleOp } from './scale'
-import { siluMulOp } from './silu-mul'
-import { sliceOp } from './slice'
-import { softmaxOp } from './softmax'
+import { siluMulBackwardOp, siluMulOp } from './silu-mul'
+import { padOp, sliceOp } from './slice'
+import { softmaxBackwardOp, softmaxOp } from './softmax'
+import { expandOp, sumOp } from './sum'
 import { transposeOp } from './transpose'
 import { writeRowsOp } from './write-rows'
 
+export { type AdamWAttributes, adamw, clipFactor, globalNorm } from './adamw'
 export { add } from './add'
-export { type AttentionAttributes, attention } from './attention'
+export { addBias } from './add-bias'
+export { argMax } from './arg-max'
+export { attention, attentionWeights, type Ranges } from './attention'
+export type { AttentionAttributes } from './attention-shape'
 export { concat } from './concat'
+export { type CopyRowsAttributes, copyRows } from './copy-rows'
+export { crossEntropy } from './cross-entropy'
 export { embedding } from './embedding'
 export { gelu } from './gelu'
 export { layerNorm } from './layer-norm'
@@ -34,27 +48,50 @@ export { scale } from './scale'
 export { siluMul } from './silu-mul'
 export { type SliceAttributes, slice } from './slice'
 export { softmax } from './softmax'
+export { mean, sum } from './sum'
 export { transpose } from './transpose'
 export { writeRows } from './write-rows'
 
-/** Every op, for tests, benches and whoever walks the set. */
-export const ops = [
+/** Every op. */
+export const ops: readonly Op[] = [
+  adamwOp,
+  addBiasOp,
   addOp,
+  argMaxOp,
+  attentionBackwardOp,
   attentionOp,
+  attentionWeightsOp,
+  clipFactorOp,
   concatOp,
+  copyRowsOp,
+  crossEntropyBackwardOp,
+  crossEntropyOp,
+  embeddingBackwardOp,
   embeddingOp,
+  expandOp,
+  geluBackwardOp,
   geluOp,
+  globalNormOp,
+  layerNormBackwardOp,
   layerNormOp,
   linearOp,
   matmulOp,
   mulOp,
+  padOp,
+  reluBackwardOp,
   reluOp,
+  reshapeOp,
+  rmsNormBackwardOp,
   rmsNormOp,
   ropeOp,
   scaleOp,
+  siluMulBackwardOp,
   siluMulOp,
   sliceOp,
+  softmaxBackwardOp,
   softmaxOp,
+  sumOp,
+  sumRowsOp,
   transposeOp,
   writeRowsOp,
 ] as readonly Op[]

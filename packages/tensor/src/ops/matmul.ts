@@ -1,58 +1,44 @@
+import { applyOne } from '../apply'
 import { ShapeError } from '../errors'
-import { kernel, type Thread } from '../kernel'
+import { kernel } from '../kernel'
 import type { Op } from '../op'
 import { format, type Shape, sameShape, sizeOf } from '../shape'
-import { apply, type Tensor } from '../tensor'
+import { expectFloats, spec } from '../spec'
+import type { Tensor } from '../tensor'
 
 // Shapes: Z batch, M rows of the result, N its columns, K contraction.
 
-const plain = kernel(
-  'matmul',
-  { a: 3, b: 3, size: 'integer' },
-  function (this: Thread, a: number[][][], b: number[][][], size: number) {
-    let sum = 0
-    for (let k = 0; k < size; k++) {
-      sum += a[this.thread.z][this.thread.y][k] * b[this.thread.z][k][this.thread.x]
-    }
-    return sum
-  },
-)
+const plain = kernel('matmul', [3, 3, 'integer'], function (a, b, size) {
+  let sum = 0
+  for (let k = 0; k < size; k++) {
+    sum += a[this.thread.z][this.thread.y][k] * b[this.thread.z][k][this.thread.x]
+  }
+  return sum
+})
 
-const transposedA = kernel(
-  'matmulTransposedA',
-  { a: 3, b: 3, size: 'integer' },
-  function (this: Thread, a: number[][][], b: number[][][], size: number) {
-    let sum = 0
-    for (let k = 0; k < size; k++) {
-      sum += a[this.thread.z][k][this.thread.y] * b[this.thread.z][k][this.thread.x]
-    }
-    return sum
-  },
-)
+const transposedA = kernel('matmulTransposedA', [3, 3, 'integer'], function (a, b, size) {
+  let sum = 0
+  for (let k = 0; k < size; k++) {
+    sum += a[this.thread.z][k][this.thread.y] * b[this.thread.z][k][this.thread.x]
+  }
+  return sum
+})
 
-const transposedB = kernel(
-  'matmulTransposedB',
-  { a: 3, b: 3, size: 'integer' },
-  function (this: Thread, a: number[][][], b: number[][][], size: number) {
-    let sum = 0
-    for (let k = 0; k < size; k++) {
-      sum += a[this.thread.z][this.thread.y][k] * b[this.thread.z][this.thread.x][k]
-    }
-    return sum
-  },
-)
+const transposedB = kernel('matmulTransposedB', [3, 3, 'integer'], function (a, b, size) {
+  let sum = 0
+  for (let k = 0; k < size; k++) {
+    sum += a[this.thread.z][this.thread.y][k] * b[this.thread.z][this.thread.x][k]
+  }
+  return sum
+})
 
-const transposedBoth = kernel(
-  'matmulTransposedBoth',
-  { a: 3, b: 3, size: 'integer' },
-  function (this: Thread, a: number[][][], b: number[][][], size: number) {
-    let sum = 0
-    for (let k = 0; k < size; k++) {
-      sum += a[this.thread.z][k][this.thread.y] * b[this.thread.z][this.thread.x][k]
-    }
-    return sum
-  },
-)
+const transposedBoth = kernel('matmulTransposedBoth', [3, 3, 'integer'], function (a, b, size) {
+  let sum = 0
+  for (let k = 0; k < size; k++) {
+    sum += a[this.thread.z][k][this.thread.y] * b[this.thread.z][this.thread.x][k]
+  }
+  return sum
+})
 
 export interface MatmulAttributes {
   readonly transposeA: boolean
@@ -75,19 +61,17 @@ const extents = (a: Shape, b: Shape, { transposeA, transposeB }: MatmulAttribute
 
 export const matmulOp: Op<MatmulAttributes> = {
   name: 'matmul',
-  shape: ([a, b], attributes) => {
-    const { batch, m, n } = extents(a, b, attributes)
-    return [...batch, m, n]
+  infer: ([a, b], attributes) => {
+    expectFloats('matmul', [a, b])
+    const { batch, m, n } = extents(a.shape, b.shape, attributes)
+    return [spec([...batch, m, n])]
   },
   run: (dispatch, [a, b], attributes) => {
     const { z, m, n, k } = extents(a.shape, b.shape, attributes)
     const { transposeA, transposeB } = attributes
     const compute = transposeA ? (transposeB ? transposedBoth : transposedA) : transposeB ? transposedB : plain
-    return dispatch(compute, [n, m, z], {
-      a: transposeA ? a.as(m, k, z) : a.as(k, m, z),
-      b: transposeB ? b.as(k, n, z) : b.as(n, k, z),
-      size: k,
-    })
+    const views = [transposeA ? a.as(m, k, z) : a.as(k, m, z), transposeB ? b.as(k, n, z) : b.as(n, k, z)] as const
+    return [dispatch(compute, [n, m, z], [...views, k])]
   },
   reference: ([a, b], attributes) => {
     const { z, m, n, k } = extents(a.shape, b.shape, attributes)
@@ -103,11 +87,25 @@ export const matmulOp: Op<MatmulAttributes> = {
               b.data[batch * k * n + (transposeB ? column * k + i : i * n + column)]
           y[(batch * m + row) * n + column] = sum
         }
-    return y
+    return [y]
   },
   cost: ([a, b], attributes) => {
-    const { z, m, n, k } = extents(a, b, attributes)
+    const { z, m, n, k } = extents(a.shape, b.shape, attributes)
     return { flops: 2 * z * m * n * k, bytes: 4 * z * (m * k + k * n + m * n) }
+  },
+  gradient: {
+    inputs: [0, 1],
+    of: ({ inputs: [a, b], attributes: { transposeA, transposeB }, wants }, [dy]) => {
+      const byA = () =>
+        transposeA
+          ? matmul(b, dy, { transposeA: transposeB, transposeB: true })
+          : matmul(dy, b, { transposeB: !transposeB })
+      const byB = () =>
+        transposeB
+          ? matmul(dy, a, { transposeA: true, transposeB: transposeA })
+          : matmul(a, dy, { transposeA: !transposeA })
+      return [wants(0) ? byA() : undefined, wants(1) ? byB() : undefined]
+    },
   },
 }
 
@@ -119,4 +117,4 @@ export const matmulOp: Op<MatmulAttributes> = {
  * @throws ShapeError
  */
 export const matmul = (a: Tensor, b: Tensor, { transposeA = false, transposeB = false } = {}): Tensor =>
-  apply(matmulOp, [a, b], { transposeA, transposeB })
+  applyOne(matmulOp, [a, b], { transposeA, transposeB })

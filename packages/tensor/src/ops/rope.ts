@@ -1,39 +1,36 @@
+import { applyOne } from '../apply'
 import { ShapeError } from '../errors'
-import { kernel, type Thread } from '../kernel'
+import { kernel } from '../kernel'
 import type { Op } from '../op'
-import { format, type Shape, sizeOf } from '../shape'
-import { apply, type Tensor } from '../tensor'
+import { format, sizeOf } from '../shape'
+import { expectType, type Spec, totalBytes } from '../spec'
+import type { Tensor } from '../tensor'
 
-// Shapes: B batch, T time, H heads, C head dim.
+// Shapes: N tokens, H heads, C head dim, P positions of the table.
+// `direction` is 1, or -1 to turn back.
 
-const interleaved = kernel(
-  'ropeInterleaved',
-  { x: 3, cosines: 2, sines: 2, tokens: 'integer' },
-  function (this: Thread, x: number[][][], cosines: number[][], sines: number[][], tokens: number) {
-    const t = this.thread.z - tokens * Math.floor((this.thread.z + 0.5) / tokens)
-    const pair = Math.floor((this.thread.x + 0.5) / 2)
-    const cosine = cosines[t][pair]
-    const sine = sines[t][pair]
-    const first = x[this.thread.z][this.thread.y][2 * pair]
-    const second = x[this.thread.z][this.thread.y][2 * pair + 1]
-    if (this.thread.x > 2 * pair) {
-      return first * sine + second * cosine
-    }
-    return first * cosine - second * sine
-  },
-)
+const interleaved = kernel('rope', [3, 2, 2, 1, 'float'], function (x, cosines, sines, positions, direction) {
+  const pair = Math.floor((this.thread.x + 0.5) / 2)
+  const cosine = cosines[positions[this.thread.z]][pair]
+  const sine = sines[positions[this.thread.z]][pair] * direction
+  const first = x[this.thread.z][this.thread.y][2 * pair]
+  const second = x[this.thread.z][this.thread.y][2 * pair + 1]
+  if (this.thread.x > 2 * pair) {
+    return first * sine + second * cosine
+  }
+  return first * cosine - second * sine
+})
 
 const halves = kernel(
   'ropeHalves',
-  { x: 3, cosines: 2, sines: 2, tokens: 'integer', half: 'integer' },
-  function (this: Thread, x: number[][][], cosines: number[][], sines: number[][], tokens: number, half: number) {
-    const t = this.thread.z - tokens * Math.floor((this.thread.z + 0.5) / tokens)
+  [3, 2, 2, 1, 'float', 'integer'],
+  function (x, cosines, sines, positions, direction, half) {
     let pair = this.thread.x
     if (this.thread.x >= half) {
       pair = this.thread.x - half
     }
-    const cosine = cosines[t][pair]
-    const sine = sines[t][pair]
+    const cosine = cosines[positions[this.thread.z]][pair]
+    const sine = sines[positions[this.thread.z]][pair] * direction
     const first = x[this.thread.z][this.thread.y][pair]
     const second = x[this.thread.z][this.thread.y][pair + half]
     if (this.thread.x >= half) {
@@ -46,59 +43,84 @@ const halves = kernel(
 /** Which two elements of a head turn together: (2i, 2i + 1) as in Meta's checkpoints, or (i, i + C/2) as in Hugging Face's. */
 export type RopePairing = 'interleaved' | 'halves'
 
-const extents = (x: Shape, cosines: Shape, sines: Shape) => {
-  const [batch, tokens, heads, headDim] = x
-  if (x.length !== 4 || headDim % 2 !== 0)
-    throw new ShapeError('rope', `needs x [batch, time, heads, an even head dim], found ${format(x)}`)
-  for (const table of [cosines, sines])
-    if (table.length !== 2 || table[0] !== tokens || table[1] !== headDim / 2)
-      throw new ShapeError('rope', `x ${format(x)} needs angles [${tokens}, ${headDim / 2}], found ${format(table)}`)
-  return { batch, tokens, heads, headDim, half: headDim / 2 }
+export interface RopeAttributes {
+  readonly pairing: RopePairing
+  /** Turns by the negative angle: the gradient of the rotation. */
+  readonly inverse: boolean
 }
 
-export const ropeOp: Op<{ pairing: RopePairing }> = {
+const extents = (x: Spec, cosines: Spec, sines: Spec, positions: Spec) => {
+  const [tokens, heads, headDim] = x.shape
+  expectType('rope', 'positions', positions, 'i32')
+  if (x.shape.length !== 3 || headDim % 2 !== 0)
+    throw new ShapeError('rope', `needs x [tokens, heads, an even head dim], found ${format(x.shape)}`)
+  for (const { shape } of [cosines, sines])
+    if (shape.length !== 2 || shape[0] !== cosines.shape[0] || shape[1] !== headDim / 2)
+      throw new ShapeError(
+        'rope',
+        `x ${format(x.shape)} needs angles [positions, ${headDim / 2}], found ${format(shape)}`,
+      )
+  if (positions.shape.length !== 1 || positions.shape[0] !== tokens)
+    throw new ShapeError('rope', `x ${format(x.shape)} needs positions [${tokens}], found ${format(positions.shape)}`)
+  return { tokens, heads, headDim, half: headDim / 2, table: cosines.shape[0] }
+}
+
+export const ropeOp: Op<RopeAttributes> = {
   name: 'rope',
-  shape: ([x, cosines, sines]) => {
-    extents(x, cosines, sines)
-    return x
+  infer: ([x, cosines, sines, positions]) => {
+    extents(x, cosines, sines, positions)
+    return [x]
   },
-  run: (dispatch, [x, cosines, sines], { pairing }) => {
-    const { batch, tokens, heads, headDim, half } = extents(x.shape, cosines.shape, sines.shape)
-    const views = {
-      x: x.as(headDim, heads, batch * tokens),
-      cosines: cosines.as(half, tokens),
-      sines: sines.as(half, tokens),
-      tokens,
-    }
+  run: (dispatch, [x, cosines, sines, positions], { pairing, inverse }) => {
+    const { tokens, heads, headDim, half, table } = extents(x, cosines, sines, positions)
+    const views = [
+      x.as(headDim, heads, tokens),
+      cosines.as(half, table),
+      sines.as(half, table),
+      positions.as(tokens),
+    ] as const
+    const direction = inverse ? -1 : 1
     return pairing === 'interleaved'
-      ? dispatch(interleaved, [headDim, heads, batch * tokens], views)
-      : dispatch(halves, [headDim, heads, batch * tokens], { ...views, half })
+      ? [dispatch(interleaved, [headDim, heads, tokens], [...views, direction])]
+      : [dispatch(halves, [headDim, heads, tokens], [...views, direction, half])]
   },
-  reference: ([x, cosines, sines], { pairing }) => {
-    const { batch, tokens, heads, headDim, half } = extents(x.shape, cosines.shape, sines.shape)
+  reference: ([x, cosines, sines, positions], { pairing, inverse }) => {
+    const [tokens, heads, headDim] = x.shape
+    const half = headDim / 2
     const y = new Float64Array(sizeOf(x.shape))
-    for (let row = 0; row < batch * tokens; row++)
+    for (let token = 0; token < tokens; token++)
       for (let head = 0; head < heads; head++)
         for (let pair = 0; pair < half; pair++) {
-          const base = (row * heads + head) * headDim
+          const base = (token * heads + head) * headDim
           const first = base + (pairing === 'interleaved' ? 2 * pair : pair)
           const second = pairing === 'interleaved' ? first + 1 : first + half
-          const cosine = cosines.data[(row % tokens) * half + pair]
-          const sine = sines.data[(row % tokens) * half + pair]
+          const cosine = cosines.data[positions.data[token] * half + pair]
+          const sine = sines.data[positions.data[token] * half + pair] * (inverse ? -1 : 1)
           y[first] = x.data[first] * cosine - x.data[second] * sine
           y[second] = x.data[first] * sine + x.data[second] * cosine
         }
-    return y
+    return [y]
   },
-  cost: ([x]) => ({ flops: 3 * sizeOf(x), bytes: 8 * sizeOf(x) }),
+  cost: ([x]) => ({ flops: 3 * sizeOf(x.shape), bytes: totalBytes(x, x) }),
+  gradient: {
+    inputs: [1, 2, 3],
+    of: ({ inputs: [, cosines, sines, positions], attributes }, [dy]) => [
+      applyOne(ropeOp, [dy, cosines, sines, positions], { ...attributes, inverse: !attributes.inverse }),
+    ],
+  },
 }
 
 /**
- * Rotary position embedding (Su et al. 2021, equation 34): each pair of a head turns by its position's angle.
- * @param x [batch, time, heads, headDim]
- * @param cosines [time, headDim / 2], of the angles at these positions
- * @param sines [time, headDim / 2]
+ * Rotary position embedding (Su et al. 2021, equation 34): each pair of a head turns by the angle of its token's position.
+ * @param x f32 [tokens, heads, headDim]
+ * @param cosines [positions, headDim / 2], of the angles at all positions
+ * @param sines as cosines
+ * @param positions i32 [tokens]: the row of the tables that each token reads
  * @throws ShapeError
  */
-export const rope = (x: Tensor, cosines: Tensor, sines: Tensor, pairing: RopePairing): Tensor =>
-  apply(ropeOp, [x, cosines, sines], { pairing })
+export const rope = (
+  x: Tensor,
+  { cosines, sines }: { readonly cosines: Tensor; readonly sines: Tensor },
+  positions: Tensor,
+  pairing: RopePairing,
+): Tensor => applyOne(ropeOp, [x, cosines, sines, positions], { pairing, inverse: false })

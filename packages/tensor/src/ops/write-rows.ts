@@ -1,68 +1,69 @@
+import { applyOne } from '../apply'
 import { ShapeError } from '../errors'
-import { kernel, type Thread } from '../kernel'
+import { kernel } from '../kernel'
 import type { Op } from '../op'
-import { format, type Shape, sizeOf } from '../shape'
-import { apply, type Tensor } from '../tensor'
+import { format, sizeOf } from '../shape'
+import { expectType, type Spec, totalBytes } from '../spec'
+import type { Tensor } from '../tensor'
 
-// By copy, for devices that cannot write into part of an array.
-const overwrite = kernel(
-  'writeRows',
-  { target: 3, source: 3, row: 'integer', count: 'integer' },
-  function (this: Thread, target: number[][][], source: number[][][], row: number, count: number) {
-    if (this.thread.y >= row) {
-      if (this.thread.y < row + count) {
-        return source[this.thread.z][this.thread.y - row][this.thread.x]
-      }
+// By copy, for devices that cannot write into part of an array: each row looks for the token that writes it.
+const overwrite = kernel('writeRows', [2, 2, 1, 'integer'], function (target, source, rows, tokens) {
+  let value = target[this.thread.y][this.thread.x]
+  for (let n = 0; n < tokens; n++) {
+    if (rows[n] === this.thread.y) {
+      value = source[n][this.thread.x]
     }
-    return target[this.thread.z][this.thread.y][this.thread.x]
-  },
-)
+  }
+  return value
+})
 
-const extents = (target: Shape, source: Shape, row: number) => {
-  const [batch, rows, ...rest] = target
-  const [sourceBatch, count, ...sourceRest] = source
-  if (target.length < 3 || batch !== sourceBatch || format(rest) !== format(sourceRest))
+const extents = (target: Spec, source: Spec, rows: Spec) => {
+  const [count, ...rest] = target.shape
+  const [tokens, ...sourceRest] = source.shape
+  expectType('writeRows', 'source', source, 'f32')
+  expectType('writeRows', 'rows', rows, 'i32')
+  if (target.shape.length < 2 || format(rest) !== format(sourceRest))
     throw new ShapeError(
       'writeRows',
-      `source ${format(source)} does not fit target ${format(target)}: only axis 1 may differ`,
+      `source ${format(source.shape)} does not fit target ${format(target.shape)}: only axis 0 may differ`,
     )
-  if (!Number.isInteger(row) || row < 0 || row + count > rows)
-    throw new ShapeError('writeRows', `${count} rows at row ${row} go past the ${rows} rows of the target`)
-  return { batch, rows, count, width: sizeOf(rest) }
+  if (rows.shape.length !== 1 || rows.shape[0] !== tokens)
+    throw new ShapeError('writeRows', `needs rows [${tokens}], found ${format(rows.shape)}`)
+  return { count, tokens, width: sizeOf(rest) }
 }
 
-export const writeRowsOp: Op<{ row: number }> = {
+export const writeRowsOp: Op<undefined> = {
   name: 'writeRows',
-  inPlace: true,
-  shape: ([target, source], { row }) => {
-    extents(target, source, row)
-    return target
+  inPlace: [0],
+  infer: ([target, source, rows]) => {
+    extents(target, source, rows)
+    return [target]
   },
-  run: (dispatch, [target, source], { row }) => {
-    const { batch, rows, count, width } = extents(target.shape, source.shape, row)
-    return dispatch(overwrite, [width, rows, batch], {
-      target: target.as(width, rows, batch),
-      source: source.as(width, count, batch),
-      row,
-      count,
-    })
+  run: (dispatch, [target, source, rows]) => {
+    const { count, tokens, width } = extents(target, source, rows)
+    const args = [target.as(width, count), source.as(width, tokens), rows.as(tokens), tokens] as const
+    return [dispatch(overwrite, [width, count], args)]
   },
-  reference: ([target, source], { row }) => {
-    const { batch, rows, count, width } = extents(target.shape, source.shape, row)
+  reference: ([target, source, rows]) => {
+    const width = target.data.length / target.shape[0]
     const y = Float64Array.from(target.data)
-    for (let b = 0; b < batch; b++)
-      for (let i = 0; i < count * width; i++) y[(b * rows + row) * width + i] = source.data[b * count * width + i]
-    return y
+    for (let n = 0; n < rows.data.length; n++)
+      for (let i = 0; i < width; i++) y[rows.data[n] * width + i] = source.data[n * width + i]
+    return [y]
   },
-  cost: ([, source]) => ({ flops: 0, bytes: 8 * sizeOf(source) }),
+  cost: ([target, source, rows]) => ({
+    flops: 0,
+    bytes: totalBytes(source, rows) + (totalBytes(target) / target.shape[0]) * source.shape[0],
+  }),
 }
 
 /**
- * Writes rows into a target from a row on: how keys and values land in their cache. The target itself changes, in place where
- * the device can.
- * @param target [batch, rows, ...]
- * @param source [batch, count, ...]
+ * Writes row n of the source into row `rows[n]` of the target: how keys and values reach their cache. The target itself
+ * changes, in place where the device can. No two of `rows` are equal, and all are rows of the target.
+ * @param target [rows, ...], of f32 or a type of the device's `cacheTypes`, to which the source is converted
+ * @param source f32 [N, ...]
+ * @param rows i32 [N]
  * @throws ShapeError
  */
-export const writeRows = (target: Tensor, source: Tensor, row: number): Tensor =>
-  apply(writeRowsOp, [target, source], { row })
+export const writeRows = (target: Tensor, source: Tensor, rows: Tensor): Tensor =>
+  applyOne(writeRowsOp, [target, source, rows], undefined)

@@ -1,5 +1,5 @@
+import { apply } from '../../src/apply'
 import type { Device } from '../../src/device'
-import { apply } from '../../src/tensor'
 import { type Case, Draw, drawCases } from './index'
 
 /** Largest error of a case, relative to the largest value of its reference, and how large it may be. */
@@ -26,12 +26,18 @@ export const relativeError = (found: ArrayLike<number>, expected: ArrayLike<numb
   return largest === 0 ? worst : worst / largest
 }
 
+/** The largest error among the outputs of a case. */
 export const runCase = async (device: Device, { op, inputs, attributes, typical }: Case): Promise<Outcome> => {
   using _scope = device.scope()
-  const tensors = inputs.map(({ data, shape }) => device.tensor(Float32Array.from(data), shape))
-  const result = apply(op, tensors, attributes)
+  const tensors = inputs.map(({ data, shape, dtype }) =>
+    device.tensor(dtype === 'i32' ? Int32Array.from(data) : Float32Array.from(data), shape, dtype),
+  )
+  const results = apply(op, tensors, attributes)
   const shapes = `${inputs.map(({ shape }) => `[${shape}]`).join(' ')} ${JSON.stringify(attributes) ?? ''}`
-  const error = relativeError(await result.read(), op.reference(inputs, attributes), typical)
+  const expected = op.reference(inputs, attributes)
+  let error = results.length === expected.length ? 0 : Number.POSITIVE_INFINITY
+  for (const [i, result] of results.entries())
+    error = Math.max(error, relativeError(await result.read(), expected[i], typical))
   return { op: op.name, shapes, error, limit: TOLERANCE }
 }
 

@@ -1,10 +1,15 @@
 import type { Op, Values } from '../../src/op'
 import { type Shape, sizeOf } from '../../src/shape'
 
+/** Values of an input, and the type in which it is uploaded. */
+export interface Input extends Values {
+  readonly dtype: 'f32' | 'i32'
+}
+
 /** One call of an op, to be held against its reference. */
 export interface Case {
   readonly op: Op
-  readonly inputs: readonly Values[]
+  readonly inputs: readonly Input[]
   readonly attributes: unknown
   /** The size that its results have as a rule. Sums that happen to cancel keep the rounding of their terms: errors are relative to this. */
   readonly typical?: number
@@ -31,20 +36,31 @@ export class Draw {
   }
 
   /** Standard normal values (Box-Muller). */
-  normal(...shape: number[]): Values {
+  normal(...shape: number[]): Input {
     return this.#fill(shape, () => Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next()))
   }
 
-  ids(below: number, ...shape: number[]): Values {
-    return this.#fill(shape, () => this.integer(0, below - 1))
+  /** Integers from 0 to below `below`. */
+  ids(below: number, ...shape: number[]): Input {
+    return this.integers(shape, () => this.integer(0, below - 1))
   }
 
-  constant(value: number, ...shape: number[]): Values {
-    return this.#fill(shape, () => value)
+  /** `count` different integers below `below`, in random order. */
+  distinct(count: number, below: number): Input {
+    const all = Array.from({ length: below }, (_, i) => i)
+    for (let i = 0; i < count; i++) {
+      const other = this.integer(i, below - 1)
+      ;[all[i], all[other]] = [all[other], all[i]]
+    }
+    return this.integers([count], i => all[i])
   }
 
-  #fill(shape: Shape, value: () => number): Values {
-    return { shape, data: Float32Array.from({ length: sizeOf(shape) }, value) }
+  integers(shape: Shape, value: (i: number) => number): Input {
+    return { shape, dtype: 'i32', data: Int32Array.from({ length: sizeOf(shape) }, (_, i) => value(i)) }
+  }
+
+  #fill(shape: Shape, value: () => number): Input {
+    return { shape, dtype: 'f32', data: Float32Array.from({ length: sizeOf(shape) }, value) }
   }
 }
 
@@ -67,3 +83,11 @@ export const oddShapes: readonly (readonly number[])[] = [
   [2, 1, 4, 9],
   [3, 2, 5, 16],
 ]
+
+/** A case of an op. */
+export const made = <A>(op: Op<A>, inputs: readonly Input[], attributes: A, typical = 0): Case => ({
+  op: op as Op,
+  inputs,
+  attributes,
+  typical,
+})

@@ -1,7 +1,11 @@
-import type { Op, Values } from '../../src/op'
+import type { Op } from '../../src/op'
 import { addOp } from '../../src/ops/add'
-import { attentionOp } from '../../src/ops/attention'
+import { addBiasOp, sumRowsOp } from '../../src/ops/add-bias'
+import { argMaxOp } from '../../src/ops/arg-max'
+import { attentionOp, attentionWeightsOp } from '../../src/ops/attention'
 import { concatOp } from '../../src/ops/concat'
+import { copyRowsOp } from '../../src/ops/copy-rows'
+import { crossEntropyOp } from '../../src/ops/cross-entropy'
 import { embeddingOp } from '../../src/ops/embedding'
 import { geluOp } from '../../src/ops/gelu'
 import { layerNormOp } from '../../src/ops/layer-norm'
@@ -9,31 +13,28 @@ import { linearOp } from '../../src/ops/linear'
 import { matmulOp } from '../../src/ops/matmul'
 import { mulOp } from '../../src/ops/mul'
 import { reluOp } from '../../src/ops/relu'
+import { reshapeOp } from '../../src/ops/reshape'
 import { rmsNormOp } from '../../src/ops/rms-norm'
 import { ropeOp } from '../../src/ops/rope'
 import { scaleOp } from '../../src/ops/scale'
 import { siluMulOp } from '../../src/ops/silu-mul'
-import { sliceOp } from '../../src/ops/slice'
+import { padOp, sliceOp } from '../../src/ops/slice'
 import { softmaxOp } from '../../src/ops/softmax'
+import { expandOp, sumOp } from '../../src/ops/sum'
 import { transposeOp } from '../../src/ops/transpose'
 import { writeRowsOp } from '../../src/ops/write-rows'
-import { type Case, type Draw, oddShapes } from './draw'
+import { attentionSizes, drawAttention } from './attention'
+import { crossEntropySizes, drawBackwardCases } from './backward'
+import { type Case, type Draw, type Input, made, oddShapes } from './draw'
 
 export { type Case, Draw } from './draw'
 
-const made = <A>(op: Op<A>, inputs: readonly Values[], attributes: A, typical = 0): Case => ({
-  op: op as Op,
-  inputs,
-  attributes,
-  typical,
-})
-
-const unary = (op: Op, draw: Draw) => oddShapes.map(shape => made(op, [draw.normal(...shape)], undefined))
-const binary = (op: Op, draw: Draw) =>
+const unary = (op: Op<undefined>, draw: Draw) => oddShapes.map(shape => made(op, [draw.normal(...shape)], undefined))
+const binary = (op: Op<undefined>, draw: Draw) =>
   oddShapes.map(shape => made(op, [draw.normal(...shape), draw.normal(...shape)], undefined))
 
-const large = (values: Values, by: number): Values => ({
-  shape: values.shape,
+const large = (values: Input, by: number): Input => ({
+  ...values,
   data: Float32Array.from(values.data, value => value * by),
 })
 
@@ -121,62 +122,37 @@ const norms = (draw: Draw) =>
 
 const rope = (draw: Draw) =>
   [
-    // batch, time, heads, head dim
-    [1, 1, 1, 2],
-    [1, 1, 8, 8],
-    [1, 5, 3, 6],
-    [2, 3, 4, 8],
-    [2, 7, 1, 64],
-    [3, 1, 2, 128],
-    [1, 33, 2, 10],
-    [2, 2, 5, 4],
-  ].flatMap(([batch, time, heads, headDim]) =>
-    (['interleaved', 'halves'] as const).map(pairing => {
-      const angles = Array.from({ length: (time * headDim) / 2 }, () => draw.next() * 4096)
-      const table = (turn: (angle: number) => number) => ({
-        shape: [time, headDim / 2],
-        data: Float32Array.from(angles, turn),
-      })
-      return made(ropeOp, [draw.normal(batch, time, heads, headDim), table(Math.cos), table(Math.sin)], { pairing })
-    }),
+    // tokens, heads, head dim, rows of the table
+    [1, 1, 2, 1],
+    [1, 8, 8, 5],
+    [5, 3, 6, 5],
+    [6, 4, 8, 40],
+    [14, 1, 64, 9],
+    [3, 2, 128, 3],
+    [33, 2, 10, 4],
+    [4, 5, 4, 100],
+  ].flatMap(([tokens, heads, headDim, rows]) =>
+    (['interleaved', 'halves'] as const).flatMap(pairing =>
+      [false, true].map(inverse => {
+        const angles = Array.from({ length: (rows * headDim) / 2 }, () => draw.next() * 4096)
+        const table = (turn: (angle: number) => number): Input => ({
+          shape: [rows, headDim / 2],
+          dtype: 'f32',
+          data: Float32Array.from(angles, turn),
+        })
+        const x = draw.normal(tokens, heads, headDim)
+        return made(ropeOp, [x, table(Math.cos), table(Math.sin), draw.ids(rows, tokens)], { pairing, inverse })
+      }),
+    ),
   )
 
 const attention = (draw: Draw) =>
-  [
-    // batch, time, heads, kv heads, head dim, position, spare rows of the cache
-    [1, 1, 1, 1, 1, 0, 0],
-    [1, 1, 1, 1, 2, 0, 3],
-    [1, 4, 2, 2, 8, 0, 0],
-    [1, 1, 8, 4, 8, 9, 5],
-    [1, 3, 8, 8, 4, 5, 1],
-    [1, 3, 8, 4, 4, 5, 1],
-    [1, 3, 8, 2, 4, 5, 1],
-    [1, 3, 8, 1, 4, 5, 1],
-    [1, 5, 6, 3, 10, 2, 0],
-    [1, 5, 6, 2, 10, 2, 0],
-    [1, 5, 6, 1, 10, 2, 0],
-    [1, 7, 3, 1, 5, 0, 9],
-    [1, 7, 3, 3, 5, 31, 9],
-    [2, 1, 4, 2, 16, 7, 0],
-    [2, 5, 4, 1, 16, 0, 3],
-    [3, 2, 4, 4, 3, 11, 2],
-    [3, 3, 12, 4, 6, 1, 1],
-    [1, 2, 2, 1, 64, 100, 27],
-    [1, 1, 2, 1, 128, 255, 1],
-    [1, 33, 2, 2, 8, 0, 0],
-    [2, 9, 5, 5, 7, 3, 0],
-    [1, 1, 16, 2, 8, 63, 0],
-  ].map(([batch, time, heads, kvHeads, headDim, position, spare]) => {
-    const rows = position + time + spare
-    return made(
-      attentionOp,
-      [
-        draw.normal(batch, time, heads, headDim),
-        draw.normal(batch, rows, kvHeads, headDim),
-        draw.normal(batch, rows, kvHeads, headDim),
-      ],
-      { position },
-    )
+  attentionSizes.flatMap(size => {
+    const { q, k, v, first, last, attributes } = drawAttention(draw, size)
+    return [
+      made(attentionOp, [q, k, v, first, last], attributes),
+      made(attentionWeightsOp, [q, k, first, last], attributes),
+    ]
   })
 
 const softmax = (draw: Draw) => [
@@ -211,22 +187,87 @@ const transpose = (draw: Draw) =>
 
 const writeRows = (draw: Draw) =>
   [
-    // batch, rows, count, kv heads, head dim
-    [1, 1, 1, 1, 1],
-    [1, 8, 1, 4, 8],
-    [1, 8, 3, 4, 8],
-    [2, 5, 2, 1, 3],
-    [2, 5, 5, 2, 5],
-    [3, 7, 1, 3, 1],
-    [1, 64, 7, 1, 31],
-    [2, 33, 16, 2, 16],
-    [1, 3, 1, 4, 16],
-    [4, 2, 1, 1, 65],
-  ].map(([batch, rows, count, heads, dim]) =>
-    made(writeRowsOp, [draw.normal(batch, rows, heads, dim), draw.normal(batch, count, heads, dim)], {
-      row: draw.integer(0, rows - count),
+    // rows, tokens, kv heads, head dim
+    [1, 1, 1, 1],
+    [8, 1, 4, 8],
+    [8, 3, 4, 8],
+    [10, 4, 1, 3],
+    [5, 5, 2, 5],
+    [21, 3, 3, 1],
+    [64, 7, 1, 31],
+    [66, 32, 2, 16],
+    [3, 1, 4, 16],
+    [8, 4, 1, 65],
+  ].map(([rows, tokens, heads, dim]) =>
+    made(
+      writeRowsOp,
+      [draw.normal(rows, heads, dim), draw.normal(tokens, heads, dim), draw.distinct(tokens, rows)],
+      undefined,
+    ),
+  )
+
+const copyRows = (draw: Draw) =>
+  [
+    // rows of the target, of the source, count, width
+    [1, 1, 1, 1],
+    [8, 3, 2, 5],
+    [7, 64, 7, 64],
+    [33, 33, 1, 3],
+  ].map(([rows, sourceRows, count, width]) =>
+    made(copyRowsOp, [draw.normal(rows, width), draw.normal(sourceRows, width)], {
+      from: draw.integer(0, sourceRows - count),
+      to: draw.integer(0, rows - count),
+      count,
     }),
   )
+
+const argMax = (draw: Draw) => [
+  ...[
+    [1, 1],
+    [3, 7],
+    [5, 64],
+    [2, 1001],
+  ].map(([rows, columns]) => made(argMaxOp, [draw.normal(rows, columns)], { limit: draw.integer(1, columns) })),
+  // Ties: the lowest column counts.
+  made(argMaxOp, [{ ...draw.normal(2, 6), data: Float32Array.of(1, 5, 5, 2, 5, 0, 3, 3, 3, 3, 3, 3) }], { limit: 6 }),
+]
+
+const crossEntropy = (draw: Draw) =>
+  crossEntropySizes.flatMap(([rows, columns]) =>
+    [1, 100].map(by => {
+      const targets = draw.integers([rows], i => (i % 4 === 3 ? -1 : draw.integer(0, columns - 1)))
+      return made(crossEntropyOp, [large(draw.normal(rows, columns), by), targets], undefined, 1)
+    }),
+  )
+
+const sums = (draw: Draw) =>
+  [[1], [5], [255], [256], [257], [3, 1000], [70_000]].flatMap(shape => [
+    made(sumOp, [draw.normal(...shape)], undefined, Math.sqrt(shape.reduce((a, b) => a * b))),
+    made(expandOp, [draw.normal(1)], { shape }),
+  ])
+
+const biases = (draw: Draw) =>
+  [
+    [1, 1],
+    [3, 5],
+    [33, 64],
+    [200, 3],
+  ].flatMap(([rows, dim]) => [
+    made(addBiasOp, [draw.normal(rows, dim), draw.normal(dim)], undefined),
+    made(sumRowsOp, [draw.normal(rows, dim)], undefined, Math.sqrt(rows)),
+  ])
+
+const pad = (draw: Draw) =>
+  oddShapes.map(shape => {
+    const axis = draw.integer(0, shape.length - 1)
+    const start = draw.integer(0, 4)
+    return made(padOp, [draw.normal(...shape)], { axis, start, size: start + shape[axis] + draw.integer(0, 3) })
+  })
+
+const reshape = (draw: Draw) => [
+  made(reshapeOp, [draw.normal(2, 6)], { shape: [3, -1] }),
+  made(reshapeOp, [draw.ids(9, 4)], { shape: [2, 2] }),
+]
 
 /** Every case of every op, with fresh values from the seed. */
 export const drawCases = (draw: Draw): readonly Case[] => [
@@ -251,4 +292,12 @@ export const drawCases = (draw: Draw): readonly Case[] => [
   ...concat(draw),
   ...transpose(draw),
   ...writeRows(draw),
+  ...copyRows(draw),
+  ...argMax(draw),
+  ...crossEntropy(draw),
+  ...sums(draw),
+  ...biases(draw),
+  ...pad(draw),
+  ...reshape(draw),
+  ...drawBackwardCases(draw),
 ]

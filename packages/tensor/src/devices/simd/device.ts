@@ -1,45 +1,53 @@
+import { byteLength, type DType, decode } from '@cria/dtypes'
 import { openSimd, type SimdEngine, type Weight } from '@cria/simd-kernels'
 import { Device, type DeviceOptions, type Storage, type TensorData } from '../../device'
 import { DeviceFailedError } from '../../errors'
-import type { Op } from '../../op'
-import { asMatrix, type Shape, sizeOf } from '../../shape'
-import type { DType, Tensor } from '../../tensor'
-import { type SimdInput, twins } from './twins'
+import type { Call, Implementation, Op, Operand } from '../../op'
+import { asMatrix, sizeOf } from '../../shape'
+import { bytesOf, type Spec } from '../../spec'
+import { simdKernels } from './kernels'
+import type { SimdInput, SimdKernel } from './simd-kernel'
 
-/** Bytes in the memory of an engine; of f16, q8_0 and q4_0 a weight in the order in which its kernels read it. */
+/** Bytes in the memory of an engine; of a weight that is packed, in the order in which its kernels read it. */
 interface SimdStorage extends Storage {
   readonly engine: SimdEngine
   readonly pointer: number
   readonly weight?: Weight
 }
 
-/** How much of a memory uploads may take: weights and caches. The rest is for what ops make, and for scratch memory. */
+/** How much of a memory uploads may take: weights and caches. The rest is for results of ops, and for scratch memory. */
 const LASTING_SHARE = 3 / 4
-/** Uploads below this share go into the first memory, full or not: ids, angles, norms. */
+/** Uploads below this share go into the first memory, full or not: ids, norms. */
 const SMALL_SHARE = 2 ** -12
 
-const storageOf = (tensor: Tensor): SimdStorage => tensor.storage as SimdStorage
-
 /**
- * Cria's AssemblyScript engine: SIMD on all cores, for machines without a GPU. Ops without a kernel run their reference.
+ * Cria's AssemblyScript engine: SIMD on all cores, for machines without a GPU.
  *
- * An engine's memory ends at 4 GiB. What does not fit goes into the memory of another engine, and an op runs where its weight or
- * its largest input lies: the others are brought there, and activations move along with the layers.
+ * The memory of an engine ends at 4 GiB. What does not fit goes into the memory of another engine. An op runs where its weight or
+ * its largest input lies: other inputs are copied there, and activations move along with the layers.
  */
 export class SimdDevice extends Device {
   readonly name = 'simd'
-  override readonly weightTypes: readonly DType[] = ['f32', 'f16', 'q8_0', 'q4_0']
+  override readonly synchronous = true
+  override readonly weightTypes: readonly DType[] = [
+    ...(['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'iq4_nl'] as const),
+    ...(['q2_k', 'q3_k', 'q4_k', 'q5_k', 'q6_k', 'iq4_xs'] as const),
+  ]
+  override readonly cacheTypes: readonly DType[] = ['f16', 'f32', 'q8_0']
   readonly #engines: SimdEngine[]
-  #closing: Promise<unknown> | undefined
 
-  private constructor(engine: SimdEngine) {
-    super()
+  private constructor(engine: SimdEngine, force: DeviceOptions['force']) {
+    super(force)
     this.#engines = [engine]
   }
 
-  /** @param maxBytes of each memory; 4 GiB, the most there can be, unless given */
-  static async open(options: DeviceOptions, maxBytes?: number): Promise<SimdDevice> {
-    return new SimdDevice(await openSimd({ ...options, ...(maxBytes === undefined ? {} : { maxBytes }) }))
+  /** @param maxBytes of each memory; by default 4 GiB, the most that there can be */
+  static async open({ threads, force }: DeviceOptions, maxBytes?: number): Promise<SimdDevice> {
+    const engine = await openSimd({
+      ...(threads === undefined ? {} : { threads }),
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+    })
+    return new SimdDevice(engine, force)
   }
 
   get description(): string {
@@ -52,8 +60,8 @@ export class SimdDevice extends Device {
     ].join(', ')
   }
 
-  /** What a newer runtime would make of this machine; undefined where it would make no more. */
-  get advice(): string | undefined {
+  /** What a newer runtime would give on this machine; undefined where it would give no more. */
+  override get advice(): string | undefined {
     const { build, int8Dot } = this.#engines[0]
     if (build === 'plain') return 'a newer runtime, such as Node 24, has relaxed SIMD: up to twice the speed'
     const nodeMajor = Number.parseInt(globalThis.process?.versions?.node ?? '24', 10)
@@ -62,14 +70,26 @@ export class SimdDevice extends Device {
       : undefined
   }
 
-  protected allocate(data: TensorData | undefined, dtype: DType, shape: Shape): Storage {
-    return failing(() => {
-      if (dtype !== 'f32') return this.#pack(data as Uint16Array | Uint8Array, dtype, shape)
-      const size = sizeOf(shape)
-      const storage = alloc(this.#engineFor(4 * size), size)
-      const target = storage.engine.f32(storage.pointer, size)
-      if (data) target.set(data)
-      else target.fill(0)
+  protected override implementationsOf(op: Op): readonly Implementation[] {
+    return simdKernels
+      .filter(kernel => kernel.op === op)
+      .map(kernel => ({
+        name: 'simd',
+        fits: call => kernel.fits?.(call) ?? true,
+        run: call => this.#run(kernel, call),
+      }))
+  }
+
+  protected allocate(data: TensorData | undefined, spec: Spec): Storage {
+    return asDeviceFailure(() => {
+      const { dtype, shape } = spec
+      if (data && dtype !== 'f32' && dtype !== 'i32') return this.#pack(data as Uint16Array | Uint8Array, spec)
+      const bytes = bytesOf(spec)
+      const storage = alloc(this.#engineFor(bytes), bytes)
+      const { engine, pointer } = storage
+      if (!data) engine.u32(pointer, Math.ceil(bytes / 4)).fill(0)
+      else if (dtype === 'f32') engine.f32(pointer, sizeOf(shape)).set(data)
+      else engine.u32(pointer, sizeOf(shape)).set(data)
       return storage
     })
   }
@@ -79,41 +99,61 @@ export class SimdDevice extends Device {
     engine.free(pointer)
   }
 
-  protected compute(op: Op, inputs: readonly Tensor[], attributes: unknown, shape: Shape): Storage {
-    const stored = inputs.map(storageOf)
-    const engine = op.inPlace ? stored[0].engine : placeOf(stored)
-    const made: number[] = [] // what is freed in the end: copies of inputs, and a result that was not finished
+  #run(kernel: SimdKernel, { op, inputs, outputs, attributes }: Call): readonly Storage[] {
+    const stored = inputs.map(({ storage }) => storage as SimdStorage)
+    const engine = placeOf(op, stored)
+    const temporary: number[] = [] // freed in the end: copies of inputs, and results if the op fails
     try {
-      return failing(() => {
-        const found = inputs.map(input => bring(input, engine, made))
-        const storage = op.inPlace ? stored[0] : alloc(engine, sizeOf(shape))
-        if (!op.inPlace) made.push(storage.pointer)
-        const twin = twins[op.name]
-        const done = twin !== undefined && twin(engine, storage.pointer, found, attributes as never) !== false
-        this.note(op.name, done ? 'simd' : 'reference', [sizeOf(shape)])
-        if (!done) computeReference(op, engine, found, attributes, storage.pointer)
-        if (!op.inPlace) made.pop()
-        return storage
+      return asDeviceFailure(() => {
+        const found = inputs.map((input, i) => inMemoryOf(engine, input, stored[i], temporary))
+        const results = outputs.map((output, i) => {
+          const target = op.inPlace?.[i]
+          if (target !== undefined) return { engine, pointer: found[target].pointer, bytes: stored[target].bytes }
+          const storage = alloc(engine, bytesOf(output))
+          temporary.push(storage.pointer)
+          return storage
+        })
+        const pointers = results.map(({ pointer }) => pointer)
+        kernel.run(engine, pointers, found, attributes as never, outputs)
+        this.note(op.name, kernel.name ?? 'simd', [sizeOf(outputs[0].shape)])
+        return results.map((result, i) => this.#finish(result, stored[op.inPlace?.[i] ?? -1], temporary))
       })
     } finally {
-      for (const pointer of made) engine.free(pointer)
+      for (const pointer of temporary) engine.free(pointer)
     }
   }
 
-  protected async download(storage: Storage, size: number): Promise<Float32Array> {
-    const { engine, pointer } = storage as SimdStorage
-    return Float32Array.from(engine.f32(pointer, size))
+  /** A result that is kept: a new tensor's storage, or the storage that the op changed in place. */
+  #finish(result: SimdStorage, target: SimdStorage | undefined, temporary: number[]): SimdStorage {
+    if (!target) {
+      temporary.splice(temporary.indexOf(result.pointer), 1)
+      return result
+    }
+    if (target.engine !== result.engine) copy(result, target)
+    return target
   }
 
-  async close(): Promise<void> {
-    this.#closing ??= Promise.all(this.#engines.map(engine => engine.close()))
-    await this.#closing
+  protected async download(storage: Storage, { dtype, shape }: Spec): Promise<Float32Array | Int32Array> {
+    const { engine, pointer, weight } = storage as SimdStorage
+    const size = sizeOf(shape)
+    if (dtype === 'f32') return Float32Array.from(engine.f32(pointer, size))
+    if (dtype === 'i32') return Int32Array.from(engine.u32(pointer, size))
+    if (weight)
+      throw new DeviceFailedError('simd', `a ${dtype} weight is packed for its kernels and cannot be read back`)
+    const words = engine.u32(pointer, Math.ceil(byteLength(dtype, size) / 4)).slice()
+    const values = new Float32Array(size)
+    decode(dtype, new Uint8Array(words.buffer, 0, byteLength(dtype, size)) as Uint8Array<ArrayBuffer>, values)
+    return values
   }
 
-  #pack(data: Uint16Array | Uint8Array, dtype: Exclude<DType, 'f32'>, shape: Shape): SimdStorage {
+  protected async shutDown(): Promise<void> {
+    await Promise.all(this.#engines.map(engine => engine.close()))
+  }
+
+  #pack(data: Uint16Array | Uint8Array, { dtype, shape }: Spec): SimdStorage {
     const { rows, columns } = asMatrix(shape)
     const engine = this.#engineFor(data.byteLength)
-    const weight = engine.packWeight({ dtype, data, out: rows, in: columns })
+    const weight = engine.packWeight({ dtype: dtype as Weight['dtype'], data, out: rows, in: columns })
     return { engine, pointer: weight.pointer, bytes: weight.bytes, weight }
   }
 
@@ -130,8 +170,8 @@ export class SimdDevice extends Device {
   }
 }
 
-/** Runs what may find a memory full, or a worker gone. @throws DeviceFailedError */
-const failing = <T>(work: () => T): T => {
+/** Runs work that may find a memory full, or a worker gone. @throws DeviceFailedError */
+const asDeviceFailure = <T>(work: () => T): T => {
   try {
     return work()
   } catch (error) {
@@ -139,37 +179,30 @@ const failing = <T>(work: () => T): T => {
   }
 }
 
-const alloc = (engine: SimdEngine, size: number): SimdStorage => ({
-  engine,
-  pointer: engine.alloc(4 * size),
-  bytes: 4 * size,
-})
+const alloc = (engine: SimdEngine, bytes: number): SimdStorage => ({ engine, pointer: engine.alloc(bytes), bytes })
 
-/** Where an op runs: at its quantised weight, which is not moved, else at its largest input. */
-const placeOf = (inputs: readonly SimdStorage[]): SimdEngine => {
-  const weight = inputs.find(input => input.weight)
-  return (weight ?? inputs.reduce((largest, input) => (input.bytes > largest.bytes ? input : largest))).engine
+/** Where an op runs: at its packed weight, which does not move, else at its largest input, or at the one that it changes. */
+const placeOf = (op: Op, inputs: readonly SimdStorage[]): SimdEngine => {
+  if (op.inPlace) return inputs[op.inPlace[0]].engine
+  let place = inputs[0]
+  for (const input of inputs) {
+    if (input.weight) return input.engine
+    if (input.bytes > place.bytes) place = input
+  }
+  return place.engine
 }
 
-/** An input in the memory of `engine`: where it lies, or a copy, which is noted. */
-const bring = (input: Tensor, engine: SimdEngine, copies: number[]): SimdInput => {
-  const { engine: from, pointer, weight } = storageOf(input)
-  const { shape, size } = input
-  if (from === engine) return { pointer, shape, weight }
-  const copy = engine.alloc(4 * size)
-  copies.push(copy)
-  engine.f32(copy, size).set(from.f32(pointer, size))
-  return { pointer: copy, shape }
+/** An input in the memory of `engine`: where it lies, or a copy, whose pointer is added to `copies`. */
+const inMemoryOf = (engine: SimdEngine, input: Operand, stored: SimdStorage, copies: number[]): SimdInput => {
+  const { shape, dtype } = input
+  if (stored.engine === engine) return { pointer: stored.pointer, shape, dtype, weight: stored.weight }
+  const pointer = engine.alloc(stored.bytes)
+  copies.push(pointer)
+  copy(stored, { engine, pointer, bytes: stored.bytes })
+  return { pointer, shape, dtype, weight: undefined }
 }
 
-const computeReference = (
-  op: Op,
-  engine: SimdEngine,
-  inputs: readonly SimdInput[],
-  attributes: unknown,
-  out: number,
-): void => {
-  const values = inputs.map(({ pointer, shape }) => ({ shape, data: engine.f32(pointer, sizeOf(shape)) }))
-  const result = op.reference(values, attributes)
-  engine.f32(out, result.length).set(result)
+const copy = (from: SimdStorage, to: SimdStorage): void => {
+  const words = Math.ceil(from.bytes / 4)
+  to.engine.u32(to.pointer, words).set(from.engine.u32(from.pointer, words))
 }

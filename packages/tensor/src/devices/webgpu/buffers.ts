@@ -4,8 +4,21 @@ import { DeviceFailedError } from '../../errors'
 /** A GPU buffer that a tensor holds, possibly larger than the tensor. */
 export interface GpuStorage extends Storage {
   readonly buffer: GPUBuffer
+  /** Where the tensor begins in the buffer, in bytes. */
+  readonly offset: number
   readonly id: number
+  /** The storage that this is a part of, where several tensors were uploaded together. */
+  readonly whole?: SharedStorage
 }
+
+/** A buffer that several tensors share; it is free when all of them are. */
+interface SharedStorage {
+  readonly storage: GpuStorage
+  parts: number
+}
+
+/** Bindings begin at multiples of this many bytes. */
+export const BINDING_ALIGNMENT = 256
 
 /** Idle memory kept for reuse, in bytes; what is freed beyond it is destroyed. */
 const IDLE_LIMIT = 256 * 2 ** 20
@@ -44,8 +57,23 @@ export class Buffers {
     return this.#takeIdle(size) ?? this.#create(size)
   }
 
+  /** One buffer for several tensors, and the storage of each. */
+  forUploads(bytes: readonly number[]): readonly GpuStorage[] {
+    const aligned = bytes.map(size => Math.ceil(size / BINDING_ALIGNMENT) * BINDING_ALIGNMENT)
+    const storage = this.forUpload(aligned.reduce((sum, size) => sum + size, 0))
+    const whole = { storage, parts: bytes.length }
+    let offset = 0
+    return aligned.map(size => {
+      const part = { buffer: storage.buffer, offset, id: this.#nextId++, bytes: size, whole }
+      offset += size
+      return part
+    })
+  }
+
   free(storage: GpuStorage): void {
-    this.#freedSinceSubmit.push(storage)
+    const { whole } = storage
+    if (!whole) this.#freedSinceSubmit.push(storage)
+    else if (--whole.parts === 0) this.#freedSinceSubmit.push(whole.storage)
   }
 
   /** Called at each submit. Gives the ids of buffers that were destroyed. */
@@ -79,7 +107,7 @@ export class Buffers {
       )
     this.count++
     const usage = GPU_STORAGE | GPU_COPY_SRC | GPU_COPY_DST
-    return { buffer: this.device.createBuffer({ size: bytes, usage }), id: this.#nextId++, bytes }
+    return { buffer: this.device.createBuffer({ size: bytes, usage }), offset: 0, id: this.#nextId++, bytes }
   }
 }
 

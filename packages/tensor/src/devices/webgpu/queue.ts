@@ -1,4 +1,4 @@
-import { type Buffers, GPU_COPY_DST, GPU_MAP_READ, GPU_UNIFORM, type GpuStorage } from './buffers'
+import { BINDING_ALIGNMENT, type Buffers, GPU_COPY_DST, GPU_MAP_READ, GPU_UNIFORM, type GpuStorage } from './buffers'
 
 /** A compute shader with the house's bindings: 0 parameters (uniform), then arrays read, then one written. */
 export interface Program {
@@ -8,10 +8,10 @@ export interface Program {
   readonly parameterBytes: number
 }
 
-/** Uniform bindings start at multiples of this many bytes. */
-const ALIGNMENT = 256
 const ARENA_BYTES = 2 ** 20
 const CACHED_GROUPS = 8192
+/** Buffers kept to read results through. */
+const IDLE_STAGING = 4
 
 /**
  * Collects dispatches in one command encoder and submits them together, when data is read or the parameters' arena is full.
@@ -21,6 +21,7 @@ export class DispatchQueue {
   readonly #arena: GPUBuffer
   readonly #parameters = new Uint8Array(ARENA_BYTES)
   readonly #groups = new Map<string, GPUBindGroup>()
+  readonly #staging: GPUBuffer[] = []
   #used = 0
   #encoder: GPUCommandEncoder | undefined
   #pass: GPUComputePassEncoder | undefined
@@ -63,7 +64,7 @@ export class DispatchQueue {
     if (this.#used + program.parameterBytes > ARENA_BYTES) this.submit()
     const offset = this.#used
     this.#parameters.set(new Uint8Array(parameters), offset)
-    this.#used += Math.ceil(program.parameterBytes / ALIGNMENT) * ALIGNMENT
+    this.#used += Math.ceil(program.parameterBytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
     this.#encoder ??= this.device.createCommandEncoder()
     this.#pass ??= this.#encoder.beginComputePass()
     this.#pass.setPipeline(program.pipeline)
@@ -72,20 +73,30 @@ export class DispatchQueue {
   }
 
   clear(storage: GpuStorage): void {
-    this.#outside().clearBuffer(storage.buffer)
+    this.#outside().clearBuffer(storage.buffer, storage.offset, storage.bytes)
   }
 
-  /** Submits what is enqueued and resolves with the first `bytes` of a buffer. */
+  /** Copies bytes between buffers, or within one, where the ranges must not overlap. */
+  copy(source: GpuStorage, from: number, target: GpuStorage, to: number, bytes: number): void {
+    this.#outside().copyBufferToBuffer(source.buffer, source.offset + from, target.buffer, target.offset + to, bytes)
+  }
+
+  /** Submits what is enqueued and resolves with the first `bytes` of a tensor. */
   async read(storage: GpuStorage, bytes: number): Promise<Float32Array> {
-    const staging = this.device.createBuffer({ size: bytes, usage: GPU_MAP_READ | GPU_COPY_DST })
+    const staging = this.#takeStaging(bytes)
+    this.#outside().copyBufferToBuffer(storage.buffer, storage.offset, staging, 0, bytes)
+    this.submit()
     try {
-      this.#outside().copyBufferToBuffer(storage.buffer, 0, staging, 0, bytes)
-      this.submit()
-      await staging.mapAsync(1)
-      return new Float32Array(staging.getMappedRange().slice(0))
-    } finally {
+      await staging.mapAsync(1, 0, bytes)
+    } catch (error) {
       staging.destroy()
+      throw error
     }
+    const values = new Float32Array(staging.getMappedRange(0, bytes).slice(0))
+    staging.unmap()
+    if (this.#staging.length < IDLE_STAGING) this.#staging.push(staging)
+    else staging.destroy()
+    return values
   }
 
   submit(): void {
@@ -99,6 +110,14 @@ export class DispatchQueue {
     this.submits++
     this.buffers.submitted()
     if (this.#groups.size > CACHED_GROUPS) this.#groups.clear()
+  }
+
+  /** A buffer to read through: an idle one that is large enough, or a new one. */
+  #takeStaging(bytes: number): GPUBuffer {
+    const index = this.#staging.findIndex(({ size }) => size >= bytes && size <= 4 * bytes + 4096)
+    if (index >= 0) return this.#staging.splice(index, 1)[0]
+    const size = Math.ceil(bytes / 256) * 256
+    return this.device.createBuffer({ size, usage: GPU_MAP_READ | GPU_COPY_DST })
   }
 
   /** The encoder, between two compute passes. */
@@ -117,7 +136,10 @@ export class DispatchQueue {
         layout: program.layout,
         entries: [
           { binding: 0, resource: { buffer: this.#arena, size: program.parameterBytes } },
-          ...[...reads, written].map(({ buffer }, i) => ({ binding: i + 1, resource: { buffer } })),
+          ...[...reads, written].map(({ buffer, offset, bytes, whole }, i) => ({
+            binding: i + 1,
+            resource: whole ? { buffer, offset, size: bytes } : { buffer },
+          })),
         ],
       })
       this.#groups.set(key, group)

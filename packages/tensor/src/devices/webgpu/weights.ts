@@ -1,17 +1,20 @@
+import { type DType, dtypes, halfToFloat } from '@cria/dtypes'
 import type { TensorData } from '../../device'
 import { ShapeError } from '../../errors'
-import { asMatrix, format, type Shape } from '../../shape'
-import type { DType } from '../../tensor'
+import { asMatrix, format } from '../../shape'
+import type { Spec } from '../../spec'
 
-/** Elements that share a scale in q8_0 and q4_0. */
-const BLOCK = 32
+/** The types in which shaders read weights. */
+export const readableTypes = ['f32', 'f16', 'q8_0', 'q4_0'] as const satisfies readonly DType[]
 
 /**
  * How shaders read four neighbouring elements of a weight, `weightQuad(row, quad)`, from words in which no block straddles a word:
- * GGUF's blocks of 34 and 18 bytes are taken apart at upload, the values first, row by row, then all scales as f32.
+ * GGUF's blocks are taken apart at upload, the values first, row by row, then all scales as f32.
  * `params.size` is the quads of a row, `params.scales` the word at which the scales begin.
  */
-export const weightReaders: Readonly<Record<DType, { readonly binding: string; readonly code: string }>> = {
+const weightReaders: Readonly<
+  Record<(typeof readableTypes)[number], { readonly binding: string; readonly code: string }>
+> = {
   f32: {
     binding: 'array<vec4<f32>>',
     code: 'fn weightQuad(row: u32, quad: u32) -> vec4<f32> { return weight[row * params.size + quad]; }',
@@ -44,14 +47,18 @@ export const weightReaders: Readonly<Record<DType, { readonly binding: string; r
   },
 }
 
+/** How shaders read a weight of this type; the device takes no others. */
+export const readerOf = (dtype: DType) => weightReaders[dtype as keyof typeof weightReaders]
+
 /** The word at which a weight's scales begin; 0 where it has none. */
 export const scalesAt = (dtype: DType, elements: number): number =>
   dtype === 'q8_0' ? elements / 4 : dtype === 'q4_0' ? elements / 8 : 0
 
 /** A weight's words as the shaders read them. @throws ShapeError for rows that are not whole quads or blocks */
-export const packWeight = (data: TensorData, dtype: DType, shape: Shape): Uint32Array<ArrayBuffer> => {
+export const packWeight = (data: TensorData, { dtype, shape }: Spec): Uint32Array<ArrayBuffer> => {
   const { rows, columns } = asMatrix(shape)
-  const grain = dtype === 'f16' ? 4 : BLOCK
+  const { blockElements, blockBytes } = dtypes[dtype]
+  const grain = dtype === 'f16' ? 4 : blockElements
   if (columns % grain !== 0)
     throw new ShapeError(
       'tensor',
@@ -59,25 +66,14 @@ export const packWeight = (data: TensorData, dtype: DType, shape: Shape): Uint32
     )
   if (dtype === 'f16') return new Uint32Array(Uint16Array.from(data).buffer)
   const bytes = data as Uint8Array
-  const valueBytes = dtype === 'q8_0' ? BLOCK : BLOCK / 2
-  const blocks = (rows * columns) / BLOCK
+  const valueBytes = blockBytes - 2
+  const blocks = (rows * columns) / blockElements
   const packed = new Uint8Array(blocks * (valueBytes + 4))
   const scales = new Float32Array(packed.buffer, blocks * valueBytes)
-  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  for (let block = 0; block < blocks; block++) {
-    const at = block * (valueBytes + 2)
-    scales[block] = fromHalf(source.getUint16(at, true))
-    packed.set(bytes.subarray(at + 2, at + 2 + valueBytes), block * valueBytes)
+  for (let block = 0, from = 0, to = 0; block < blocks; block++) {
+    scales[block] = halfToFloat(bytes[from] | (bytes[from + 1] << 8))
+    from += 2
+    for (const end = from + valueBytes; from < end; ) packed[to++] = bytes[from++]
   }
   return new Uint32Array(packed.buffer)
-}
-
-/** The number whose IEEE 754 binary16 bits these are. */
-const fromHalf = (bits: number): number => {
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  const sign = bits & 0x8000 ? -1 : 1
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }

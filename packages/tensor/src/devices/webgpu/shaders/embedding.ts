@@ -1,6 +1,8 @@
+import type { Op } from '../../../op'
+import { embeddingOp } from '../../../ops/embedding'
 import { sizeOf } from '../../../shape'
-import { scalesAt, weightReaders } from '../weights'
-import { type ShaderTwin, shaderByType } from './shader'
+import { readerOf, scalesAt } from '../weights'
+import { type ShaderImplementation, shaderByType } from './shader'
 
 const THREADS = 64
 
@@ -11,9 +13,9 @@ const gather = shaderByType(dtype => ({
 struct Params { size: u32, scales: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: ${weightReaders[dtype].binding};
+@group(0) @binding(2) var<storage, read> weight: ${readerOf(dtype).binding};
 @group(0) @binding(3) var<storage, read_write> rows: array<vec4<f32>>;
-${weightReaders[dtype].code}
+${readerOf(dtype).code}
 
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -22,10 +24,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 }`,
 }))
 
-export const embeddingTwin: ShaderTwin = {
-  op: 'embedding',
-  plan: ([ids, weight]) => {
-    if (weight.dtype === 'f32') return undefined
+export const gatherRows: ShaderImplementation = {
+  op: embeddingOp as Op,
+  name: 'gather',
+  fits: ({ inputs: [, weight] }) => weight.dtype !== 'f32',
+  plan: ({ inputs: [ids, weight] }) => {
     const quads = weight.shape[1] / 4
     return {
       shader: gather(weight.dtype),

@@ -1,23 +1,25 @@
+import type { Call, Op } from '../../../op'
+import { linearOp } from '../../../ops/linear'
 import { asMatrix, sizeOf } from '../../../shape'
-import { scalesAt, weightReaders } from '../weights'
-import { type ShaderTwin, shaderByType } from './shader'
+import { readerOf, scalesAt } from '../weights'
+import { type ShaderImplementation, shaderByType } from './shader'
 
 // Shapes: R rows of x, D its columns (a multiple of 4), N rows of the weight.
 
 const THREADS = 64
 const OUTPUTS = 4
 
-// Few rows: the weight is read once, and that is the work. A workgroup gives four outputs of one row; its threads read four rows
-// of the weight side by side, so that neighbours read neighbouring words, then add up what they found.
-const few = shaderByType(dtype => ({
+// For a few rows the work is to read the weight once. A workgroup computes four outputs of one row: its threads read four rows of
+// the weight side by side, so that neighbours read neighbouring words, then add up their sums.
+const fewRows = shaderByType(dtype => ({
   name: `linearFewRows ${dtype}`,
   code: /* wgsl */ `
 struct Params { size: u32, out: u32, scales: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> weight: ${weightReaders[dtype].binding};
+@group(0) @binding(2) var<storage, read> weight: ${readerOf(dtype).binding};
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-${weightReaders[dtype].code}
+${readerOf(dtype).code}
 
 var<workgroup> partial: array<vec4<f32>, ${THREADS}>;
 
@@ -50,17 +52,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 const TILE = 64
 const STEP = 16
 
-// Many rows: a workgroup of 16 x 16 threads gives a tile of 64 x 64 outputs, 4 x 4 a thread, from slices of x and the weight
-// that it shares: each word read from memory serves 64 products.
-const many = shaderByType(dtype => ({
+// For many rows a workgroup of 16 x 16 threads computes a tile of 64 x 64 outputs, 4 x 4 in each thread, from shared slices of x
+// and the weight: each word read from memory serves 64 products.
+const tiled = shaderByType(dtype => ({
   name: `linearTiled ${dtype}`,
   code: /* wgsl */ `
 struct Params { size: u32, out: u32, scales: u32, rows: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> weight: ${weightReaders[dtype].binding};
+@group(0) @binding(2) var<storage, read> weight: ${readerOf(dtype).binding};
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-${weightReaders[dtype].code}
+${readerOf(dtype).code}
 
 // Slices, transposed: sliceX[k][row / 4] holds four rows' values at k.
 var<workgroup> sliceX: array<array<vec4<f32>, ${TILE / 4}>, ${STEP}>;
@@ -115,19 +117,32 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 /** Below this many rows the weight is streamed once for each row; at and above it, tiles share it. */
 const TILED_FROM = 9
 
-export const linearTwin: ShaderTwin = {
-  op: 'linear',
-  plan: ([x, weight]) => {
-    const { rows, columns } = asMatrix(x.shape)
-    const [out] = weight.shape
-    if (columns % 4 !== 0) return undefined
-    const size = [columns / 4, out, scalesAt(weight.dtype, sizeOf(weight.shape))]
-    return rows < TILED_FROM
-      ? { shader: few(weight.dtype), parameters: size, groups: [Math.ceil(out / OUTPUTS), rows, 1] }
-      : {
-          shader: many(weight.dtype),
-          parameters: [...size, rows],
-          groups: [Math.ceil(out / TILE), Math.ceil(rows / TILE), 1],
-        }
+const sizesOf = ({ inputs: [x, weight] }: Call) => {
+  const { rows, columns } = asMatrix(x.shape)
+  const [out] = weight.shape
+  return { rows, columns, out, parameters: [columns / 4, out, scalesAt(weight.dtype, sizeOf(weight.shape))] }
+}
+
+export const linearFewRows: ShaderImplementation = {
+  op: linearOp as Op,
+  name: 'few rows',
+  fits: call => sizesOf(call).columns % 4 === 0 && sizesOf(call).rows < TILED_FROM,
+  plan: call => {
+    const { rows, out, parameters } = sizesOf(call)
+    return { shader: fewRows(call.inputs[1].dtype), parameters, groups: [Math.ceil(out / OUTPUTS), rows, 1] }
+  },
+}
+
+export const linearTiled: ShaderImplementation = {
+  op: linearOp as Op,
+  name: 'tiled',
+  fits: call => sizesOf(call).columns % 4 === 0,
+  plan: call => {
+    const { rows, out, parameters } = sizesOf(call)
+    return {
+      shader: tiled(call.inputs[1].dtype),
+      parameters: [...parameters, rows],
+      groups: [Math.ceil(out / TILE), Math.ceil(rows / TILE), 1],
+    }
   },
 }

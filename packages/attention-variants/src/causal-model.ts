@@ -1,0 +1,98 @@
+import { ConfigError, Module, type TokenIds } from '@cria/layers'
+import type { Device, Tensor } from '@cria/tensor'
+import { type CacheShape, type CacheType, KvCache, type Sequence } from './kv-cache'
+import { type Addition, extendSequences, type Observe, packDocuments, type TokenList } from './pass'
+
+export interface CacheOptions {
+  /** Rows to begin with: tokens of all sequences together. It grows when they need more. */
+  readonly rows?: number
+  /** How keys and values are stored. Default: the first of the device's `cacheTypes`. */
+  readonly dtype?: CacheType | undefined
+}
+
+export interface ForwardOptions {
+  /** Logits of the last token of each sequence, or of all tokens. Default `last`. */
+  readonly logits?: 'last' | 'all'
+  /** Told of hidden states, attention weights and logits. */
+  readonly observe?: Observe | undefined
+}
+
+/**
+ * A decoder: it runs lists of tokens and gives logits. A model of one's own extends this class by its device, its sizes and
+ * {@link CausalModel.steps}; caching, batches, prompts in parts and training rows then work.
+ */
+export abstract class CausalModel extends Module {
+  abstract readonly device: Device
+  /** The longest sequence, in tokens. */
+  abstract readonly maxSeqLen: number
+  abstract readonly vocabSize: number
+  /** What a cache holds for each token. */
+  abstract readonly cacheShape: CacheShape
+  /** Tokens that each one sees at most, itself among them; undefined where it sees all. */
+  readonly window: number | undefined = undefined
+
+  /**
+   * Runs a pass, and yields after each layer, so that whoever drives it may pause there.
+   * @returns logits of the outputs, f32 [M, vocab]
+   */
+  abstract steps(list: TokenList, observe?: Observe): Generator<void, Tensor>
+
+  /** An empty cache. */
+  createCache(options: CacheOptions = {}): KvCache {
+    return new KvCache(this.device, { ...this.cacheShape, ...options })
+  }
+
+  /** Bytes of a cache for each token, with elements of this many bytes (f16: 2). */
+  kvBytesPerToken(elementBytes: number): number {
+    const { layers, kvHeads, headDim } = this.cacheShape
+    return 2 * elementBytes * layers * kvHeads * headDim
+  }
+
+  /** Runs a pass at once. It enqueues: reading the logits waits. @returns f32 [M, vocab] */
+  run(list: TokenList, observe?: Observe): Tensor {
+    const steps = this.steps(list, observe)
+    for (;;) {
+      const { done, value } = steps.next()
+      if (done) return value as Tensor
+    }
+  }
+
+  /** The pass that adds tokens to sequences. @throws TokenIdsError @throws ContextOverflowError @throws ConfigError */
+  extend(additions: readonly Addition[]): TokenList {
+    for (const { sequence } of additions) this.#checkCache(sequence)
+    return extendSequences(additions, this)
+  }
+
+  /** The pass of packed documents, without a cache: what training runs. @throws TokenIdsError @throws RangeError */
+  pack(ids: TokenIds, starts?: ArrayLike<number>): TokenList {
+    return packDocuments(ids, this, starts)
+  }
+
+  /**
+   * Runs tokens after those that a sequence holds, and extends it; without a sequence, from position 0.
+   * @returns f32 [1, vocab], or [T, vocab] with `logits: 'all'`
+   * @throws TokenIdsError @throws ContextOverflowError @throws ParameterError before the weights are loaded
+   * @throws ConfigError for a cache of another model
+   */
+  forward(ids: TokenIds, sequence?: Sequence, { logits = 'last', observe }: ForwardOptions = {}): Tensor {
+    if (sequence) {
+      const length = sequence.length
+      try {
+        return this.run(this.extend([{ sequence, ids, logits }]), observe)
+      } catch (error) {
+        if (sequence.length > length) sequence.rewind(length)
+        throw error
+      }
+    }
+    const list = this.pack(ids)
+    return this.run(logits === 'all' ? list : { ...list, outputs: list.outputs.slice(-1) }, observe)
+  }
+
+  #checkCache({ cache }: Sequence): void {
+    const { layers } = this.cacheShape
+    if (cache.layers.length !== layers)
+      throw new ConfigError(`a cache of ${cache.layers.length} layers does not fit a model of ${layers}`)
+    if (cache.device !== this.device)
+      throw new ConfigError(`the cache lies on device "${cache.device.name}", the model on "${this.device.name}"`)
+  }
+}
