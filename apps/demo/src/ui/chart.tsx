@@ -28,8 +28,8 @@ export interface Sheet {
 }
 
 interface ChartProps {
-  /** What the picture shows, for those who do not see it. */
-  readonly label: string
+  /** What the picture shows, for those who do not see it; without one it is an ornament. */
+  readonly label?: string
   readonly draw: (sheet: Sheet) => Element
   /** Pixels kept free until the first drawing, so that nothing jumps. */
   readonly height: number
@@ -56,7 +56,11 @@ export const Chart = ({ label, draw, height, caption }: ChartProps) => {
     let stale = false
     import('./plot').then(
       Plot => {
-        if (!stale) box.current?.replaceChildren(draw({ Plot, width: across, colours: coloursOf(box.current) }))
+        if (stale || !box.current) return
+        const picture = draw({ Plot, width: across, colours: coloursOf(box.current) })
+        // The label says what it shows; its hundreds of marks say nothing more.
+        picture.setAttribute('aria-hidden', 'true')
+        box.current.replaceChildren(picture)
       },
       error => {
         problem.value = explain(error)
@@ -68,7 +72,11 @@ export const Chart = ({ label, draw, height, caption }: ChartProps) => {
   }, [draw, across, theme])
   return (
     <figure class="chart">
-      <div ref={box} role="img" aria-label={label} style={{ minHeight: `${height}px` }} />
+      <div
+        ref={box}
+        {...(label ? { role: 'img', 'aria-label': label } : { 'aria-hidden': true })}
+        style={{ minHeight: `${height}px` }}
+      />
       {caption && <figcaption>{caption}</figcaption>}
     </figure>
   )

@@ -57,7 +57,7 @@ const Thumbnail = ({ index, time }: { index: number; time: number }) => {
         head.value = index
       }}
     >
-      <Chart label="" height={64} draw={draw} />
+      <Chart height={64} draw={draw} />
       head {index + 1}
     </button>
   )

@@ -46,7 +46,6 @@ export const Chips = () => {
             class="token"
             tabIndex={at === chosen ? 0 : -1}
             aria-pressed={at === chosen}
-            aria-label={`token ${at + 1}: ${readable(piece)}, number ${id}${looks ? `, attention ${percent(looks[at])}` : ''}${surprise && at > 0 ? `, expected with ${percent(seen.expected[at])}` : ''}`}
             style={{ '--weight': `${Math.round((shade(at) ?? 0) * 100)}%` }}
             onClick={() => {
               position.value = at
@@ -54,6 +53,10 @@ export const Chips = () => {
           >
             <span>{readable(piece)}</span>
             <small>{id}</small>
+            <span class="only-read">
+              {looks && `, attention ${percent(looks[at])}`}
+              {surprise && at > 0 && `, expected with ${percent(seen.expected[at])}`}
+            </span>
           </button>
         ))}
       </fieldset>

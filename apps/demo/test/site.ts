@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { chromium, crossOriginIsolation, softwareGpu } from '@cria/browser'
+import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core'
+import sirv from 'sirv'
+
+export { chromium }
+
+export const dist = fileURLToPath(new URL('../dist', import.meta.url))
+
+const stories = fileURLToPath(new URL('../../../../shared/data/stories260K', import.meta.url))
+
+/** A trained model for tests; undefined where the shared data is absent. */
+export const storiesModel = existsSync(stories)
+  ? {
+      gguf: `${stories}/stories260K.gguf`,
+      llama2c: [`${stories}/stories260K.bin`, `${stories}/tok512.bin`],
+      golden: `${stories}/golden.json`,
+    }
+  : undefined
+
+/** The built site, served as a static host does, and a browser to look at it. */
+export interface Site extends AsyncDisposable {
+  readonly browser: Browser
+  /** Opens a page of the site: at a hash, in a browser profile of its own. */
+  open(hash?: string, options?: BrowserContextOptions): Promise<Page>
+}
+
+/** @param options.isolated whether the host sends the headers that threads need */
+export const openSite = async ({ isolated = false } = {}): Promise<Site> => {
+  if (!existsSync(dist)) throw new Error('the demo is not built: run `pnpm --filter @cria/demo build` first')
+  const files = sirv(dist, {
+    setHeaders: response => {
+      if (isolated) for (const [name, value] of Object.entries(crossOriginIsolation)) response.setHeader(name, value)
+    },
+  })
+  const server = createServer((request, response) => files(request, response, () => response.writeHead(404).end()))
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const browser = await playwright.launch({
+    executablePath: chromium as string,
+    args: ['--no-sandbox', ...softwareGpu],
+  })
+  return {
+    browser,
+    open: async (hash = '', options = {}) => {
+      const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
+      const page = await context.newPage()
+      await page.goto(`http://127.0.0.1:${port}/${hash}`)
+      return page
+    },
+    [Symbol.asyncDispose]: async () => {
+      await browser.close()
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+/** Gives files to the page, as a person does, and waits until the model is open. */
+export const openModel = async (page: Page, files: string | string[]): Promise<void> => {
+  await goTo(page, 'Your model')
+  await page.setInputFiles('input[type=file]', files)
+  await page.getByRole('heading', { name: 'is open' }).waitFor()
+}
+
+export const goTo = (page: Page, name: string): Promise<void> =>
+  page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name }).click()

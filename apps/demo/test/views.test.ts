@@ -1,0 +1,116 @@
+import axe from 'axe-core'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { chromium, goTo, openModel, openSite, type Site, storiesModel } from './site'
+
+const views = [
+  ['Write', '#/write'],
+  ['Look inside', '#/look'],
+  ['Understand', '#/understand'],
+  ['Your model', '#/model'],
+] as const
+
+const panels = ['tokenizer', 'rotary', 'heads', 'feed-forward', 'norm', 'mixture'] as const
+
+describe.skipIf(!chromium)('the views', () => {
+  let site: Site
+  beforeAll(async () => {
+    site = await openSite()
+  })
+  afterAll(() => site[Symbol.asyncDispose]())
+
+  test('every view opens by keyboard alone', async () => {
+    const page = await site.open()
+    for (const [name, hash] of [views[1], views[2], views[3], views[0]]) {
+      const link = page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name })
+      // A view that opens takes the focus, so the links are a few steps back.
+      for (let presses = 0; presses < 20; presses++) {
+        await page.keyboard.press(page.url().includes('#') ? 'Shift+Tab' : 'Tab')
+        if (await link.evaluate(element => element === document.activeElement)) break
+      }
+      await page.keyboard.press('Enter')
+      await page.locator(`main[aria-label="${name}"] h1`).waitFor()
+      expect(await page.evaluate(() => location.hash)).toMatch(hash)
+    }
+    await page.context().close()
+  })
+
+  test('a link with prompt and seed opens with them', async () => {
+    const page = await site.open('#/write?prompt=A%20llama%20%26%20a%20bird&seed=42')
+    expect(await page.getByLabel('Start of the text').inputValue()).toBe('A llama & a bird')
+    expect(await page.getByLabel('Seed').inputValue()).toBe('42')
+    await page.context().close()
+  })
+
+  test.each(panels)('the part %s draws its picture without an error', async panel => {
+    const page = await site.open(`#/understand/${panel}`)
+    await page
+      .locator(panel === 'tokenizer' ? '.piece' : '.chart svg')
+      .first()
+      .waitFor()
+    expect(await page.getByRole('alert').textContent()).toBe('')
+    await page.context().close()
+  })
+
+  test.each(['light', 'dark'] as const)('axe finds no serious fault, %s', async colorScheme => {
+    const page = await site.open('', { colorScheme })
+    for (const [name] of views) {
+      await goTo(page, name)
+      await page.locator(`main[aria-label="${name}"] h1`).waitFor()
+      expect(await faults(page), name).toEqual([])
+    }
+    for (const panel of panels) {
+      await page.goto(`${page.url().split('#')[0]}#/understand/${panel}`)
+      await page
+        .locator(panel === 'tokenizer' ? '.piece' : '.chart svg')
+        .first()
+        .waitFor()
+      expect(await faults(page), panel).toEqual([])
+    }
+    await page.context().close()
+  })
+
+  test.skipIf(!storiesModel)('axe finds no serious fault with a model', async () => {
+    const page = await site.open('', { colorScheme: 'dark' })
+    await openModel(page, storiesModel?.gguf as string)
+    expect(await faults(page), 'Your model').toEqual([])
+    for (const [name] of views.slice(0, 2)) {
+      await goTo(page, name)
+      await page.locator(`main[aria-label="${name}"] h1`).waitFor()
+    }
+    for (const part of ['Next token', 'Attention', 'Layer by layer', 'Time']) {
+      await page.getByRole('link', { name: part }).click()
+      await page.locator('.chart svg').first().waitFor()
+      expect(await faults(page), part).toEqual([])
+    }
+    await page.context().close()
+  })
+
+  test('nothing is wider than a small phone', async () => {
+    const page = await site.open('', { viewport: { width: 360, height: 740 } })
+    if (storiesModel) await openModel(page, storiesModel.gguf)
+    for (const hash of [...views.map(([, hash]) => hash), ...panels.map(panel => `#/understand/${panel}`)]) {
+      await page.goto(`${page.url().split('#')[0]}${hash}`)
+      await page.locator('main h1').waitFor()
+      await page.waitForTimeout(300)
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), hash).toBe(360)
+    }
+    await page.context().close()
+  })
+})
+
+/** What axe calls serious or critical, with the element. */
+const faults = async (page: Page): Promise<string[]> => {
+  await page.evaluate(axe.source)
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: {
+        run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>
+      }
+    }
+    const { violations } = await axe.run()
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
+  })
+}
