@@ -26,8 +26,12 @@ export async function* parquetDocuments(
 ): AsyncGenerator<string> {
   const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet')
   const buffer: AsyncBuffer = source
-  const metadata = await reading(file, () => parquetMetadataAsync(buffer))
-  const columns = await reading(file, async () => parquetSchema(metadata).children.map(({ element }) => element))
+  // All that is read of the metadata is read here, where a damaged one may throw anything.
+  const { metadata, columns, groups } = await reading(file, async () => {
+    const metadata = await parquetMetadataAsync(buffer)
+    const columns = parquetSchema(metadata).children.map(({ element }) => element)
+    return { metadata, columns, groups: metadata.row_groups.map(group => checkedRows(group, field)) }
+  })
   const column = columns.find(({ name }) => name === field)
   if (column === undefined) {
     const names = columns.slice(0, 20).map(({ name }) => name)
@@ -38,13 +42,12 @@ export async function* parquetDocuments(
   }
   const compressors = await boundedCompressors()
   let rowStart = 0
-  for (const group of metadata.row_groups) {
-    const rows = checkedRows(group, field, file)
+  for (const rows of groups) {
     const rowEnd = rowStart + rows
     const options = { file: buffer, metadata, columns: [field], rowStart, rowEnd, compressors }
     const found = await reading(file, () => parquetReadObjects({ ...options, parsers: { stringFromBytes } }))
-    for (const [i, row] of found.entries()) {
-      const text: unknown = row[field]
+    for (let i = 0; i < rows; i++) {
+      const text: unknown = found[i]?.[field]
       if (typeof text !== 'string') throw new DocumentError(file, `row ${rowStart + i} has no text in "${field}"`)
       if (text.trim() !== '') yield text
     }
@@ -70,17 +73,14 @@ const reading = async <T>(file: string, read: () => Promise<T>): Promise<T> => {
   }
 }
 
-const checkedRows = (group: FileMetaData['row_groups'][number], field: string, file: string): number => {
+/** The rows of a row group, if its column of texts is not too large to hold. */
+const checkedRows = (group: FileMetaData['row_groups'][number], field: string): number => {
   const rows = Number(group.num_rows)
   const sizes = group.columns
     .filter(({ meta_data }) => meta_data?.path_in_schema[0] === field)
     .map(({ meta_data }) => Number(meta_data?.total_uncompressed_size))
-  if (!Number.isSafeInteger(rows) || rows < 0 || sizes.length !== 1 || !(sizes[0] >= 0 && sizes[0] <= maxColumn)) {
-    throw new DocumentError(
-      file,
-      `a row group of it has ${group.num_rows} rows in ${sizes} bytes: expected at most 2^31`,
-    )
-  }
+  const isRight = Number.isSafeInteger(rows) && rows >= 0 && sizes.every(size => size >= 0 && size <= maxColumn)
+  if (!isRight) throw new Error(`a row group has ${rows} rows in ${sizes} bytes, expected at most ${maxColumn}`)
   return rows
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import type { SourceFiles } from '../config'
 import { MixtureConfigError, ShardError, SourceSizeError } from '../errors'
@@ -69,11 +69,11 @@ export const tokenize = async (
   if (!(Number.isSafeInteger(shardTokens) && shardTokens > 0)) {
     throw new MixtureConfigError('shardTokens', `${shardTokens}: expected a whole number above 0`)
   }
+  const identity = tokenizerIdentity(tokenizer)
   const settings: TokenizeSettings = {
     ...checkEncodeOptions(tokenizer, options),
     ...('files' in source && { format: source.format, field: source.field, separator: source.separator }),
   }
-  const identity = tokenizerIdentity(tokenizer)
   const paths = 'files' in source ? (await filesOfSource(source, base)).map(({ path }) => path) : []
   const existing = await findManifest(folder)
   if (existing) {
@@ -135,15 +135,17 @@ const maxManifest = 2 ** 28
 
 const findManifest = async (folder: string): Promise<TokensManifest | undefined> => {
   const path = join(folder, manifestName)
+  let text: string
   try {
-    const { bytes } = await fileTimes(path)
-    if (bytes > maxManifest) throw new ShardError(path, `it has ${bytes} bytes, more than any manifest`)
-    return parseManifest(await readFile(path, 'utf8'), path)
+    const { size } = await stat(path)
+    if (size > maxManifest) throw new ShardError(path, `it has ${size} bytes, more than any manifest: tokenize anew`)
+    text = await readFile(path, 'utf8')
   } catch (error) {
-    const { cause = error } = error as Error
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error instanceof ShardError ? error : new ShardError(path, `it cannot be read (${message})`, { cause: error })
   }
+  return parseManifest(text, path)
 }
 
 /** A path as the manifest has it: the same on other machines, if the files lie at the same place from the base. */

@@ -1,0 +1,549 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { open } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import {
+  DocumentError,
+  MixtureConfigError,
+  memoryTokens,
+  ShardError,
+  SourceSizeError,
+  tokenizeInMemory,
+  VocabularyError,
+  WriteError,
+} from '../src'
+import { openTokens, readDocuments, tokenize, verifyShards } from '../src/node'
+import { FilePool } from '../src/node/file-pool'
+import { byteTokenizer } from './byte-tokenizer'
+
+const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 31)
+const tokenizer = byteTokenizer()
+const separator = '<|endoftext|>'
+
+let root: string
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'cria-shards-'))
+})
+afterAll(() => rmSync(root, { recursive: true }))
+
+let folder: string
+let count = 0
+beforeEach(() => {
+  folder = join(root, String(count++))
+})
+
+const texts = Array.from({ length: 40 }, (_, i) => `Document ${i}: ${'🦙 llama '.repeat(i % 7)}`)
+
+describe(`shards, seed ${seed}`, () => {
+  test('are raw little-endian ids beside the ends of the documents', async () => {
+    const manifest = await tokenize({ name: 'a', documents: ['ab', 'é'] }, tokenizer, folder)
+    expect(readdirSync(folder).sort()).toEqual(['manifest.json', 'training-00000.bin', 'training-00000.bin.index'])
+    const ids = [256, 97, 98, 257, 256, 0xc3, 0xa9, 257]
+    expect([...readFileSync(join(folder, 'training-00000.bin'))]).toEqual(ids.flatMap(id => [id & 255, id >> 8]))
+    expect([...readFileSync(join(folder, 'training-00000.bin.index'))]).toEqual([
+      4,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      8,
+      ...Array(7).fill(0),
+    ])
+    expect(manifest).toEqual(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
+    expect(manifest.splits.training).toEqual({
+      ...{ tokens: 8, documents: 2, bytes: 4 },
+      shards: [
+        {
+          ...{ file: 'training-00000.bin', tokens: 8, documents: 2 },
+          sha256: createHash('sha256')
+            .update(readFileSync(join(folder, 'training-00000.bin')))
+            .digest('hex'),
+          indexSha256: createHash('sha256')
+            .update(readFileSync(join(folder, 'training-00000.bin.index')))
+            .digest('hex'),
+        },
+      ],
+    })
+    expect(manifest.splits.validation).toEqual({ tokens: 0, documents: 0, bytes: 0, shards: [] })
+  })
+
+  test('are uint32 where the vocabulary has over 65,536 tokens', async () => {
+    const large = byteTokenizer(70_000)
+    const manifest = await tokenize({ name: 'a', documents: ['a'] }, large, folder)
+    expect(manifest.dtype).toBe('uint32')
+    const bytes = readFileSync(join(folder, 'training-00000.bin'))
+    expect([0, 4, 8].map(at => bytes.readUInt32LE(at))).toEqual([70_256, 70_097, 70_257])
+    const { training } = await openTokens(folder, large)
+    expect([...(await training.read(0, 3))]).toEqual([70_256, 70_097, 70_257])
+    await training.close()
+    const edge = await tokenize({ name: 'a', documents: ['a'] }, byteTokenizer(65_536 - 258), join(folder, 'edge'))
+    expect(edge.dtype).toBe('uint16')
+  })
+
+  test('hold what tokens in memory hold, however many shards there are', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.string({ minLength: 1, unit: 'grapheme', maxLength: 30 }), { minLength: 1, maxLength: 30 }),
+        fc.record({ bos: fc.boolean(), eos: fc.boolean(), validation: fc.constantFrom(0, 0.3) }),
+        fc.integer({ min: 1, max: 200 }),
+        fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 1, maxLength: 20 }),
+        async (documents, options, shardTokens, ranges) => {
+          const own = join(folder, String(count++))
+          const memory = await tokenizeInMemory(documents, tokenizer, 'a', options)
+          await tokenize({ name: 'a', documents }, tokenizer, own, { ...options, shardTokens })
+          const disk = await openTokens(own, tokenizer)
+          for (const split of ['training', 'validation'] as const) {
+            const [expected, found] = [memory[split], disk[split]]
+            expect([found.tokens, found.documents]).toEqual([expected.tokens, expected.documents])
+            for (const pair of ranges) {
+              const [start, end] = pair.map(at => at % (expected.tokens + 1)).sort((a, b) => a - b)
+              expect(await found.read(start, end)).toEqual(await expected.read(start, end))
+              expect(await found.documentStarts(start, end)).toEqual(await expected.documentStarts(start, end))
+            }
+            for (let i = 0; i < expected.documents; i++)
+              expect(await found.document(i)).toEqual(await expected.document(i))
+            await found.close()
+          }
+        },
+      ),
+      { seed, numRuns: 40 },
+    )
+  })
+
+  test('of many documents are found through pages of the index', async () => {
+    const documents = Array.from({ length: 3000 }, (_, i) => 'x'.repeat(1 + ((i * i) % 5)))
+    await tokenize({ name: 'a', documents }, tokenizer, folder, { shardTokens: 9000 })
+    const { training } = await openTokens(folder)
+    const starts = await training.documentStarts(0, training.tokens)
+    expect(starts).toHaveLength(3000)
+    for (const i of [0, 1, 511, 512, 513, 1024, 2222, 2999]) {
+      expect([...(await training.document(i))]).toEqual([256, ...Array(1 + ((i * i) % 5)).fill(120), 257])
+      expect(await training.documentStarts(starts[i], Math.min(training.tokens, starts[i] + 1))).toEqual([starts[i]])
+    }
+    await training.close()
+  })
+
+  test('of several folders are one source', async () => {
+    await tokenize({ name: 'a', documents: ['ab'] }, tokenizer, join(folder, '1'))
+    await tokenize({ name: 'a', documents: ['c', 'd'] }, tokenizer, join(folder, '2'))
+    const { training, bytes } = await openTokens([join(folder, '1'), join(folder, '2')], tokenizer)
+    expect([...(await training.read(0, training.tokens))]).toEqual([256, 97, 98, 257, 256, 99, 257, 256, 100, 257])
+    expect(await training.documentStarts(0, 10)).toEqual([0, 4, 7])
+    expect(bytes).toEqual({ training: 4, validation: 0 })
+    await training.close()
+  })
+
+  test('documents go to validation by their text, wherever they stand', async () => {
+    const options = { validation: 0.25 }
+    const splits = async (documents: string[]) => {
+      const { validation } = await tokenizeInMemory(documents, tokenizer, 'a', options)
+      const held: string[] = []
+      for (let i = 0; i < validation.documents; i++) {
+        held.push(new TextDecoder().decode(Uint8Array.from((await validation.document(i)).subarray(1, -1))))
+      }
+      return held.sort()
+    }
+    const many = Array.from({ length: 4000 }, (_, i) => `text ${i}`)
+    const held = await splits(many)
+    // Binomial: the deviation is 27.
+    expect(Math.abs(held.length - 1000)).toBeLessThan(6 * 27)
+    expect(await splits([...many].reverse())).toEqual(held)
+    expect(await splits([...held, ...held])).toEqual([...held, ...held].sort())
+  })
+})
+
+describe('tokenizing again', () => {
+  const source = (file: string) => ({ name: 'a', files: [file], separator })
+  const write = () => {
+    mkdirSync(folder, { recursive: true })
+    const file = join(folder, 'a.txt')
+    writeFileSync(file, texts.join(`\n${separator}\n`))
+    return { file, shards: join(folder, 'shards') }
+  }
+
+  test('writes nothing if the files, the settings and the tokenizer are the same', async () => {
+    const { file, shards } = write()
+    const first = await tokenize(source(file), tokenizer, shards)
+    let documents = 0
+    const onProgress = () => documents++
+    expect(await tokenize(source(file), tokenizer, shards, { onProgress })).toEqual(first)
+    utimesSync(file, 1, 1)
+    expect(await tokenize(source(file), tokenizer, shards, { onProgress })).toEqual(first)
+    expect(documents).toBe(0)
+  })
+
+  test.each<[string, (file: string, shards: string) => Promise<unknown>, string]>([
+    [
+      'another tokenizer',
+      (file, shards) => tokenize(source(file), byteTokenizer(1), shards),
+      'another tokenizer, vocabSize',
+    ],
+    [
+      'a tokenizer of the same size',
+      (file, shards) => tokenize(source(file), { ...tokenizer, encode: text => [text.length] }, shards),
+      'another tokenizer, they encode the same text differently',
+    ],
+    [
+      'another name',
+      (file, shards) => tokenize({ ...source(file), name: 'b' }, tokenizer, shards),
+      'they are of a, not of b',
+    ],
+    [
+      'another separator',
+      (file, shards) => tokenize({ ...source(file), separator: '--' }, tokenizer, shards),
+      'separator was <|endoftext|> and is --',
+    ],
+    [
+      'no EOS',
+      (file, shards) => tokenize(source(file), tokenizer, shards, { eos: false }),
+      'eos was true and is false',
+    ],
+    [
+      'more held out',
+      (file, shards) => tokenize(source(file), tokenizer, shards, { validation: 0.1 }),
+      'validation was 0 and is 0.1',
+    ],
+    [
+      'a changed file of the same size',
+      (file, shards) => {
+        writeFileSync(file, readFileSync(file, 'utf8').replace('llama', 'LLAMA'))
+        utimesSync(file, 1, 1)
+        return tokenize(source(file), tokenizer, shards)
+      },
+      'a.txt has changed',
+    ],
+    [
+      'another file',
+      (file, shards) => {
+        copyFileSync(file, `${file}.txt`)
+        return tokenize(source(`${file}.txt`), tokenizer, shards)
+      },
+      'file 0 was',
+    ],
+    ['documents from elsewhere', (_, shards) => tokenize({ name: 'a', documents: texts }, tokenizer, shards), 'is '],
+  ])('%s is refused, and the shards stay', async (_, again, message) => {
+    const { file, shards } = write()
+    await tokenize(source(file), tokenizer, shards)
+    const before = readFileSync(join(shards, 'manifest.json'), 'utf8')
+    const refused = again(file, shards)
+    await expect(refused).rejects.toThrow(ShardError)
+    await expect(refused).rejects.toThrow(message)
+    expect(readFileSync(join(shards, 'manifest.json'), 'utf8')).toBe(before)
+    await verifyShards(shards)
+  })
+})
+
+interface Manifest {
+  splits: { training: { tokens: number; shards: object[] } }
+}
+
+describe('shards that cannot be used', () => {
+  const make = () => tokenize({ name: 'a', documents: texts }, tokenizer, folder)
+  const bin = () => join(folder, 'training-00000.bin')
+  const edit = (change: (manifest: Manifest) => void) => {
+    const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))
+    change(manifest)
+    writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest))
+  }
+
+  test.each<[string, () => unknown, string]>([
+    [
+      'none',
+      () => rmSync(folder, { recursive: true }),
+      'manifest.json: there is no such file: tokenize the source first',
+    ],
+    ['a missing shard', () => rmSync(bin()), 'training-00000.bin: it cannot be read (ENOENT'],
+    ['a shard cut short', () => truncateSync(bin(), 100), 'training-00000.bin: it is cut short: it has 100 bytes'],
+    [
+      'an index cut short',
+      () => truncateSync(`${bin()}.index`, 8),
+      'bin.index: it is cut short: it has 8 bytes, but the manifest says 320',
+    ],
+    ['a shard too long', () => writeFileSync(bin(), 'x', { flag: 'a' }), 'training-00000.bin: it is too long'],
+    ['a manifest that is no JSON', () => writeFileSync(join(folder, 'manifest.json'), '{'), 'it is not JSON'],
+    [
+      'a manifest of another format',
+      () => edit(m => Object.assign(m, { format: 'x' })),
+      'format: "x": expected cria-token-shards',
+    ],
+    ['a later version', () => edit(m => Object.assign(m, { version: 2 })), 'version: 2: expected 1'],
+    ['an unknown key', () => edit(m => Object.assign(m, { extra: 1 })), 'extra: it is not known'],
+    ['a list', () => writeFileSync(join(folder, 'manifest.json'), '[]'), 'the whole: []: expected an object'],
+    [
+      'a path out of the folder',
+      () => edit(m => Object.assign(m.splits.training.shards[0], { file: '../../secret.bin' })),
+      'splits.training.shards[0].file: "../../secret.bin": expected the name of a .bin file in the same folder',
+    ],
+    ['counts that do not add up', () => edit(m => m.splits.training.tokens++), 'but its shards have'],
+    [
+      'a count without end',
+      () => edit(m => Object.assign(m.splits.training.shards[0], { tokens: 1e300 })),
+      'splits.training.shards[0].tokens: 1e+300: expected a count',
+    ],
+    ['another dtype', () => edit(m => Object.assign(m, { dtype: 'uint32' })), 'dtype: uint32: expected uint16'],
+  ])('%s', async (_, damage, message) => {
+    await make()
+    damage()
+    const opened = openTokens(folder, tokenizer)
+    await expect(opened).rejects.toThrow(ShardError)
+    await expect(opened).rejects.toThrow(message)
+  })
+
+  test('those of another tokenizer', async () => {
+    await make()
+    const opened = openTokens(folder, { ...tokenizer, encode: text => Array.from(text, () => 0) })
+    await expect(opened).rejects.toThrow(ShardError)
+    await expect(opened).rejects.toThrow('the shards are of another tokenizer, they encode the same text differently')
+  })
+
+  test('those of two tokenizers', async () => {
+    await tokenize({ name: 'a', documents: texts }, tokenizer, join(folder, '1'))
+    await tokenize({ name: 'a', documents: texts }, byteTokenizer(5), join(folder, '2'))
+    await expect(openTokens([join(folder, '1'), join(folder, '2')])).rejects.toThrow(
+      'another tokenizer, vocabSize is 263',
+    )
+  })
+
+  test('an id outside the vocabulary is found where it is read, a changed byte by the hash', async () => {
+    await make()
+    const bytes = readFileSync(bin())
+    bytes.writeUInt16LE(999, 2 * 7)
+    writeFileSync(bin(), bytes)
+    const { training } = await openTokens(folder, tokenizer)
+    await training.read(0, 7)
+    await expect(training.read(5, 9)).rejects.toThrow(VocabularyError)
+    await expect(training.read(5, 9)).rejects.toThrow(
+      'training-00000.bin: token 7: token id 999 is outside the vocabulary of 258',
+    )
+    await training.close()
+    await expect(verifyShards(folder)).rejects.toThrow('training-00000.bin: its SHA-256 is not that of the manifest')
+  })
+
+  test('ends of documents that do not ascend', async () => {
+    await make()
+    const index = readFileSync(`${bin()}.index`)
+    index.writeBigUInt64LE(2n ** 60n, 8)
+    writeFileSync(`${bin()}.index`, index)
+    const { training } = await openTokens(folder, tokenizer)
+    await expect(training.documentStarts(0, 100)).rejects.toThrow('training-00000.bin.index: it is damaged')
+    await expect(training.document(1)).rejects.toThrow(ShardError)
+    await training.close()
+  })
+
+  test('a shard that is cut while it is in use', async () => {
+    await make()
+    const { training } = await openTokens(folder, tokenizer)
+    await training.read(0, 10)
+    truncateSync(bin(), 12)
+    await expect(training.read(0, 10)).rejects.toThrow('it ends at byte 12: it was cut short while in use')
+    await training.close()
+  })
+})
+
+test('more shards than a process may open are read through a few handles', async () => {
+  const pool = new FilePool(3)
+  mkdirSync(folder)
+  const paths = Array.from({ length: 10 }, (_, i) => join(folder, String(i)))
+  for (const [i, path] of paths.entries()) writeFileSync(path, Uint8Array.of(i, i + 1))
+  const opened = async () => readdirSync('/proc/self/fd').length
+  const before = process.platform === 'linux' ? await opened() : 0
+  const views = await Promise.all([...paths, ...paths].map(path => pool.read(path, 1, 1)))
+  expect(views.map(view => view.getUint8(0))).toEqual([...paths, ...paths].map((_, i) => (i % 10) + 1))
+  if (process.platform === 'linux') expect((await opened()) - before).toBeLessThanOrEqual(3)
+  await expect(pool.read(join(folder, 'none'), 0, 1)).rejects.toThrow(ShardError)
+  await pool.close()
+  if (process.platform === 'linux') expect(await opened()).toBe(before)
+})
+
+describe('a disk that refuses', () => {
+  test('leaves the folder as it was', async () => {
+    mkdirSync(folder)
+    const probe = await open(join(folder, 'probe'), 'w')
+    const prototype = Object.getPrototypeOf(probe)
+    await probe.close()
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+      code: 'ENOSPC',
+      syscall: 'write',
+    })
+    const write = vi.spyOn(prototype, 'writeFile').mockRejectedValue(full)
+    try {
+      const writing = tokenize({ name: 'a', documents: texts }, tokenizer, folder)
+      await expect(writing).rejects.toThrow(WriteError)
+      await expect(writing).rejects.toThrow('it cannot be written (ENOSPC: no space left on device, write): make room')
+    } finally {
+      write.mockRestore()
+    }
+    expect(readdirSync(folder)).toEqual(['probe'])
+  })
+
+  const canMount = process.platform === 'linux' && spawnSync('unshare', ['-rm', 'true']).status === 0
+  test.skipIf(!canMount)('a full disk of 64 KiB, in a mount namespace', async () => {
+    mkdirSync(folder)
+    const entry = new URL('../src/node.ts', import.meta.url).pathname
+    const outfile = join(folder, 'node.mjs')
+    await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' })
+    writeFileSync(
+      join(folder, 'write.mjs'),
+      `import { readdirSync } from 'node:fs'
+       import { tokenize } from './node.mjs'
+       const tokenizer = { encode: text => Array.from(text, () => 1), bosId: 0, eosId: 0, vocabSize: 2 }
+       const documents = Array.from({ length: 100 }, () => 'x'.repeat(4096))
+       await tokenize({ name: 'a', documents: documents.slice(0, 3) }, tokenizer, 'disk/small')
+       const error = await tokenize({ name: 'a', documents }, tokenizer, 'disk/large').catch(error => error)
+       console.log(error.name, error.cause.code, readdirSync('disk/large').length, readdirSync('disk/small').length)`,
+    )
+    mkdirSync(join(folder, 'disk'))
+    const command = 'mount -t tmpfs -o size=64k tmpfs disk && exec "$0" write.mjs'
+    const output = execFileSync('unshare', ['-rm', 'sh', '-c', command, process.execPath], { cwd: folder })
+    expect(output.toString()).toBe('WriteError ENOSPC 0 3\n')
+  })
+
+  test.skipIf(process.platform === 'win32')('a folder that is a file', async () => {
+    writeFileSync(folder, '')
+    const writing = tokenize({ name: 'a', documents: texts }, tokenizer, join(folder, 'shards'))
+    await expect(writing).rejects.toThrow(WriteError)
+  })
+
+  test('an abort leaves nothing', async () => {
+    const abort = new AbortController()
+    async function* documents() {
+      yield* texts
+      abort.abort()
+      yield 'one more'
+    }
+    const { signal } = abort
+    const writing = tokenize({ name: 'a', documents: documents() }, tokenizer, folder, { signal, shardTokens: 50 })
+    await expect(writing).rejects.toThrow('aborted')
+    expect(readdirSync(folder)).toEqual([])
+  })
+})
+
+describe('bad input', () => {
+  test.each<[string, Parameters<typeof tokenize>[0], object, new (...args: never[]) => Error, string]>([
+    ['no documents', { name: 'a', documents: [] }, {}, SourceSizeError, 'source "a": it has no documents with text'],
+    [
+      'half a surrogate pair',
+      { name: 'a', documents: ['fine', '\ud800'] },
+      {},
+      DocumentError,
+      'a: document 1 holds half a surrogate',
+    ],
+    [
+      'everything held out',
+      { name: 'a', documents: ['a'] },
+      { validation: 1 },
+      MixtureConfigError,
+      'validation: 1: expected',
+    ],
+    ['shards of nothing', { name: 'a', documents: ['a'] }, { shardTokens: 0 }, MixtureConfigError, 'shardTokens: 0'],
+    ['a missing file', { name: 'a', files: ['none.txt'] }, {}, DocumentError, 'none.txt: there is no such file in'],
+    [
+      'a folder',
+      { name: 'a', files: ['.'] },
+      {},
+      DocumentError,
+      '.: it is no regular file: give files, such as **/*.txt',
+    ],
+    ['a pattern of nothing', { name: 'a', files: ['no*/*.txt'] }, {}, DocumentError, 'no*/*.txt: it finds no file in'],
+    [
+      'a field of text',
+      { name: 'a', files: ['a.txt'], field: 'b' },
+      {},
+      MixtureConfigError,
+      'field: b: text files have no fields',
+    ],
+    [
+      'a separator of JSON',
+      { name: 'a', files: ['a.jsonl'], separator: '-' },
+      {},
+      MixtureConfigError,
+      'separator: -: no file is text',
+    ],
+    ['a file twice', { name: 'a', files: ['a.txt', '*.txt'] }, {}, DocumentError, 'a.txt: it is found twice'],
+    [
+      'a file that is not UTF-8',
+      { name: 'a', files: ['latin1.txt'] },
+      {},
+      DocumentError,
+      'latin1.txt: it is not UTF-8 text',
+    ],
+  ])('%s', async (_, source, options, type, message) => {
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'a.txt'), 'a')
+    writeFileSync(join(folder, 'a.jsonl'), '{"text": "a"}')
+    writeFileSync(join(folder, 'latin1.txt'), Uint8Array.of(0xe9, 10))
+    const before = readdirSync(folder)
+    const writing = tokenize(source, tokenizer, join(folder, 'shards'), { base: folder, ...options })
+    await expect(writing).rejects.toThrow(type)
+    await expect(writing).rejects.toThrow(message)
+    expect(readdirSync(folder).filter(name => name !== 'shards')).toEqual(before)
+    if (existsSync(join(folder, 'shards'))) expect(readdirSync(join(folder, 'shards'))).toEqual([])
+  })
+
+  test.each([
+    [
+      'an id outside its vocabulary',
+      { ...tokenizer, encode: () => [300] },
+      VocabularyError,
+      'document 0 of a: token id 300',
+    ],
+    ['an id that is no number', { ...tokenizer, encode: () => [Number.NaN] }, VocabularyError, 'token id NaN'],
+    ['no BOS', { ...tokenizer, bosId: -1 }, MixtureConfigError, "bos: the tokenizer's bosId is -1, which is no token"],
+    ['no size', { ...tokenizer, vocabSize: 0 }, MixtureConfigError, 'its vocabSize is 0: expected'],
+  ])('a tokenizer with %s', async (_, broken, type, message) => {
+    const writing = tokenize({ name: 'a', documents: ['a'] }, broken, folder)
+    await expect(writing).rejects.toThrow(type)
+    await expect(writing).rejects.toThrow(message)
+  })
+
+  test('ids of memory outside the vocabulary', () => {
+    expect(() => memoryTokens([5], { vocabSize: 5, documentEnds: [1] })).toThrow(VocabularyError)
+  })
+})
+
+test('files are found by patterns, in one order everywhere, and read by their format', async () => {
+  mkdirSync(join(folder, 'b/c'), { recursive: true })
+  const files = {
+    'b/2.txt': 'two',
+    'b/10.txt': 'ten',
+    'b/c/1.TXT': 'no',
+    'b/c/3.txt': 'three',
+    'a.jsonl': '{"text":"json"}',
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  copyFileSync(new URL('./fixtures/zstd.parquet', import.meta.url), join(folder, 'p.parquet'))
+  if (process.platform !== 'win32') {
+    symlinkSync(join(folder, 'b'), join(folder, 'b/c/loop'))
+    symlinkSync(join(folder, 'a.jsonl'), join(folder, 'b/link.txt'))
+  }
+  const read = async (...patterns: string[]) => {
+    const found: string[] = []
+    for await (const text of readDocuments({ files: patterns }, { base: folder })) found.push(text)
+    return found
+  }
+  const linked = process.platform === 'win32' ? [] : ['{"text":"json"}']
+  expect(await read('**/*.txt')).toEqual(['ten', 'two', 'three', ...linked])
+  expect(await read('b/*.txt')).toEqual(['ten', 'two', ...linked])
+  expect(await read(join(folder, 'b/**/3*'), '*.jsonl')).toEqual(['three', 'json'])
+  expect(await read('p.*', 'b/2.txt')).toHaveLength(6)
+})
