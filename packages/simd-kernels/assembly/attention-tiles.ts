@@ -3,10 +3,24 @@
 //
 // Four queries lie interleaved, [C / 4][query][4 columns]; a single one is every fourth vector of that.
 
-import { madd, sumOf, sumsOf } from './lanes'
+import { LANES, madd, sumOf, sumsOf } from './lanes'
 
 /** Bytes from four columns of a query to the next four. */
-const QUERY_STEP: usize = 64
+export const QUERY_STEP: usize = 64
+
+/** A query of C numbers times a factor, a vector every `step` bytes; missing columns of the last vector are zeros. */
+export function spreadQuery(from: usize, headDim: i32, factor: f32, to: usize, step: usize): void {
+  const factors = f32x4.splat(factor)
+  let c = 0
+  for (; c + LANES <= headDim; c += LANES) {
+    v128.store(to, f32x4.mul(v128.load(from + (<usize>c << 2)), factors))
+    to += step
+  }
+  if (c == headDim) return
+  v128.store(to, f32x4.splat(0))
+  for (let lane = 0; c + lane < headDim; lane++)
+    store<f32>(to + (<usize>lane << 2), load<f32>(from + (<usize>(c + lane) << 2)) * factor)
+}
 
 /** scores[i][r] = q[i] · k[r] for four queries and `count` rows. `bytes`: of a row of C columns, C a multiple of 4. */
 export function scoreFour(q: usize, k: usize, stride: usize, bytes: usize, scores: usize, width: usize, count: i32): void {
@@ -119,9 +133,17 @@ export function interleave(weights: usize, width: usize, out: usize, count: i32)
   }
 }
 
-/** out[i] += Σ weights[r][i] · v[r] for four queries; out [4, C]. */
-export function addFour(weights: usize, v: usize, stride: usize, bytes: usize, out: usize, count: i32): void {
-  const end = weights + (<usize>count << 4)
+/** out[i] += Σ weights[r][i] · v[r] for i < 4 and r < count; the four weights of an r are neighbours, `step` bytes apart for each r. */
+export function addFour(
+  weights: usize,
+  step: usize,
+  v: usize,
+  stride: usize,
+  bytes: usize,
+  out: usize,
+  count: i32,
+): void {
+  const end = weights + <usize>count * step
   const out1 = out + bytes
   const out2 = out1 + bytes
   const out3 = out2 + bytes
@@ -136,7 +158,7 @@ export function addFour(weights: usize, v: usize, stride: usize, bytes: usize, o
     let b2 = v128.load(out2 + c, 16)
     let b3 = v128.load(out3 + c, 16)
     let value = v + c
-    for (let w = weights; w < end; w += 16) {
+    for (let w = weights; w < end; w += step) {
       const x = v128.load(value)
       const y = v128.load(value, 16)
       let z = v128.load32_splat(w)
@@ -168,7 +190,7 @@ export function addFour(weights: usize, v: usize, stride: usize, bytes: usize, o
     let a2 = v128.load(out2 + c)
     let a3 = v128.load(out3 + c)
     let value = v + c
-    for (let w = weights; w < end; w += 16) {
+    for (let w = weights; w < end; w += step) {
       const x = v128.load(value)
       a0 = madd(v128.load32_splat(w), x, a0)
       a1 = madd(v128.load32_splat(w, 4), x, a1)
@@ -227,4 +249,17 @@ export function addOne(weights: usize, v: usize, stride: usize, bytes: usize, ou
     }
     v128.store(out + c, a)
   }
+}
+
+/** Of four whole numbers. */
+// @ts-ignore: decorator
+@inline
+export function leastOf(list: usize): i32 {
+  return min(min(load<i32>(list), load<i32>(list, 4)), min(load<i32>(list, 8), load<i32>(list, 12)))
+}
+
+// @ts-ignore: decorator
+@inline
+export function greatestOf(list: usize): i32 {
+  return max(max(load<i32>(list), load<i32>(list, 4)), max(load<i32>(list, 8), load<i32>(list, 12)))
 }

@@ -1,4 +1,4 @@
-import { scoreOne } from './attention-tiles'
+import { QUERY_STEP, scoreOne, spreadQuery } from './attention-tiles'
 import { CACHE_F16_FACTOR, widenRows } from './cache-rows'
 import { F16_FACTOR } from './lanes'
 import { get, parallel, privateScratch, put, reserve } from './parallel'
@@ -59,10 +59,7 @@ function weighRange(begin: i32, end: i32): void {
     memory.fill(out, 0, <usize>width << 2)
     if (count == 0) continue
     const from = get<usize>(0) + (<usize>head * <usize>headDim << 2)
-    for (let c = 0; c < dim; c++) {
-      const value = c < headDim ? load<f32>(from + (<usize>c << 2)) * get<f32>(8) : 0
-      store<f32>(query + (<usize>((c & ~3) * 4 + (c & 3)) << 2), value)
-    }
+    spreadQuery(from, headDim, get<f32>(8), query, QUERY_STEP)
     const column = ((head - token * heads) / (heads / kvHeads)) * headDim
     for (let row = 0; row < count; row += tileRows) {
       const rows = min(tileRows, count - row)

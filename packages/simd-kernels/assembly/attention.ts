@@ -10,7 +10,7 @@
 // four at a time, over tiles of keys and values that stay in the first-level cache. A call with few blocks gives each stretch to a
 // thread of its own.
 
-import { addFour, addOne, interleave, scoreFour, scoreOne } from './attention-tiles'
+import { addFour, addOne, greatestOf, interleave, leastOf, QUERY_STEP, scoreFour, scoreOne, spreadQuery } from './attention-tiles'
 import { CACHE_F16_FACTOR, F32, rowBytes, widenRows } from './cache-rows'
 import { exp, F16_FACTOR, LANES, madd } from './lanes'
 import { get, parallel, privateScratch, put, reserve, sharedScratch } from './parallel'
@@ -329,19 +329,11 @@ function scaleQueries(kvHead: i32, token: i32, rows: i32): void {
   const heads = get<i32>(HEADS)
   const group = heads / get<i32>(KV_HEADS)
   const headDim = get<i32>(HEAD_DIM)
-  const dim = padded(headDim)
-  const scale = get<f32>(SCALE)
+  const bytes = <usize>padded(headDim) << 2
   for (let i = 0; i < rows; i++) {
     const head = (token + i / group) * heads + kvHead * group + (i % group)
-    const from = get<usize>(Q) + (<usize>(head * headDim) << 2)
-    let to = queries() + (<usize>((i & ~3) * dim + ((i & 3) << 2)) << 2)
-    for (let c = 0; c < dim; c += LANES) {
-      for (let lane = 0; lane < LANES; lane++) {
-        const value = c + lane < headDim ? load<f32>(from + (<usize>(c + lane) << 2)) * scale : 0
-        store<f32>(to + (<usize>lane << 2), value)
-      }
-      to += 64
-    }
+    const to = queries() + <usize>(i & ~3) * bytes + (<usize>(i & 3) << 4)
+    spreadQuery(get<usize>(Q) + (<usize>(head * headDim) << 2), headDim, get<f32>(SCALE), to, QUERY_STEP)
   }
 }
 
@@ -421,7 +413,7 @@ function attendStretch(kvHead: i32, token: i32, tokens: i32, stretch: i32): void
       if (from < to) {
         for (let n = i; n < i + 4; n++) addRows(n, row, from, row, values, stride)
         interleave(scores + (<usize>(i * WIDTH + from) << 2), WIDTH << 2, weights, to - from)
-        addFour(weights, values + <usize>(from - row) * stride, stride, bytes, sums + <usize>i * bytes, to - from)
+        addFour(weights, 16, values + <usize>(from - row) * stride, stride, bytes, sums + <usize>i * bytes, to - from)
         for (let n = i; n < i + 4; n++) addRows(n, to, tileEnd, row, values, stride)
       } else for (let n = i; n < i + 4; n++) addRows(n, row, tileEnd, row, values, stride)
     }
@@ -452,17 +444,4 @@ function rowsOf(cache: usize, row: i32, count: i32, kvHead: i32, direct: bool): 
   const tile = privateScratch() + tileOffset()
   widenRows(cache, get<i32>(DTYPE), width, row, count, kvHead * headDim, headDim, tile, padded(headDim))
   return tile
-}
-
-/** Of four whole numbers. */
-// @ts-ignore: decorator
-@inline
-function leastOf(list: usize): i32 {
-  return min(min(load<i32>(list), load<i32>(list, 4)), min(load<i32>(list, 8), load<i32>(list, 12)))
-}
-
-// @ts-ignore: decorator
-@inline
-function greatestOf(list: usize): i32 {
-  return max(max(load<i32>(list), load<i32>(list, 4)), max(load<i32>(list, 8), load<i32>(list, 12)))
 }

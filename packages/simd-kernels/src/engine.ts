@@ -2,7 +2,7 @@ import type { Crew } from './crew'
 import type { Build, Kernels } from './kernels'
 import { Memory } from './memory'
 import type { Int8Dot, Probed } from './probe'
-import { TokenKernels } from './token-kernels'
+import { TrainingKernels } from './training-kernels'
 import { f16Factor, packWeight, quantisation, type Weight, type WeightData } from './weights'
 
 /** What an engine was opened with, for those who look. */
@@ -22,7 +22,7 @@ const ROWS_F16 = 2
  * they are trusted, so a wrong one corrupts that memory, but nothing outside it. A kernel has ended when its call returns.
  * Results are the same bits for every number of threads.
  */
-export class SimdEngine extends TokenKernels implements AsyncDisposable {
+export class SimdEngine extends TrainingKernels implements AsyncDisposable {
   readonly build: Build
   readonly int8Dot: Int8Dot
   readonly fma: boolean
@@ -100,6 +100,11 @@ export class SimdEngine extends TokenKernels implements AsyncDisposable {
 
   i32(pointer: number, length: number): Int32Array<ArrayBufferLike> {
     return this.#memory.i32(pointer, length)
+  }
+
+  /** The memory at `pointer` as bytes, likewise. */
+  u8(pointer: number, length: number): Uint8Array<ArrayBufferLike> {
+    return this.#memory.u8(pointer, length)
   }
 
   u32(pointer: number, length: number): Uint32Array<ArrayBufferLike> {

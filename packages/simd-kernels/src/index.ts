@@ -11,4 +11,5 @@ export {
   type RopeOptions,
   type RowsOptions,
 } from './token-kernels'
+export type { AdamWOptions, AttentionBackwardOptions } from './training-kernels'
 export type { Weight, WeightData, WeightType } from './weights'

@@ -1,11 +1,11 @@
 import plain from '../generated/plain'
 import relaxed from '../generated/relaxed'
-import type { TokenExports } from './token-kernels'
+import type { TrainingExports } from './training-kernels'
 
 export type Build = 'plain' | 'relaxed'
 
 /** What a compiled module exports: pointers are bytes from the start of the memory, the rest is as in assembly/. */
-export interface Kernels extends TokenExports {
+export interface Kernels extends TrainingExports {
   controlBytes(threads: number): number
   attach(control: number, index: number, threads: number, mayWait: boolean): void
   setScratch(shared: number, sharedBytes: number, own: number, ownBytes: number): void
