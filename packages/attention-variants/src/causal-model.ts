@@ -1,7 +1,15 @@
-import { ConfigError, Module, type TokenIds } from '@cria/layers'
-import type { Device, Tensor } from '@cria/tensor'
+import { ConfigError, Module, type RotaryEmbedding, type TokenIds } from '@cria/layers'
+import { type Device, embedding, type Tensor } from '@cria/tensor'
 import { type CacheShape, type CacheType, KvCache, type Sequence } from './kv-cache'
-import { type Addition, extendSequences, type Observe, packDocuments, type TokenList } from './pass'
+import {
+  type Addition,
+  extendSequences,
+  type Observe,
+  type Pass,
+  packDocuments,
+  type TokenList,
+  uploadPass,
+} from './pass'
 
 export interface CacheOptions {
   /** Rows to begin with: tokens of all sequences together. It grows when they need more. */
@@ -18,8 +26,9 @@ export interface ForwardOptions {
 }
 
 /**
- * A decoder: it runs lists of tokens and gives logits. A model of one's own extends this class by its device, its sizes and
- * {@link CausalModel.steps}; caching, batches, prompts in parts and training rows then work.
+ * A decoder: it runs lists of tokens and gives logits. A model of one's own extends this class by its device, its sizes, its layers
+ * ({@link CausalModel.hidden}) and its output ({@link CausalModel.head}); caching, batches, prompts in parts and training rows
+ * then work.
  */
 export abstract class CausalModel extends Module {
   abstract readonly device: Device
@@ -28,14 +37,30 @@ export abstract class CausalModel extends Module {
   abstract readonly vocabSize: number
   /** What a cache holds for each token. */
   abstract readonly cacheShape: CacheShape
+  /** The rotary embedding that its layers share, if they have one: a pass brings its angles. */
+  readonly rotary: RotaryEmbedding | undefined = undefined
   /** Tokens that each one sees at most, itself among them; undefined where it sees all. */
   readonly window: number | undefined = undefined
 
   /**
-   * Runs a pass, and yields after each layer, so that whoever drives it may pause there.
-   * @returns logits of the outputs, f32 [M, vocab]
+   * Runs a pass through the layers, and yields after each, so that whoever drives it may pause there.
+   * @returns hidden states of all tokens, f32 [N, dim]
    */
-  abstract steps(list: TokenList, observe?: Observe): Generator<void, Tensor>
+  abstract hidden(pass: Pass): Generator<void, Tensor>
+
+  /** Logits of hidden states. @param h f32 [M, dim] @returns f32 [M, vocab] */
+  abstract head(h: Tensor): Tensor
+
+  /** Runs a pass in steps. @returns logits of its outputs, f32 [M, vocab]; undefined where it has none */
+  *steps(list: TokenList, observe?: Observe): Generator<void, Tensor | undefined> {
+    using scope = this.device.scope()
+    using pass = uploadPass(this.device, list, this.rotary, observe)
+    const h = yield* this.hidden(pass) // [N, D]
+    if (list.outputs.length === 0) return undefined
+    const logits = this.head(pass.outputs ? embedding(pass.outputs, h) : h) // [M, V]
+    observe?.('logits', logits)
+    return scope.keep(logits)
+  }
 
   /** An empty cache. */
   createCache(options: CacheOptions = {}): KvCache {
@@ -48,8 +73,9 @@ export abstract class CausalModel extends Module {
     return 2 * elementBytes * layers * kvHeads * headDim
   }
 
-  /** Runs a pass at once. It enqueues: reading the logits waits. @returns f32 [M, vocab] */
+  /** Runs a pass at once. It enqueues: reading the logits waits. @returns f32 [M, vocab] @throws RangeError for no outputs */
   run(list: TokenList, observe?: Observe): Tensor {
+    if (list.outputs.length === 0) throw new RangeError('the pass has no outputs: nothing to return')
     const steps = this.steps(list, observe)
     for (;;) {
       const { done, value } = steps.next()
@@ -94,5 +120,10 @@ export abstract class CausalModel extends Module {
       throw new ConfigError(`a cache of ${cache.layers.length} layers does not fit a model of ${layers}`)
     if (cache.device !== this.device)
       throw new ConfigError(`the cache lies on device "${cache.device.name}", the model on "${this.device.name}"`)
+  }
+
+  override dispose(): void {
+    super.dispose()
+    this.rotary?.dispose()
   }
 }

@@ -1,6 +1,6 @@
 import { initialise } from '@cria/layers'
 import { type Llama, type LlamaConfig, llamaSizes } from '@cria/llama'
-import { Llama2, llama2Sizes } from '@cria/llama2'
+import { llama2, llama2Sizes } from '@cria/llama2'
 import { type Device, openDevice, type Recording, type Tensor } from '@cria/tensor'
 
 /** Configs of all published sizes, by name: `llama-7b` … `llama2-70b`. */
@@ -18,7 +18,7 @@ export interface ModelDescription {
 /** A model's figures from shapes alone: nothing is allocated, whatever its size. */
 export const describeConfig = async (config: LlamaConfig): Promise<ModelDescription> => {
   await using device = await openDevice('shape')
-  const network = new Llama2(device, config)
+  const network = llama2(device, config)
   initialise(network, device)
   const { cost } = recordDecode(network, Math.floor(network.maxSeqLen / 2))
   return {
@@ -37,7 +37,7 @@ export const describeConfig = async (config: LlamaConfig): Promise<ModelDescript
 export const planDecode = async (config: LlamaConfig, device?: Device, position = 0): Promise<Recording> => {
   await using shapes = await openDevice('shape')
   const where = device ?? shapes
-  const network = new Llama2(where, config)
+  const network = llama2(where, config)
   try {
     loadZeros(network)
     return recordDecode(network, position)
@@ -60,6 +60,6 @@ const loadZeros = (network: Llama): void => {
 
 const recordDecode = (network: Llama, position: number): Recording => {
   using cache = network.createCache()
-  cache.advance(position)
-  return network.device.record(() => network.forward([0], cache).dispose())
+  using sequence = cache.sequence({ capacity: network.maxSeqLen, length: position })
+  return network.device.record(() => network.forward([0], sequence).dispose())
 }

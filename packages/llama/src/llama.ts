@@ -4,13 +4,10 @@ import {
   type CacheShape,
   CausalModel,
   multiHeadAttention,
-  type Observe,
   type Pass,
-  type TokenList,
-  uploadPass,
 } from '@cria/attention-variants'
 import { ConfigError, Embedding, Linear, Module, RmsNorm, RotaryEmbedding, SwiGlu } from '@cria/layers'
-import { add, type Device, embedding, linear, recompute, type Tensor } from '@cria/tensor'
+import { add, type Device, linear, recompute, type Tensor } from '@cria/tensor'
 import { type LlamaConfig, type ResolvedConfig, resolveConfig } from './config'
 
 // Shapes: N tokens of a pass, M outputs, D dim, V vocab.
@@ -60,7 +57,7 @@ export class Llama extends CausalModel {
   override readonly window: number | undefined
   /** Under a tape, layers are computed again for their gradients instead of being kept: memory for time. */
   recompute = false
-  readonly #rotary: RotaryEmbedding
+  override readonly rotary: RotaryEmbedding
 
   /** @throws ConfigError for sizes that do not fit each other */
   constructor(
@@ -73,8 +70,8 @@ export class Llama extends CausalModel {
     const { dim, n_layers, n_heads, n_kv_heads, head_dim, vocab_size, norm_eps, tied_output } = resolved
     this.config = resolved
     this.window = window
-    this.#rotary = new RotaryEmbedding(head_dim, { theta: resolved.rope_theta, scaling: resolved.rope_scaling })
-    const options = { dim, heads: n_heads, headDim: head_dim, rotary: this.#rotary, bias: resolved.attention_bias }
+    this.rotary = new RotaryEmbedding(head_dim, { theta: resolved.rope_theta, scaling: resolved.rope_scaling })
+    const options = { dim, heads: n_heads, headDim: head_dim, rotary: this.rotary, bias: resolved.attention_bias }
     const block = () => new TransformerBlock(resolved, attention(options, resolved))
     this.tok_embeddings = new Embedding(vocab_size, dim)
     this.layers = Array.from({ length: n_layers }, block)
@@ -98,25 +95,20 @@ export class Llama extends CausalModel {
     return { layers: n_layers, kvHeads: n_kv_heads, headDim: head_dim }
   }
 
-  *steps(list: TokenList, observe?: Observe): Generator<void, Tensor> {
-    using scope = this.device.scope()
-    using pass = uploadPass(this.device, list, this.#rotary, observe)
+  *hidden(pass: Pass): Generator<void, Tensor> {
     let h = this.tok_embeddings.forward(pass.ids) // [N, D]
     for (const [i, block] of this.layers.entries()) {
+      using before = h
       const forward = (x: Tensor) => block.forward(x, pass, i)
-      h = this.recompute ? recompute(h, forward) : forward(h)
-      observe?.(`layers.${i}`, h)
+      h = this.recompute ? recompute(before, forward) : forward(before)
+      pass.observe?.(`layers.${i}`, h)
       yield
     }
-    const wanted = pass.outputs ? embedding(pass.outputs, h) : h // [M, D]
-    const weight = (this.output ?? this.tok_embeddings).weight.tensor
-    const logits = linear(this.norm.forward(wanted), weight) // [M, V]
-    observe?.('logits', logits)
-    return scope.keep(logits)
+    return h
   }
 
-  override dispose(): void {
-    super.dispose()
-    this.#rotary.dispose()
+  head(h: Tensor): Tensor {
+    using normal = this.norm.forward(h)
+    return linear(normal, (this.output ?? this.tok_embeddings).weight.tensor)
   }
 }

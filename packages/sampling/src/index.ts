@@ -1,6 +1,9 @@
+export { type Answer, Batch, type BatchItem, TextBatch } from './batch'
 export { argMax, draw, logSumExp } from './distribution'
 export { LogitsError, OptionError, PromptError, SessionError } from './errors'
 export { generate } from './generate'
+export { type BatchOptions, generateBatch, generateTextBatch } from './generate-batch'
+export { nextTurn } from './event-loop'
 export { checkGenerateTextOptions, type GenerateTextOptions, generateText, type TextCodec } from './generate-text'
 export {
   type FinishReason,
@@ -13,7 +16,7 @@ export {
 } from './generation'
 export { checkOptions, generationOptions } from './options/check'
 export type { Flag, Option, OptionsOf } from './options/kinds'
-export { type LogitBias, type SamplerName, samplerNames, samplingOptions } from './options/table'
+export { batchOptions, type LogitBias, type SamplerName, samplerNames, samplingOptions } from './options/table'
 export { type Random, xorshift } from './random'
 export { type SamplerContext, type SamplingOptions, samplerOf } from './sampler-of'
 export { chain, type Sampler } from './samplers/chain'

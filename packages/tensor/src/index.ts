@@ -16,5 +16,6 @@ export type { Call, Cost, Dispatch, Gradient, GradientCall, Implementation, Op, 
 export * from './ops'
 export { type Shape, sizeOf } from './shape'
 export type { Spec } from './spec'
+export { Steps } from './steps'
 export { recompute, Tape } from './tape'
 export { Scope, Tensor } from './tensor'

@@ -6,15 +6,19 @@ import { format, sameShape, sizeOf } from '../shape'
 import { type Spec, totalBytes } from '../spec'
 import type { Tensor } from '../tensor'
 
-const overwrite = kernel('copyRows', [2, 2, 'integer', 'integer', 'integer'], function (target, source, from, to, count) {
-  let value = target[this.thread.y][this.thread.x]
-  if (this.thread.y >= to) {
-    if (this.thread.y < to + count) {
-      value = source[this.thread.y - to + from][this.thread.x]
+const overwrite = kernel(
+  'copyRows',
+  [2, 2, 'integer', 'integer', 'integer'],
+  function (target, source, from, to, count) {
+    let value = target[this.thread.y][this.thread.x]
+    if (this.thread.y >= to) {
+      if (this.thread.y < to + count) {
+        value = source[this.thread.y - to + from][this.thread.x]
+      }
     }
-  }
-  return value
-})
+    return value
+  },
+)
 
 export interface CopyRowsAttributes {
   /** First row of the source that is copied. */

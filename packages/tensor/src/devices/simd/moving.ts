@@ -1,5 +1,5 @@
-import type { SimdEngine } from '@cria/simd-kernels'
 import { byteLength } from '@cria/dtypes'
+import type { SimdEngine } from '@cria/simd-kernels'
 import { concatOp } from '../../ops/concat'
 import { type CopyRowsAttributes, copyRowsOp } from '../../ops/copy-rows'
 import { padOp, type SliceAttributes, sliceOp } from '../../ops/slice'
