@@ -45,8 +45,8 @@ export async function* decode(decoding: Decoding): AsyncGenerator<Token, Ending,
     await eventLoopBreak()
     throwIfAborted(signal)
     let start = performance.now()
-    // A draft may be as long as there are tokens left to generate, the one after it included.
-    const room = Math.min(maxTokens - stats.tokens, context - history.length) - 1
+    // Behind a draft comes one token more, which is not run.
+    const room = Math.min(maxTokens - stats.tokens - 1, context - history.length)
     const draft = drafter && stats.tokens > 0 && room > 0 ? await drafter.propose(history, room) : []
     const choose = first ? fromLogits(decoding, [first]) : await pass(decoding, draft)
     first = undefined

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { collect, scripted } from '../test/models'
-import { checkGenerateTextOptions, generateText, OptionError, PromptError, type Sampler, type TextCodec } from './index'
+import { collect, scripted, toyModel } from '../test/models'
+import {
+  checkGenerateTextOptions,
+  generateText,
+  generateTextBatch,
+  OptionError,
+  PromptError,
+  type Sampler,
+  type TextCodec,
+} from './index'
 
 /** Ids are bytes of UTF-8 and, from 256, BOS and a few words; as SentencePiece, it drops the space before the first word. */
 const BOS = 256
@@ -65,6 +73,67 @@ describe('generateText', () => {
     expect(generation.finishReason).toBe('stop')
     expect(generation.stats.tokens).toBe(3)
     expect(log).toMatchObject({ sequences: 0 })
+  })
+
+  test.each<[string, string | RegExp | (string | RegExp)[], object]>([
+    ['a text', ' END', { stop: ' END', match: ' END' }],
+    ['a regular expression', / E.D/, { stop: / E.D/, match: ' END' }],
+    ['the one of several that matched', ['xyz', / E.D/], { stop: / E.D/, match: ' END' }],
+  ])('takes as a stop %s, and tells it', async (_, stop, stopped) => {
+    const { model } = says([id(' once'), id(' EN'), id('D'), id(' a')])
+    const generation = generateText(model, codec, '', { ...greedy, stop })
+    expect(await generation.text).toBe('once')
+    expect(generation.finishReason).toBe('stop')
+    expect(generation.stopped).toEqual(stopped)
+  })
+
+  test('a pattern that waits for the end matches there', async () => {
+    const { model } = says([id(' once'), id(' EN'), id('D')])
+    const generation = generateText(model, codec, '', { ...greedy, maxTokens: 3, stop: /\w+$/ })
+    expect(await generation.text).toBe('once ')
+    expect(generation).toMatchObject({ finishReason: 'stop', stopped: { match: 'END' } })
+  })
+
+  test('a stop in the first tokens that minTokens asks for is text', async () => {
+    const { model } = says([id(' once'), id(' END'), id(' a'), id(' END')])
+    const generation = generateText(model, codec, '', { ...greedy, stop: ' END', minTokens: 2 })
+    expect(await generation.text).toBe('once END a')
+    expect(generation.stats.tokens).toBe(4)
+  })
+
+  test('takes token ids as a prompt, and adds nothing to them', async () => {
+    const { model, log } = says([id(' once')], 'a')
+    const generation = generateText(model, codec, Uint16Array.of(7, id(' a')), { ...greedy, maxTokens: 1 })
+    expect(await generation.text).toBe(' once')
+    expect(log.passes).toEqual([[7, id(' a')]])
+  })
+
+  test('text is a promise of all pieces, and rejects where an iteration would throw', async () => {
+    const { model } = says([id(' once'), id(' upon')])
+    const generation = generateText(model, codec, '', { ...greedy, maxTokens: 2 })
+    expect(await generation.text).toBe('once upon')
+    expect(generation.finishReason).toBe('length')
+    const aborted = generateText(model, codec, '', { signal: AbortSignal.abort(new Error('gone')) })
+    await expect(aborted.text).rejects.toThrow('gone')
+    expect(aborted.finishReason).toBe('abort')
+  })
+
+  test('breakers of DRY are texts, each the last id of its encoding', async () => {
+    const colon = ':'.charCodeAt(0)
+    const { model } = toyModel({
+      next: () => {
+        // After "ab:ab" the likeliest is ":" again; DRY makes it less likely, unless a breaker ends the run.
+        return Float32Array.from({ length: 256 }, (_, each) => (each === colon ? 5 : each === 33 ? 4 : 0))
+      },
+    })
+    const prompt = [...utf8.encode('ab:ab')]
+    const run = (options: object) =>
+      generateText(model, codec, prompt, { ...greedy, maxTokens: 1, dryMultiplier: 3, ...options }).text
+    expect(await run({ dryBreakers: [] })).toBe('!')
+    expect(await run({ dryBreakers: ['zb'] })).toBe(':')
+    expect(await run({ dryBreakers: [98] })).toBe(':')
+    expect(await run({})).toBe(':') // ":" is a breaker of its own: it is never penalised
+    expect(() => generateText(model, codec, prompt, { dryBreakers: [''] })).toThrow(OptionError)
   })
 
   test('gives what was held back for a stop string that did not come', async () => {
@@ -136,5 +205,25 @@ describe('generateText', () => {
   test('refuses a prompt longer than the context at the call', () => {
     const { model } = says([])
     expect(() => generateText(model, codec, 'a'.repeat(64))).toThrow(PromptError)
+  })
+})
+
+describe('generateTextBatch', () => {
+  test('gives n texts for each prompt, as its seeds give them alone', async () => {
+    const { model } = toyModel({
+      next: history =>
+        Float32Array.from({ length: BOS }, (_, each) =>
+          each > 96 && each < 123 ? Math.sin(each * history.length) : -50,
+        ),
+    })
+    const options = { seed: 9, maxTokens: 6, temperature: 2, stop: ['q', /[xyz]{3}/] }
+    const batch = generateTextBatch(model, codec, ['once', [BOS, 97]], { n: 3, ...options })
+    const texts = await batch.texts
+    for (const [i, text] of texts.entries()) {
+      const alone = generateText(model, codec, i < 3 ? 'once' : [BOS, 97], { ...options, seed: 9 + i })
+      expect(text).toBe(await alone.text)
+      expect(batch.answers[i].finishReason).toBe(alone.finishReason)
+    }
+    expect(new Set(texts).size).toBeGreaterThan(3)
   })
 })

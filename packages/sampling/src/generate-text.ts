@@ -46,24 +46,35 @@ export const generateText = (
   prompt: string | ArrayLike<number>,
   options: GenerateTextOptions = {},
 ): TextGeneration => {
-  const { ids, tokenOptions, toText } = textRun(tokenizer, prompt, options)
-  return toText(generate(model, ids, tokenOptions))
+  const text = textRun(tokenizer, options)
+  const ids = text.idsOf(prompt)
+  return text.textOf(generate(model, ids, text.tokenOptions), ids)
 }
 
-/** What stands between text and `generate`: ids for the prompt, options for the tokens, and tokens to text. */
-export const textRun = (tokenizer: TextCodec, prompt: string | ArrayLike<number>, options: GenerateTextOptions) => {
+/** What stands between text and `generate`: ids of a prompt, options for tokens, and the text of tokens. */
+export interface TextRun {
+  readonly tokenOptions: GenerateOptions
+  idsOf(prompt: string | ArrayLike<number>): ArrayLike<number>
+  textOf(tokens: Generation<Token>, prompt: ArrayLike<number>): TextGeneration
+}
+
+/** @throws OptionError as `checkGenerateTextOptions` */
+export const textRun = (tokenizer: TextCodec, options: GenerateTextOptions): TextRun => {
   checkGenerateTextOptions(options)
   const { stop = [], onToken, ...rest } = options
-  const ids = typeof prompt === 'string' ? tokenizer.encode(prompt, { bos: true }) : prompt
-  const tokenOptions: GenerateOptions = {
-    ...rest,
-    vocabSize: rest.vocabSize ?? tokenizer.vocabSize,
-    dryBreakers: rest.dryMultiplier ? breakerIds(tokenizer, rest.dryBreakers) : undefined,
-  }
   const filterOf = stopFilters(stop)
-  const toText = (tokens: Generation<Token>): TextGeneration =>
-    new TextGeneration(tokens.seed, tokens.stats, texts(tokens, tokenizer, ids, filterOf(), options), options.signal)
-  return { ids, tokenOptions, toText }
+  return {
+    tokenOptions: {
+      ...rest,
+      vocabSize: rest.vocabSize ?? tokenizer.vocabSize,
+      dryBreakers: rest.dryMultiplier ? breakerIds(tokenizer, rest.dryBreakers) : undefined,
+    },
+    idsOf: prompt => (typeof prompt === 'string' ? tokenizer.encode(prompt, { bos: true }) : prompt),
+    textOf(tokens, prompt) {
+      const items = texts(tokens, tokenizer, prompt, filterOf(), options)
+      return new TextGeneration(tokens.seed, tokens.stats, items, options.signal)
+    },
+  }
 }
 
 /** As DRY's own code has it: a text stands for the last id of its encoding, behind another letter. */

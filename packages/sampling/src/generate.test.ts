@@ -1,6 +1,19 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { collect, scripted, toyModel } from '../test/models'
-import { type Generation, generate, LogitsError, OptionError, PromptError, type Token, xorshift } from './index'
+import {
+  type FinishReason,
+  type GenerateOptions,
+  type Generation,
+  generate,
+  LogitsError,
+  OptionError,
+  PromptError,
+  type SequenceModel,
+  type Session,
+  type Stopped,
+  type Token,
+  xorshift,
+} from './index'
 
 const greedy = { temperature: 0 }
 const idsOf = async (generation: Generation<Token>) => (await collect(generation)).map(({ id }) => id)
@@ -30,6 +43,7 @@ describe('generate', () => {
     const generation = generate(model, [1], { ...greedy, stopIds: [3, 2] })
     expect(await idsOf(generation)).toEqual([5, 6])
     expect(generation.finishReason).toBe('stop')
+    expect(generation.stopped).toEqual({ id: 2 })
     expect(generation.stats.tokens).toBe(2)
     expect(log).toMatchObject({ sequences: 0 })
   })
@@ -95,12 +109,143 @@ describe('generate', () => {
     expect(await collect(generation)).toHaveLength(0)
   })
 
+  test.each<[string, () => Iterable<number>]>([
+    ['a set', () => new Set([2])],
+    ['a typed array', () => Int32Array.of(2)],
+    ['a generator, which can be read once', () => [2][Symbol.iterator]()],
+  ])('takes stop ids as %s', async (_, stopIds) => {
+    const { model } = scripted([5, 6, 2, 7], 1)
+    expect(await idsOf(generate(model, [1], { ...greedy, stopIds: stopIds() }))).toEqual([5, 6])
+  })
+
+  test('refuses a generator that gives what is no id', () => {
+    const { model } = scripted([5], 1)
+    const stopIds = ['</s>'][Symbol.iterator]() as unknown as Iterable<number>
+    expect(() => generate(model, [1], { stopIds })).toThrow(OptionError)
+  })
+
+  test('draws no stop id in the first tokens that minTokens asks for', async () => {
+    const next = () => Float32Array.of(9, 8, 1)
+    const options = { stopIds: [0], minTokens: 3 }
+    for (const greedyModel of [true, false]) {
+      const { model, log } = toyModel({ next, greedy: greedyModel })
+      const generation = generate(model, [1], { ...greedy, ...options })
+      expect(await idsOf(generation)).toEqual([1, 1, 1])
+      expect(generation.finishReason).toBe('stop')
+      expect(log.kinds.at(-1)).toBe(greedyModel ? 'greedy' : 'forward')
+    }
+    const own = (logits: Float32Array) => logits.map((logit, id) => (id === 2 ? -Infinity : logit))
+    expect(await idsOf(generate(toyModel({ next }).model, [1], { sampler: own, seed: 1, ...options }))).toEqual([
+      1, 1, 1,
+    ])
+  })
+
+  test('maxTokens may be Infinity', async () => {
+    const { model } = scripted([5, 6, 7, 8], 1, { maxSeqLen: 3 })
+    const generation = generate(model, [1], { ...greedy, maxTokens: Infinity })
+    expect(await idsOf(generation)).toEqual([5, 6, 7])
+    expect(generation.finishReason).toBe('context')
+  })
+
+  test('tells the progress of the prompt, and that it is done', async () => {
+    const { model } = scripted([5, 6, 7], 3)
+    const told: [number, number][] = []
+    const onPromptProgress = (done: number, total: number) => void told.push([done, total])
+    await generate(model, [1, 2, 3], { ...greedy, maxTokens: 3, onPromptProgress }).all
+    expect(told).toEqual([[3, 3]])
+
+    // A model that reports nothing.
+    const silent: SequenceModel = {
+      maxSeqLen: 8,
+      createSequence: () => ({
+        capacity: 8,
+        length: 0,
+        forward: async () => [Float32Array.of(1, 2)],
+        rewind() {},
+        fork: () => silent.createSequence({ capacity: 8 }),
+        dispose() {},
+      }),
+    }
+    told.length = 0
+    await generate(silent, [1, 2, 3], { ...greedy, maxTokens: 1, onPromptProgress }).all
+    expect(told).toEqual([[3, 3]])
+  })
+
   test('types', () => {
     const { model } = scripted([5], 1)
+    expectTypeOf<Parameters<typeof generate>[0]>().toEqualTypeOf<SequenceModel | Session>()
+    expectTypeOf<GenerateOptions['topP']>().toEqualTypeOf<number | undefined>()
+    expectTypeOf<GenerateOptions['stopIds']>().toEqualTypeOf<Iterable<number> | undefined>()
+    expectTypeOf<GenerateOptions['draft']>().toEqualTypeOf<'prompt' | SequenceModel | Session | undefined>()
+    expectTypeOf<GenerateOptions['signal']>().toEqualTypeOf<AbortSignal | undefined>()
+    expectTypeOf<Generation<Token>['finishReason']>().toEqualTypeOf<FinishReason | undefined>()
+    expectTypeOf<Generation<Token>['stopped']>().toEqualTypeOf<Stopped | undefined>()
+    expectTypeOf<Generation<Token>['all']>().toEqualTypeOf<Promise<readonly Token[]>>()
     expectTypeOf(generate(model, [1])).toEqualTypeOf<Generation<Token>>()
     expectTypeOf<Token['logprob']>().toEqualTypeOf<number | undefined>()
     // @ts-expect-error: an option of another library
     expect(() => generate(model, [1], { top_p: 0.9 })).toThrow(OptionError)
+  })
+})
+
+describe('all', () => {
+  test('runs a generation to its end, and gives the same each time', async () => {
+    const { model } = scripted([5, 6], 1)
+    const generation = generate(model, [1], { ...greedy, maxTokens: 2 })
+    expect(await generation.all).toEqual([{ id: 5 }, { id: 6 }])
+    expect(await generation.all).toEqual([{ id: 5 }, { id: 6 }])
+    expect(await collect(generation)).toEqual([])
+  })
+
+  test('waits for an iteration that has begun, and holds what it saw', async () => {
+    const { model } = scripted([5, 6, 7], 1)
+    const generation = generate(model, [1], greedy)
+    const iterator = generation[Symbol.asyncIterator]()
+    await iterator.next()
+    const { all } = generation
+    await iterator.next()
+    await iterator.return()
+    expect(await all).toEqual([{ id: 5 }, { id: 6 }])
+  })
+
+  test('rejects where the iteration throws', async () => {
+    const { model } = toyModel({ next: () => Float32Array.of(Number.NaN) })
+    const generation = generate(model, [1], greedy)
+    await expect(collect(generation)).rejects.toThrow(LogitsError)
+    await expect(generation.all).rejects.toThrow(LogitsError)
+  })
+})
+
+describe('a model that finds the likeliest id by itself', () => {
+  const next = () => Float32Array.of(3, 1, 9, 2)
+
+  test('is asked for it wherever no sampler needs logits', async () => {
+    const { model, log } = toyModel({ next, greedy: true })
+    for (const options of [greedy, { ...greedy, topK: 2, topP: 0.5 }, { ...greedy, repetitionPenalty: 1 }]) {
+      log.kinds.length = 0
+      expect(await idsOf(generate(model, [0], { ...options, maxTokens: 2 }))).toEqual([2, 2])
+      expect(log.kinds).toEqual(['greedy', 'greedy'])
+    }
+    expect(await idsOf(generate(model, [0], { ...greedy, vocabSize: 2, maxTokens: 1 }))).toEqual([0])
+  })
+
+  test.each<[string, GenerateOptions]>([
+    ['a penalty', { ...greedy, repetitionPenalty: 1.5 }],
+    ['a bias', { ...greedy, logitBias: { 1: 0 } }],
+    ['log-probabilities', { ...greedy, logprobs: 0 }],
+    ['a sampler of one’s own', { sampler: logits => logits }],
+    ['a temperature', {}],
+    ['no temperature among the samplers', { samplers: ['topP'] }],
+  ])('is not asked with %s', async (_, options) => {
+    const { model, log } = toyModel({ next, greedy: true })
+    await generate(model, [0], { ...options, maxTokens: 1 }).all
+    expect(log.kinds).toEqual(['forward'])
+  })
+
+  test('that finds none ends the generation with a LogitsError', async () => {
+    const { model, log } = toyModel({ next: () => Float32Array.of(Number.NaN, 1), greedy: true })
+    await expect(generate(model, [0], greedy).all).rejects.toThrow(LogitsError)
+    expect(log).toMatchObject({ sequences: 0, kinds: ['greedy'] })
   })
 })
 
@@ -213,6 +358,7 @@ describe('abort', () => {
     }
     await expect(consume()).rejects.toBe(gone)
     expect(seen).toEqual([5, 6])
+    expect(log.passes).toHaveLength(2)
     expect(log).toMatchObject({ sequences: 0 })
   })
 

@@ -116,10 +116,10 @@ export class Generation<Item> implements AsyncIterable<Item> {
         yield value
       }
     } catch (error) {
-      if (signal?.aborted) this.finishReason = 'abort'
       outcome.error = error
       throw error
     } finally {
+      if (signal?.aborted) this.finishReason ??= 'abort'
       // After `break` the items still have to free what they hold.
       await items.return({ finishReason: 'abort' })
       this.#end(outcome)

@@ -1,9 +1,22 @@
 import { describe, expect, test } from 'vitest'
 import { OptionError } from '../errors'
+import {
+  chain,
+  dry,
+  logitBias,
+  minP,
+  noRepeatNgram,
+  type Sampler,
+  temperature,
+  topK,
+  topP,
+  typicalP,
+  xtc,
+} from '../index'
 import { type SamplingOptions, samplerOf } from '../sampler-of'
 import { chosenPlan } from '../settings'
 import { checkOptions } from './check'
-import { tokenOptions } from './table'
+import { samplerNames, samplingOptions, tokenOptions } from './table'
 
 const logits = Float32Array.of(4, 3.5, 3, -1, 2.5, 0)
 const history = [0, 3, 0]
@@ -32,6 +45,11 @@ const byDefinition = (options: SamplingOptions): number[] => {
   return rows.map(({ id }) => id).sort((a, b) => a - b)
 }
 
+test('samplers are named in the order of the table', () => {
+  const options = Object.keys(samplingOptions)
+  expect(options.filter(name => samplerNames.some(each => each === name))).toEqual(samplerNames)
+})
+
 describe('samplerOf', () => {
   test('applies repetition penalty, temperature, top-k, top-p and min-p in this order', () => {
     let cases = 0
@@ -52,6 +70,54 @@ describe('samplerOf', () => {
     expect([...result]).toEqual([...samplerOf({ temperature: 0.6, topP: 0.9 })(logits, history)])
     expect([...result]).not.toEqual([...samplerOf({ temperature: 0.7, topP: 0.9 })(logits, history)])
     expect([...result]).not.toEqual([...samplerOf({ temperature: 0.6, topP: 1 })(logits, history)])
+  })
+
+  test('applies samplers in the order that `samplers` says, and no others', () => {
+    const context = { random: () => 0 }
+    const by = (...samplers: Sampler[]) => [...chain(...samplers)(logits, history)]
+    const given = (options: SamplingOptions) => [...samplerOf(options, context)(logits, history)]
+    expect(given({ samplers: ['topP', 'temperature'], topP: 0.7, temperature: 0.25 })).toEqual(
+      by(topP(0.7), temperature(0.25)),
+    )
+    expect(given({ samplers: ['temperature', 'topP'], topP: 0.7, temperature: 0.25 })).toEqual(
+      by(temperature(0.25), topP(0.7)),
+    )
+    expect(given({ samplers: [] })).toEqual([...logits])
+    expect(given({ samplers: ['minP'], minP: 0.3 })).toEqual(by(minP(0.3)))
+    const rest: SamplingOptions = { topP: 1, temperature: 1 }
+    expect(given({ ...rest, typicalP: 0.5, minP: 0.2 })).toEqual(by(temperature(1), minP(0.2), typicalP(0.5)))
+    expect(given({ ...rest, noRepeatNgram: 1, logitBias: { 2: 4 } })).toEqual(
+      by(logitBias({ 2: 4 }), noRepeatNgram(1), temperature(1)),
+    )
+    expect(given({ ...rest, xtcProbability: 1, xtcThreshold: 0.2, topK: 3 })).toEqual(
+      by(temperature(1), topK(3), xtc({ probability: 1, threshold: 0.2, random: () => 0 })),
+    )
+    const breakers = { base: 2, allowedLength: 1, breakers: [] }
+    expect(given({ ...rest, dryMultiplier: 2, dryBase: 2, dryAllowedLength: 1 })).toEqual(
+      by(dry({ multiplier: 2, ...breakers }), temperature(1)),
+    )
+  })
+
+  test('penalties see what their scope says', () => {
+    const context = { random: () => 0, promptLength: 2 }
+    const given = (options: SamplingOptions) => [
+      ...samplerOf({ samplers: samplerNames.slice(0, 4), ...options }, context)(logits, [5, 1, 2, 2]),
+    ]
+    const changed = (options: SamplingOptions) =>
+      [...given(options).keys()].filter(id => given(options)[id] !== logits[id])
+    expect(changed({ repetitionPenalty: 2 })).toEqual([1, 2])
+    expect(changed({ presencePenalty: 1 })).toEqual([2])
+    expect(given({ frequencyPenalty: 0.5 })[2]).toBe(2)
+    expect(given({ frequencyPenalty: 0.5, penaltyWindow: 1 })[2]).toBe(2.5)
+    expect(changed({ repetitionPenalty: 2, penaltyWindow: 2 })).toEqual([2])
+  })
+
+  test('refuses an option whose sampler does not apply', () => {
+    expect(() => samplerOf({ samplers: ['topK'], topP: 0.5 })).toThrow(
+      'option topP is 0.5: expected it to be left out, or topP to be one of the samplers',
+    )
+    expect(() => samplerOf({ samplers: ['topK'], xtcThreshold: 0.2 })).toThrow(OptionError)
+    expect(() => samplerOf({ samplers: ['presencePenalty'], penaltyWindow: 4 })).not.toThrow()
   })
 
   test('temperature 0 is greedy after the repetition penalty, whatever else is set', () => {
@@ -94,6 +160,25 @@ describe('checkOptions', () => {
     ['logprobs', -1],
     ['logprobs', true],
     ['signal', {}],
+    ['typicalP', 0],
+    ['frequencyPenalty', 2.1],
+    ['presencePenalty', -2.1],
+    ['penaltyWindow', 0],
+    ['logitBias', { a: 1 }],
+    ['logitBias', { 1: Infinity }],
+    ['logitBias', new Map([[1, Number.NaN]])],
+    ['noRepeatNgram', 0],
+    ['dryMultiplier', -1],
+    ['dryBase', 0.5],
+    ['xtcProbability', 2],
+    ['xtcThreshold', 0.6],
+    ['samplers', ['topK', 'topK']],
+    ['samplers', ['greedy']],
+    ['minTokens', -1],
+    ['draft', 'model'],
+    ['draft', {}],
+    ['draftTokens', 0],
+    ['onPromptProgress', 1],
     ['sampler', 'greedy'],
     ['top_p', 0.9],
     ['toString', 1],
@@ -122,7 +207,7 @@ describe('checkOptions', () => {
       'option stopIds is ["</s>", 2]: expected token ids, such as an array of them',
     )
     expect(() => checkOptions({ best_of: 2 }, tokenOptions)).toThrow(
-      'option best_of is 2: expected one of the options temperature, topK, ',
+      'option best_of is 2: expected one of the options logitBias, repetitionPenalty, ',
     )
   })
 })

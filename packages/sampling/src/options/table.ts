@@ -58,8 +58,64 @@ const regExp = (source: string): RegExp | undefined => {
 /** DRY's own. */
 export const dryBreakers: readonly string[] = ['\n', ':', '"', '*']
 
-/** Options that say how the next token is chosen. */
+/** Options that say how the next token is chosen, in the order in which their samplers apply by default. */
 export const samplingOptions = {
+  logitBias: option<LogitBias>(
+    'numbers by token id, such as { 15043: -1.5 }; -Infinity bars an id',
+    isBias,
+    {
+      description: 'adds to the logit of a token id, such as 15043=-1.5; -Infinity bars it',
+      absent: 'none',
+    },
+    biasFlag,
+  ),
+  repetitionPenalty: number(
+    '--repetition-penalty <x>',
+    'a number from 0.01 to 100 (1 changes nothing)',
+    value => value >= 0.01 && value <= 100,
+    { description: 'above 1 makes tokens seen before, prompt included, less likely', default: 1 },
+  ),
+  frequencyPenalty: number('--frequency-penalty <x>', signedPenalty.expected, signedPenalty.inRange, {
+    description: 'taken from the logit of a generated token for each time that it was generated',
+    default: 0,
+  }),
+  presencePenalty: number('--presence-penalty <x>', signedPenalty.expected, signedPenalty.inRange, {
+    description: 'taken once from the logit of each token generated before',
+    default: 0,
+  }),
+  penaltyWindow: count('--penalty-window <n>', 1, {
+    description: 'the three penalties above see the last n tokens only',
+    absent: 'all',
+  }),
+  noRepeatNgram: count('--no-repeat-ngram <n>', 1, {
+    description: 'bars tokens that would repeat a run of n tokens',
+    absent: 'runs may repeat',
+  }),
+  dryMultiplier: number(
+    '--dry-multiplier <x>',
+    'a number of at least 0 (0 turns DRY off)',
+    value => value >= 0 && value < Infinity,
+    { description: 'strength of DRY, which makes it less likely to extend a repeated run', default: 0 },
+  ),
+  dryBase: number('--dry-base <x>', 'a number of at least 1', value => value >= 1 && value < Infinity, {
+    description: 'DRY grows by this factor with each token of a repeated run',
+    default: 1.75,
+  }),
+  dryAllowedLength: count('--dry-allowed-length <n>', 1, {
+    description: 'DRY acts on repeated runs of at least n tokens',
+    default: 2,
+  }),
+  dryBreakers: option<Iterable<string | number>>(
+    'texts, none of them empty, or token ids',
+    value => isIterableOf(value, item => isId(item) || (typeof item === 'string' && item !== '')),
+    {
+      description: 'a text (or token id) that ends the runs of DRY; texts need a tokenizer',
+      default: dryBreakers,
+    },
+    flag('--dry-breaker <text>', 'a text that is not empty', (text, before) =>
+      text !== '' ? collected(text, before) : undefined,
+    ),
+  ),
   temperature: number(
     '--temperature <x>',
     'a number of at least 0 (0 takes the most likely token)',
@@ -88,62 +144,6 @@ export const samplingOptions = {
       description: 'draws from the tokens nearest to the expected surprise, with a probability of x in all',
       default: 1,
     },
-  ),
-  repetitionPenalty: number(
-    '--repetition-penalty <x>',
-    'a number from 0.01 to 100 (1 changes nothing)',
-    value => value >= 0.01 && value <= 100,
-    { description: 'above 1 makes tokens seen before, prompt included, less likely', default: 1 },
-  ),
-  frequencyPenalty: number('--frequency-penalty <x>', signedPenalty.expected, signedPenalty.inRange, {
-    description: 'taken from the logit of a generated token for each time that it was generated',
-    default: 0,
-  }),
-  presencePenalty: number('--presence-penalty <x>', signedPenalty.expected, signedPenalty.inRange, {
-    description: 'taken once from the logit of each token generated before',
-    default: 0,
-  }),
-  penaltyWindow: count('--penalty-window <n>', 1, {
-    description: 'the three penalties above see the last n tokens only',
-    absent: 'all',
-  }),
-  logitBias: option<LogitBias>(
-    'numbers by token id, such as { 15043: -1.5 }; -Infinity bars an id',
-    isBias,
-    {
-      description: 'adds to the logit of a token id, such as 15043=-1.5; -Infinity bars it',
-      absent: 'none',
-    },
-    biasFlag,
-  ),
-  noRepeatNgram: count('--no-repeat-ngram <n>', 1, {
-    description: 'bars tokens that would repeat a run of n tokens',
-    absent: 'runs may repeat',
-  }),
-  dryMultiplier: number(
-    '--dry-multiplier <x>',
-    'a number of at least 0 (0 turns DRY off)',
-    value => value >= 0 && value < Infinity,
-    { description: 'strength of DRY, which makes it less likely to extend a repeated run', default: 0 },
-  ),
-  dryBase: number('--dry-base <x>', 'a number of at least 1', value => value >= 1 && value < Infinity, {
-    description: 'DRY grows by this factor with each token of a repeated run',
-    default: 1.75,
-  }),
-  dryAllowedLength: count('--dry-allowed-length <n>', 1, {
-    description: 'the longest repeated run that DRY lets pass without a penalty growing',
-    default: 2,
-  }),
-  dryBreakers: option<Iterable<string | number>>(
-    'texts, none of them empty, or token ids',
-    value => isIterableOf(value, item => isId(item) || (typeof item === 'string' && item !== '')),
-    {
-      description: 'a text (or token id) that ends the runs of DRY; texts need a tokenizer',
-      default: dryBreakers,
-    },
-    flag('--dry-breaker <text>', 'a text that is not empty', (text, before) =>
-      text !== '' ? collected(text, before) : undefined,
-    ),
   ),
   xtcProbability: number('--xtc-probability <x>', 'a number from 0 to 1 (0 turns XTC off)', x => x >= 0 && x <= 1, {
     description: 'how often XTC drops all tokens above its threshold but the least likely of them',
@@ -255,4 +255,9 @@ export const textOptions = {
     description: 'called with each token as soon as it is drawn; its text may still be held back',
     absent: 'nothing is called',
   }),
+}
+
+/** Options of `generateBatch` and `generateTextBatch` beyond those of one generation. */
+export const batchOptions = {
+  n: count('--n <n>', 1, { description: 'generates n answers, which share the work on the prompt', default: 1 }),
 }

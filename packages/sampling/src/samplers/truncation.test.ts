@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { draw } from '../distribution'
-import { chain, minP, repetitionPenalty, type Sampler, temperature, topK, topP } from '../index'
+import { chain, minP, repetitionPenalty, type Sampler, temperature, topK, topP, typicalP } from '../index'
 import { xorshift } from '../random'
 
 /** The probabilities of logits in float64, from the definition. */
@@ -179,4 +179,32 @@ test('chain applies its samplers in the order given', () => {
   expect(kept(chain(temperature(0.25), topP(0.7))(logits, []))).toEqual([0])
   expect(kept(chain(topP(0.7), temperature(0.25))(logits, []))).toEqual([0, 1])
   expect([...chain()(logits, [])]).toEqual([...logits])
+})
+
+describe('typicalP', () => {
+  test('keeps the tokens nearest to the entropy, up to the mass of p: by definition, on a sorted list', () => {
+    fc.assert(
+      fc.property(anyLogits, fc.double({ min: 0.05, max: 0.99, noNaN: true }), (logits, p) => {
+        const probabilities = softmax(logits)
+        const entropy = probabilities.reduce((sum, q) => sum - (q > 0 ? q * Math.log(q) : 0), 0)
+        const distance = probabilities.map(q => Math.abs(-Math.log(q) - entropy))
+        const ids = kept(typicalP(p)(logits, []))
+        const mass = (some: readonly number[]) => some.reduce((sum, id) => sum + probabilities[id], 0)
+        const furthest = Math.max(...ids.map(id => distance[id]))
+        // Nothing nearer is left out, the mass is reached, and not without the furthest of them.
+        for (let id = 0; id < logits.length; id++)
+          if (!ids.includes(id)) expect(distance[id]).toBeGreaterThanOrEqual(furthest - 1e-9)
+        expect(mass(ids)).toBeGreaterThanOrEqual(p - 1e-9)
+        const last = ids.filter(id => distance[id] >= furthest - 1e-9)
+        expect(mass(ids) - Math.max(...last.map(id => probabilities[id]))).toBeLessThan(p + 1e-9)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('can bar the likeliest token, which a nucleus cannot', () => {
+    const logits = fromProbabilities(0.4, ...new Array(60).fill(0.01))
+    expect(kept(typicalP(0.3)(logits, []))).not.toContain(0)
+    expect(kept(typicalP(1)(logits, []))).toHaveLength(61)
+  })
 })

@@ -1,37 +1,59 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { OptionError } from '../errors'
 import { stopFilters } from './stops'
 
-/** What passes of a text given in these pieces. */
-const filtered = (pieces: readonly string[], stops: readonly string[]) => {
+type Stop = string | RegExp
+
+/** What passes of a text given in these pieces, and the match that ended it. */
+const filtered = (pieces: readonly string[], stops: readonly Stop[]) => {
   const filter = stopFilters(stops)()
   let passed = ''
   for (const piece of pieces) {
     const { text, found } = filter.push(piece)
     passed += text
-    if (found) return { passed, found: true }
+    if (found) return { passed, found }
   }
-  return { passed: passed + filter.end().text, found: false }
+  const { text, found } = filter.end()
+  return { passed: passed + text, found }
 }
 
-/** The definition: the text before the occurrence that ends first, the longest of those that end there. */
-const byDefinition = (text: string, stops: readonly string[]) => {
-  for (let end = 1; end <= text.length; end++) {
-    const starts = stops.filter(stop => text.slice(0, end).endsWith(stop)).map(stop => end - stop.length)
-    if (starts.length > 0) return { passed: text.slice(0, Math.min(...starts)), found: true }
-  }
-  return { passed: text, found: false }
+/** Whether the platform's own RegExp matches exactly from start to end. */
+const matchesAt = (text: string, stop: Stop, start: number, end: number): boolean => {
+  if (typeof stop === 'string') return text.slice(start, end) === stop
+  const rest = [...text.slice(end)].length
+  const exact = new RegExp(`(?:${stop.source})(?![^]{${rest + 1}})(?=[^]{${rest}})`, `${stop.flags}y`)
+  exact.lastIndex = start
+  return exact.test(text)
 }
 
-describe('stopFilters', () => {
-  test('finds a stop string that spans pieces', () => {
+/** The definition: the text before the match that ends first, the longest of those that end there. */
+const byDefinition = (text: string, stops: readonly Stop[]) => {
+  const places = [0]
+  for (const character of text) places.push(places[places.length - 1] + character.length)
+  for (const end of places.slice(1)) {
+    for (const start of places.filter(place => place < end)) {
+      const stop = stops.find(stop => matchesAt(text, stop, start, end))
+      if (stop !== undefined) return { passed: text.slice(0, start), match: text.slice(start, end) }
+    }
+  }
+  return { passed: text, match: undefined }
+}
+
+const matchOf = ({ passed, found }: ReturnType<typeof filtered>) => ({
+  passed,
+  match: found && 'match' in found ? found.match : undefined,
+})
+
+describe('texts as stops', () => {
+  test('one that spans pieces is found', () => {
     expect(filtered(['Hello', ' wor', 'ld, E', 'N', 'D and on'], ['END'])).toEqual({
       passed: 'Hello world, ',
-      found: true,
+      found: { stop: 'END', match: 'END' },
     })
   })
 
-  test('holds back no more than what may become a stop string', () => {
+  test('no more is held back than may become one', () => {
     const filter = stopFilters('\n\nUser:')()
     expect(filter.push('Yes.\n').text).toBe('Yes.')
     expect(filter.push('\n').text).toBe('')
@@ -42,17 +64,140 @@ describe('stopFilters', () => {
     expect(filter.end().text).toBe('\n')
   })
 
-  test('without stop strings, all passes at once', () => {
+  test('without any, all passes at once', () => {
     expect(stopFilters([])().push('abc')).toEqual({ text: 'abc' })
   })
 
-  test('agrees with the definition, however the text is cut', () => {
+  test('agree with the definition, however the text is cut', () => {
     const word = (maxLength: number) => fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength })
     fc.assert(
       fc.property(fc.array(word(4), { maxLength: 12 }), fc.array(word(5), { maxLength: 4 }), (pieces, stops) => {
-        expect(filtered(pieces, stops)).toEqual(byDefinition(pieces.join(''), stops))
+        expect(matchOf(filtered(pieces, stops))).toEqual(byDefinition(pieces.join(''), stops))
       }),
       { numRuns: 3_000 },
     )
   })
+
+  test('a character in two halves is one character', () => {
+    const filter = stopFilters('🦙')()
+    expect(filter.push('a\ud83e').text).toBe('a')
+    expect(filter.push('\udd99b')).toEqual({ text: '', found: { stop: '🦙', match: '🦙' } })
+    const other = stopFilters('x')()
+    expect(other.push('\ud83e').text + other.push('\udd99').text + other.push('\ud83e').text + other.end().text).toBe(
+      '🦙\ud83e',
+    )
+  })
+})
+
+describe('regular expressions as stops', () => {
+  /** Patterns of every part that the parser knows, small enough for the platform's own search. */
+  const { pattern } = fc.letrec<{ pattern: string; part: string }>(tie => ({
+    pattern: fc.oneof(
+      { weight: 3, arbitrary: fc.array(tie('part'), { minLength: 1, maxLength: 3 }).map(parts => parts.join('')) },
+      fc.tuple(tie('part'), tie('part')).map(parts => parts.join('|')),
+    ),
+    part: fc.oneof(
+      { maxDepth: 2 },
+      fc.constantFrom(
+        'a',
+        'b',
+        '.',
+        '\\n',
+        '[ab]',
+        '[^a]',
+        '\\w',
+        '\\s',
+        '\\x61',
+        '\\u0062',
+        '\\.',
+        '🦙',
+        '\\u{1f999}',
+      ),
+      fc.constantFrom('^', '$', '\\b', '\\B'),
+      fc
+        .tuple(fc.constantFrom('a', '[ab]', '.'), fc.constantFrom('*', '+', '?', '{2}', '{1,}', '{0,2}', '+?'))
+        .map(p => p.join('')),
+      tie('pattern').map(inner => `(?:${inner})`),
+      tie('pattern').map(inner => `(${inner})+`),
+    ),
+  }))
+  const text = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', ' ', '\n', '🦙', 'K'), maxLength: 4 }), {
+    maxLength: 5,
+  })
+
+  test('agree with the definition, by the platform’s own search of every place', () => {
+    let found = 0
+    fc.assert(
+      fc.property(
+        fc.array(pattern, { minLength: 1, maxLength: 2 }),
+        fc.constantFrom('u', 'iu', 'mu', 'su'),
+        text,
+        (sources, flags, pieces) => {
+          const stops = sources.map(source => new RegExp(source, flags))
+          fc.pre(stops.every(stop => !byEmpty(stop)))
+          const result = matchOf(filtered(pieces, stops))
+          if (result.match !== undefined) found++
+          expect(result).toEqual(byDefinition(pieces.join(''), stops))
+        },
+      ),
+      { numRuns: 2_000 },
+    )
+    expect(found).toBeGreaterThan(200)
+  })
+
+  /** Whether a pattern may match no character: the filter refuses those. */
+  const byEmpty = (stop: RegExp): boolean => {
+    try {
+      stopFilters(stop)
+      return false
+    } catch {
+      return true
+    }
+  }
+
+  test('what matched, and which of them, is told', () => {
+    const user = /\n(?:User|Human): /
+    expect(filtered(['Yes.\nHu', 'man: and'], ['END', user])).toEqual({
+      passed: 'Yes.',
+      found: { stop: user, match: '\nHuman: ' },
+    })
+    expect(filtered(['a 12', '34'], [/\d+$/])).toEqual({ passed: 'a ', found: { stop: /\d+$/, match: '1234' } })
+  })
+
+  test.each([/(a+)+b/, /(a|a)*b/, /(a*)*b/, /(?:a?){100}a{100}b/, /(.*)(.*)(.*)(.*)(.*)x/s])(
+    '%s, on which backtracking takes exponential time, takes bounded time',
+    pattern => {
+      // 20,000 characters: a search that backtracks would not end.
+      expect(filtered(new Array(20).fill('a'.repeat(1_000)), [pattern]).passed).toHaveLength(20_000)
+    },
+  )
+
+  test.each<[RegExp | string, string]>([
+    [/(a)\1/, 'a pattern without backreferences'],
+    [/(?<x>a)\k<x>/, 'a pattern without backreferences'],
+    [/a(?=b)/, 'a pattern without lookaround'],
+    [/a(?!b)/, 'a pattern without lookaround'],
+    [/(?<=a)b/, 'a pattern without lookaround'],
+    [/(?<!a)b/, 'a pattern without lookaround'],
+    [/a*/, 'a pattern that matches at least one character'],
+    [/^$/, 'a pattern that matches at least one character'],
+    [/a/y, 'flags of d, g, i, m, s and u only'],
+    [/((a{1000}){1000}){1000}/, 'a pattern of at most 2000 states'],
+    [/(((^){1000}){1000}){1000}a/, 'a pattern of at most 2000 states'],
+    [new RegExp(`${'('.repeat(200)}a${')'.repeat(200)}`), 'groups nested at most 100 deep'],
+    [new RegExp('a'.repeat(20_000)), 'a pattern of at most 10000 characters'],
+    ['a'.repeat(20_000), 'a text of at most 10000 characters'],
+  ])('refuses %s', (stop, message) => {
+    expect(() => stopFilters(stop)).toThrow(OptionError)
+    expect(() => stopFilters(stop)).toThrow(message)
+  })
+})
+
+test('in text that passes no stop begins, and an assertion sees its last character', () => {
+  const filter = stopFilters(['ab', /^x/m])()
+  expect(filter.pass('aba')).toEqual({ text: 'aba' })
+  expect(filter.push('bx').text + filter.push('').text).toBe('bx')
+  const other = stopFilters(/^x/m)()
+  other.pass('\n')
+  expect(other.push('xy').found).toEqual({ stop: /^x/m, match: 'x' })
 })
