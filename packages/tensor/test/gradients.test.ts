@@ -90,7 +90,8 @@ const tapeGradients = async (device: Device, one: Case, weights: readonly Float6
 /** Small cases: central differences of large sums lose too many digits. */
 const checkable = ({ op, inputs }: Case) =>
   !without.has(op.name) &&
-  inputs.some(({ dtype }) => dtype === 'f32') && inputs.every(({ data }) => data.length <= 600 && Array.from(data).every(x => Math.abs(x) < 20))
+  inputs.some(({ dtype }) => dtype === 'f32') &&
+  inputs.every(({ data }) => data.length <= 600 && Array.from(data).every(x => Math.abs(x) < 20))
 
 const inNode = (await listDevices()).filter(({ name, available }) => name !== 'shape' && available)
 

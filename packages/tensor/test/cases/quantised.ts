@@ -1,4 +1,4 @@
-import type { DType } from '@cria/dtypes'
+import { byteLength, type DType, decode, dtypes, floatToBfloat, floatToHalf } from '@cria/dtypes'
 import type { Device } from '../../src/device'
 import type { Values } from '../../src/op'
 import { embedding, embeddingOp } from '../../src/ops/embedding'
@@ -6,54 +6,47 @@ import { linear, linearOp } from '../../src/ops/linear'
 import { type Outcome, relativeError, TOLERANCE } from './check'
 import { Draw } from './draw'
 
-/** Elements of q8_0 and q4_0 that share a scale. */
+/** Elements of x that are rounded together, where a device rounds x to int8. */
 const BLOCK = 32
 
-const half = (value: number): { bits: number; value: number } => {
-  const exponent = Math.max(-14, Math.floor(Math.log2(value)))
-  const fraction = Math.round((value / 2 ** exponent - 1) * 1024)
-  return { bits: ((exponent + 15) << 10) + fraction, value: (1 + fraction / 1024) * 2 ** exponent }
+/** Where the f16 scales and minima of a block lie, in bytes from its start. */
+const halves: Readonly<Partial<Record<DType, readonly number[]>>> = {
+  ...{ q8_0: [0], q4_0: [0], q5_0: [0], iq4_nl: [0], iq4_xs: [0], q4_1: [0, 2], q5_1: [0, 2] },
+  ...{ q2_k: [80, 82], q3_k: [108], q4_k: [0, 2], q5_k: [0, 2], q6_k: [208] },
 }
 
 interface Encoded {
   readonly data: Uint16Array | Uint8Array
-  /** What the bits stand for, by the formats' definitions. */
+  /** What the bits stand for. */
   readonly values: Float32Array
 }
 
-/** A random weight [out, in], and its elements as the definitions of f16, q8_0 and q4_0 give them. */
-const drawWeight = (draw: Draw, dtype: Exclude<DType, 'f32'>, out: number, columns: number): Encoded => {
+/** A random weight [out, in], and its elements as the definition of its type gives them. */
+const drawWeight = (draw: Draw, dtype: DType, out: number, columns: number): Encoded => {
   const size = out * columns
   const values = new Float32Array(size)
-  if (dtype === 'f16') {
-    const data = Uint16Array.from({ length: size }, (_, i) => {
-      const { bits, value } = half(draw.next() + 0.001)
-      const negative = draw.next() < 0.5
-      values[i] = negative ? -value : value
-      return negative ? bits | 0x8000 : bits
-    })
-    return { data, values }
-  }
-  const valueBytes = dtype === 'q8_0' ? 32 : 16
-  const data = new Uint8Array((size / 32) * (valueBytes + 2))
-  for (let block = 0; block < size / 32; block++) {
-    const at = block * (valueBytes + 2)
-    const scale = half(0.01 + draw.next() / 20)
-    data[at] = scale.bits & 255
-    data[at + 1] = scale.bits >> 8
-    for (let i = 0; i < valueBytes; i++) {
+  const bytes = new Uint8Array(byteLength(dtype, size))
+  const scales = halves[dtype]
+  if (scales) {
+    const { blockBytes } = dtypes[dtype]
+    for (let i = 0; i < bytes.length; i++) {
       const byte = draw.integer(0, 255)
-      // The smallest byte is none that quantisation makes, and some hardware reads it as -127.
-      data[at + 2 + i] = byte === 128 && dtype === 'q8_0' ? 129 : byte
-      const stored = data[at + 2 + i]
-      if (dtype === 'q8_0') values[block * 32 + i] = scale.value * (stored < 128 ? stored : stored - 256)
-      else {
-        values[block * 32 + i] = scale.value * ((stored & 15) - 8)
-        values[block * 32 + 16 + i] = scale.value * ((stored >> 4) - 8)
-      }
+      // Quantisation to q8_0 never makes the smallest byte, and some hardware reads it as -127.
+      bytes[i] = byte === 128 && dtype === 'q8_0' ? 129 : byte
     }
+    for (let block = 0; block < bytes.length; block += blockBytes)
+      for (const offset of scales) setHalf(bytes, block + offset, floatToHalf(0.01 + draw.next() / 20))
+  } else {
+    const bits = dtype === 'f16' ? floatToHalf : floatToBfloat
+    for (let i = 0; i < size; i++) setHalf(bytes, 2 * i, bits((draw.next() + 0.001) * (draw.next() < 0.5 ? -1 : 1)))
   }
-  return { data, values }
+  decode(dtype, bytes, values)
+  return { data: scales ? bytes : new Uint16Array(bytes.buffer), values }
+}
+
+const setHalf = (bytes: Uint8Array, at: number, bits: number): void => {
+  bytes[at] = bits & 255
+  bytes[at + 1] = bits >> 8
 }
 
 const shapes = [
@@ -87,7 +80,8 @@ export const runQuantised = async (device: Device, seed: number): Promise<Outcom
   const outcomes: Outcome[] = []
   for (const dtype of device.weightTypes) {
     if (dtype === 'f32') continue
-    for (const [rows, columns, out] of shapes) {
+    for (const [rows, narrow, out] of shapes) {
+      const columns = narrow * (dtypes[dtype].blockElements / BLOCK > 1 ? 8 : 1)
       using _scope = device.scope()
       const { data, values } = drawWeight(draw, dtype, out, columns)
       const weight = device.tensor(data, [out, columns], dtype)
@@ -100,7 +94,7 @@ export const runQuantised = async (device: Device, seed: number): Promise<Outcom
       const [expected] = linearOp.reference([x, dense], undefined)
       const typical = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / out)
       const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), typical)
-      const roundsX = device.name === 'simd' && dtype !== 'f16'
+      const roundsX = device.name === 'simd' && dtypes[dtype].kind === 'block'
       outcomes.push(
         {
           op: `linear ${dtype}`,

@@ -29,10 +29,7 @@ const SMALL_SHARE = 2 ** -12
 export class SimdDevice extends Device {
   readonly name = 'simd'
   override readonly synchronous = true
-  override readonly weightTypes: readonly DType[] = [
-    ...(['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'iq4_nl'] as const),
-    ...(['q2_k', 'q3_k', 'q4_k', 'q5_k', 'q6_k', 'iq4_xs'] as const),
-  ]
+  override readonly weightTypes: readonly DType[] = ['f32', 'f16', 'q8_0', 'q4_0']
   override readonly cacheTypes: readonly DType[] = ['f16', 'f32', 'q8_0']
   readonly #engines: SimdEngine[]
 

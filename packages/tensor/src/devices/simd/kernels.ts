@@ -83,13 +83,10 @@ export const simdKernels: readonly SimdKernel[] = [
     }),
   ),
 
-  simd(attentionBackwardOp, (engine, [dq, dk, dv], [q, k, v, first, last, dy], attributes) =>
-    engine.attentionBackward(
-      { q: q.pointer, k: k.pointer, v: v.pointer, first: first.pointer, last: last.pointer, dout: dy.pointer },
-      { dq, dk, dv },
-      attentionSize(q, k, attributes),
-    ),
-  ),
+  simd(attentionBackwardOp, (engine, [dq, dk, dv], [q, k, v, first, last, dy], attributes) => {
+    const inputs = [q.pointer, k.pointer, v.pointer, first.pointer, last.pointer, dy.pointer] as const
+    engine.attentionBackward(...inputs, dq, dk, dv, attentionSize(q, k, attributes))
+  }),
 
   simd(ropeOp, (engine, [out], [x, cosines, sines, positions], { pairing, inverse }: RopeAttributes) => {
     const [rows, heads, headDim] = x.shape
