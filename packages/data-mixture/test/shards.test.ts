@@ -31,7 +31,7 @@ import {
 } from '../src'
 import { openTokens, readDocuments, tokenize, verifyShards } from '../src/node'
 import { FilePool } from '../src/node/file-pool'
-import { byteTokenizer } from './byte-tokenizer'
+import { byteTokenizer } from './referee-documents.mjs'
 
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 31)
 const tokenizer = byteTokenizer()

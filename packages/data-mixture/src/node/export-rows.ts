@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { SchemaElement } from 'hyparquet'
 import type { ByteWriter, ColumnSource, ParquetWriter } from 'hyparquet-writer'
-import { MixtureConfigError } from '../errors'
+import { MixtureConfigError, WriteError } from '../errors'
+import { manifestName } from '../manifest'
 import type { Mixture, MixtureState, Row } from '../mixture'
 import { NewFiles, type PartFile } from './folder'
 
@@ -48,7 +51,7 @@ const schema: SchemaElement[] = [
  * `manifest.json`. Whoever trains on them without shuffling sees the rows that this mixture gives.
  *
  * @throws MixtureConfigError if an option is out of range
- * @throws WriteError if the disk refuses
+ * @throws WriteError if the disk refuses, or the folder has a manifest
  */
 export const exportRows = async (
   mixture: Mixture,
@@ -64,6 +67,9 @@ export const exportRows = async (
       throw new MixtureConfigError(name, `${value}: expected a whole number from ${least}`)
     }
   }
+  const manifestPath = join(folder, manifestName)
+  if (existsSync(manifestPath))
+    throw new WriteError(manifestPath, 'the folder has files already: choose another folder')
   const { ByteWriter, ParquetWriter } = await import('hyparquet-writer')
   const names = mixture.sources.map(({ name }) => name)
   const files = new NewFiles(folder)
@@ -88,7 +94,7 @@ export const exportRows = async (
       ...{ format: 'cria-rows', version: 1, mixture: mixture.state(from) },
       ...{ rows: count, files: written },
     }
-    const file = await files.create('manifest.json')
+    const file = await files.create(manifestName)
     await file.write(new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`))
     await file.finish()
     await files.commit()
