@@ -1,0 +1,95 @@
+import { type Device, openDevice } from '@cria/tensor'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { config, counting, tinyModel, weightsOf } from '../test/tiny'
+import { Lora, Trainer, TrainingConfigError } from '.'
+
+let device: Device
+beforeAll(async () => {
+  device = await openDevice('cpu')
+})
+afterAll(() => device.close())
+
+const options = { data: counting, schedule: () => 0.02, batchTokens: 4 * config.max_seq_len }
+const ids = [1, 2, 3, 9, 4, 7]
+
+test('only the adapters are trained, and merging them changes no logit', async () => {
+  using model = tinyModel(device)
+  const before = await weightsOf(model)
+  const parameters = model.parameterCount
+  const lora = new Lora(model, { rank: 2, alpha: 4, matrices: ['wq', 'w2'] })
+  const losses: number[] = []
+  using trainer = new Trainer(model, { ...options, parameters: lora.parameters() })
+  for (let i = 0; i < 20; i++) losses.push((await trainer.next()).loss)
+  expect(losses[19]).toBeLessThan(0.9 * losses[0])
+  using adapted = model.forward(ids, undefined, { logits: 'all' })
+  const logits = await adapted.read()
+  lora.merge()
+  expect(model.parameterCount).toBe(parameters)
+  const after = await weightsOf(model)
+  const changed = Object.keys(before).filter(path => before[path].some((value, i) => value !== after[path][i]))
+  expect(changed).toEqual([
+    'layers.0.attention.wq.weight',
+    'layers.0.feed_forward.w2.weight',
+    'layers.1.attention.wq.weight',
+    'layers.1.feed_forward.w2.weight',
+  ])
+  using merged = model.forward(ids, undefined, { logits: 'all' })
+  for (const [i, value] of (await merged.read()).entries()) expect(value).toBeCloseTo(logits[i], 4)
+})
+
+test('the update has the rank that was asked for', async () => {
+  using model = tinyModel(device)
+  const before = (await weightsOf(model))['layers.0.attention.wv.weight']
+  const lora = new Lora(model, { rank: 1, matrices: ['wv'] })
+  using trainer = new Trainer(model, { ...options, parameters: lora.parameters() })
+  for (let i = 0; i < 3; i++) await trainer.next()
+  const merged = lora.merged()
+  const update = (await merged.get('layers.0.attention.wv.weight')?.read())?.map((value, i) => value - before[i]) ?? []
+  for (const tensor of merged.values()) tensor.dispose()
+  // Of rank 1: all 2x2 minors are 0.
+  const at = (row: number, column: number) => update[row * config.dim + column]
+  expect(Math.abs(at(0, 0))).toBeGreaterThan(1e-4)
+  for (const row of [1, 2, 5])
+    for (const column of [1, 3, 8]) expect(at(0, 0) * at(row, column) - at(0, column) * at(row, 0)).toBeCloseTo(0, 8)
+})
+
+test('an untrained adapter changes nothing, and can be removed', async () => {
+  using model = tinyModel(device)
+  using plain = model.forward(ids)
+  const allocations = device.memory.allocations
+  const lora = new Lora(model, { rank: 3 })
+  using adapted = model.forward(ids)
+  expect(await adapted.read()).toEqual(await plain.read())
+  adapted.dispose()
+  lora.remove()
+  expect(device.memory.allocations).toBe(allocations)
+  using again = model.forward(ids)
+  expect(await again.read()).toEqual(await plain.read())
+})
+
+test('a model that forgets what its layers computed trains its adapters too', async () => {
+  const losses: number[][] = []
+  for (const recompute of [false, true]) {
+    using model = tinyModel(device)
+    model.recompute = recompute
+    const lora = new Lora(model, { rank: 2, seed: 5 })
+    using trainer = new Trainer(model, { ...options, parameters: lora.parameters() })
+    const found: number[] = []
+    for (let i = 0; i < 3; i++) found.push((await trainer.next()).loss)
+    losses.push(found)
+  }
+  expect(losses[1]).toEqual(losses[0])
+})
+
+test.each([
+  [{ rank: 0 }, 'lora.rank'],
+  [{ rank: 1.5 }, 'lora.rank'],
+  [{ rank: 1, matrices: ['wq', 'wz'] }, 'names wz'],
+  [{ rank: 1, matrices: [] }, 'names nothing'],
+])('%j is refused', (options, problem) => {
+  using model = tinyModel(device)
+  const before = [...model.parameters()].length
+  expect(() => new Lora(model, options)).toThrow(TrainingConfigError)
+  expect(() => new Lora(model, options)).toThrow(problem)
+  expect([...model.parameters()]).toHaveLength(before)
+})
