@@ -1,7 +1,15 @@
 // f16 numbers in weights. Processors take a hundred cycles to multiply a subnormal number, and small weights are subnormal as f16.
-// So they are kept 2^10 times as large where none gets too large by it, which is exact, and multiplied by so much less when read.
+// So a panel keeps its f16 numbers 2^10 times as large if none gets too large by it. That is exact. They are multiplied by a factor
+// that is 2^10 times smaller when they are read.
 
-import { get, parallel, put } from './parallel'
+/** f16 bits without the sign: of infinity, and of the least number that would be too large when raised. */
+export const INFINITE: i32 = 0x7c00
+export const RAISABLE: i32 = 0x5400
+
+/** What f16 bits, shifted into place, are multiplied by, see `loadF16`. */
+export function factorOf(isRaised: bool): f32 {
+  return reinterpret<f32>((127 + (isRaised ? 102 : 112)) << 23)
+}
 
 /** The greatest magnitude, as bits, of `count` f16 numbers: above 0x7bff there are infinities or NaN. */
 export function greatestHalf(halves: usize, count: i32): i32 {
@@ -14,20 +22,6 @@ export function greatestHalf(halves: usize, count: i32): i32 {
   tops = i16x8.max_u(tops, i64x2.shuffle(tops, tops, 1, 0))
   tops = i16x8.max_u(tops, i32x4.shuffle(tops, tops, 1, 0, 3, 2))
   return max(top, max(<i32>i16x8.extract_lane_u(tops, 0), <i32>i16x8.extract_lane_u(tops, 1)))
-}
-
-/** Multiplies `count` f16 numbers by 2^10, in place. */
-export function raiseHalves(halves: usize, count: i32): void {
-  put(0, halves)
-  parallel(raiseRange, count, 65_536)
-}
-
-function raiseRange(begin: i32, end: i32): void {
-  const halves = get<usize>(0)
-  for (let i = begin; i < end; i++) {
-    const at = halves + (<usize>i << 1)
-    store<u16>(at, raised(load<u16>(at)))
-  }
 }
 
 /** 2^10 times an f16 number below 2^6: a greater exponent, and for a subnormal one the exponent that it lacked. */

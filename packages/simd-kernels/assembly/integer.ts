@@ -5,34 +5,48 @@
 export const WIDEN: i32 = 0
 /** Groups of four int8 into i32, by the relaxed dot product: weights in units of four columns. */
 export const DOT: i32 = 1
-/** Pairs of int8 into i16, by the relaxed product that the dot product is made of where it is not one instruction. */
+/** Pairs of int8 into i16, by the relaxed product that the dot product is made of where it is not one instruction. Values to 15. */
 export const PAIR: i32 = 2
+/** The same for values to 63, of which an i16 holds the sum of but two products. */
+export const PAIR_OF_TWO: i32 = 3
 
 /** The same as types, for kernels that are compiled once for each. */
 export type Widen = i16
 export type Dot = i8
 export type Pair = u8
+export type PairOfTwo = u16
 
 // @ts-ignore: decorator
 @inline
 export function widens<P>(): bool {
-  return sizeof<P>() == 2
+  return isSigned<P>() && sizeof<P>() == 2
 }
 
+/** Whether the sums of a block are kept as i16. */
 // @ts-ignore: decorator
 @inline
-function pairs<P>(): bool {
-  return !isSigned<P>()
+function sumsPairs<P>(): bool {
+  return !isSigned<P>() && sizeof<P>() == 1
 }
 
-/** c + a · b in each lane, over 2 or 4 neighbours. What b may hold in 8 bits is for the probe to say; of pairs, 0 to 15. */
+/**
+ * c + a · b + d · e in each lane, over 2 or 4 neighbours. What b and e may hold in 8 bits is for the probe to say; of pairs, 0 to 15,
+ * and of pairs of two, 0 to 63.
+ */
 // @ts-ignore: decorator
 @inline
-export function productAdd<P>(a: v128, b: v128, c: v128): v128 {
-  if (widens<P>()) return i32x4.add(i32x4.dot_i16x8_s(a, b), c)
+export function twoProductsAdd<P>(a: v128, b: v128, d: v128, e: v128, c: v128): v128 {
+  if (widens<P>()) return i32x4.add(i32x4.dot_i16x8_s(d, e), i32x4.add(i32x4.dot_i16x8_s(a, b), c))
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (pairs<P>()) return i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(a, b), c)
-    return i32x4.relaxed_dot_i8x16_i7x16_add_s(a, b, c)
+    if (isSigned<P>())
+      return i32x4.relaxed_dot_i8x16_i7x16_add_s(d, e, i32x4.relaxed_dot_i8x16_i7x16_add_s(a, b, c))
+    if (sumsPairs<P>())
+      return i16x8.add(
+        i16x8.relaxed_dot_i8x16_i7x16_s(d, e),
+        i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(a, b), c),
+      )
+    const pairs = i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(a, b), i16x8.relaxed_dot_i8x16_i7x16_s(d, e))
+    return i32x4.add(i32x4.extadd_pairwise_i16x8_s(pairs), c)
   }
   return unreachable()
 }
@@ -41,7 +55,7 @@ export function productAdd<P>(a: v128, b: v128, c: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function blockStart<P>(correction: usize): v128 {
-  if (pairs<P>()) return i16x8.splat(0)
+  if (sumsPairs<P>()) return i16x8.splat(0)
   return v128.load32_splat(correction)
 }
 
@@ -49,7 +63,7 @@ export function blockStart<P>(correction: usize): v128 {
 // @ts-ignore: decorator
 @inline
 export function blockSum<P>(sum: v128, correction: usize): v128 {
-  if (pairs<P>())
+  if (sumsPairs<P>())
     return f32x4.convert_i32x4_s(i32x4.add(v128.load32_splat(correction), i32x4.extadd_pairwise_i16x8_s(sum)))
   return f32x4.convert_i32x4_s(sum)
 }

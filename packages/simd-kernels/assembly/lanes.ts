@@ -117,6 +117,13 @@ export function loadF16(pointer: usize, mask: v128, factor: v128): v128 {
   return f32x4.mul(v128.and(i32x4.shl(v128.load_ext<i16>(pointer), 13), mask), factor)
 }
 
+/** Four bf16 bit patterns as f32. */
+// @ts-ignore: decorator
+@inline
+export function loadBf16(pointer: usize): v128 {
+  return i32x4.shl(v128.load_ext<u16>(pointer), 16)
+}
+
 /** Four numbers of type f32, or of u16: f16 bits, for which `mask` and `factor` are. */
 // @ts-ignore: decorator
 @inline

@@ -1,19 +1,17 @@
-// Quantised weights: linear layers and embeddings.
+// Linear layers of quantised weights.
 
+import { subColumns } from './formats'
 import { WIDEN } from './integer'
-import { F16_FACTOR } from './lanes'
-import { put, reserve } from './parallel'
-import { matmulScratch, quantizedMatmul } from './quantized-matmul'
-import { quantizedMatvec } from './quantized-matvec'
-import { BLOCK, quantize, TOKENS, tokenBytes } from './quantize'
+import { reserve } from './parallel'
+import { multiply, PRODUCT_SCRATCH } from './quantized'
+import { quantize, TOKENS, tokenBytes } from './quantize'
 
 /** Tokens that are quantised at a time: bounds the scratch memory and the time of a chunk. */
 const SLAB: i32 = 384
 
 /**
- * out [tokens, n] = x [tokens, k] · weightᵀ, for a weight packed as panels of `bits`, with `zero` added to its values.
+ * out [tokens, n] = x [tokens, k] · weightᵀ, for a weight packed as panels, with `zero` added to its values.
  * `product` is one of those that `integer.ts` names, and the one for which the weight was packed.
- * `factor`: of the f16 bits of its scales, see `loadF16`.
  */
 export function linear(
   x: usize,
@@ -22,21 +20,17 @@ export function linear(
   tokens: i32,
   n: i32,
   k: i32,
-  bits: i32,
+  type: i32,
   zero: i32,
   product: i32,
-  factor: f32,
 ): void {
-  put(F16_FACTOR, factor)
   const widen = product == WIDEN
-  const tile = tokens == 1 ? 1 : TOKENS
-  const tiles = (min(tokens, SLAB) + tile - 1) / tile
-  reserve(<usize>(tiles * tile * tokenBytes(widen)) * <usize>(k / BLOCK), matmulScratch(k, bits))
+  const columns = subColumns(type)
+  const padded = (min(tokens, SLAB) + TOKENS - 1) & -TOKENS
+  reserve(<usize>(padded * tokenBytes(columns, widen)) * <usize>(k / columns), PRODUCT_SCRATCH)
   for (let token = 0; token < tokens; token += SLAB) {
     const count = min(SLAB, tokens - token)
-    quantize(x + (<usize>token * <usize>k << 2), count, k, tile, zero, widen)
-    const to = out + (<usize>token * <usize>n << 2)
-    if (tokens == 1) quantizedMatvec(panels, to, n, k, bits, product)
-    else quantizedMatmul(panels, to, count, n, k, bits, product)
+    quantize(x + (<usize>token * <usize>k << 2), count, k, columns, zero, widen)
+    multiply(panels, out + (<usize>token * <usize>n << 2), count, n, k, type, product, zero)
   }
 }

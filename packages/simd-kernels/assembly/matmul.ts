@@ -1,24 +1,30 @@
 // f32 matrix products. The left side is packed into tiles of 6 rows, the right side into panels of 8 columns, so that the inner
-// loop reads both as streams and keeps a tile of 6 x 8 sums in twelve registers (Goto and van de Geijn 2008).
+// loop reads both as streams and keeps a tile of 6 x 8 sums in twelve registers. A stretch of columns of a tile and of a panel stay
+// in the first-level cache (Goto and van de Geijn 2008). Each sum adds up in the order of k, so a row's result is the same bits
+// however many rows there are.
 
-import { F16_FACTOR, f16Factor, f16Mask, loadFour, loadOne, madd } from './lanes'
-import { get, parallel, privateScratch, put, reserve, sharedScratch } from './parallel'
+import { F32 } from './formats'
+import { elementBytes, floatFactorsOf, floatPanelBytes, widenPanel } from './float-panels'
 import { matvec } from './matvec'
+import { get, parallel, privateScratch, put, reserve, sharedScratch } from './parallel'
+import { COLUMNS, multiplyTile, ROWS, tileRows } from './tile'
 
-const ROWS: i32 = 6
-const COLUMNS: i32 = 8
 const TILE_BYTES: usize = 6 * 8 * 4
-/** For so few rows of the left side, to pack the right side costs more than it gains (measured). */
-const FEW_ROWS: i32 = 4
 /** Rows of the left side that are packed at a time: bounds the scratch memory and the time of a chunk. */
-const SLAB: i32 = 384
+const SLAB: i32 = 192
+/** Numbers of a row that are multiplied at a time. */
+const STRETCH: i32 = 512
+/** Multiply-adds in a chunk. */
+const CHUNK: f64 = 8_388_608
 
-/** How the right side lies in memory. */
-export const COLUMNS_F32: i32 = 0 // [k, n]
-export const ROWS_F32: i32 = 1 // [n, k]
-export const ROWS_F16: i32 = 2 // [n, k], f16 bits
+/** How the right side lies in memory, if not in panels of a type that formats.ts names. */
+export const BY_ROWS: i32 = -1 // [n, k]
+export const BY_COLUMNS: i32 = -2 // [k, n]
 
-/** out [m, n] = a · b. a is [m, k], or [k, m] where `transposed`; b as `layout` says. `factor`: of f16 bits, see `loadF16`. */
+/**
+ * out [m, n] = a · b, or with `accumulate` out += a · b, in which sums begin with what lies there. a is [m, k], or [k, m] where
+ * `transposed`; `layout` of b: one of the two above, or the type of its panels.
+ */
 export function matmul(
   a: usize,
   b: usize,
@@ -28,14 +34,13 @@ export function matmul(
   k: i32,
   transposed: bool,
   layout: i32,
-  factor: f32,
+  accumulate: bool,
 ): void {
-  put(F16_FACTOR, factor)
-  if (m <= FEW_ROWS && layout != COLUMNS_F32 && !transposed) {
-    matvec(a, b, out, m, n, k, layout == ROWS_F16)
+  if (m == 1 && layout >= 0) {
+    matvec(a, b, out, n, k, layout)
     return
   }
-  reserve(<usize>(((min(m, SLAB) + ROWS - 1) / ROWS) * ROWS) * <usize>k * 4, <usize>k * COLUMNS * 4 + TILE_BYTES)
+  reserve(<usize>(min(m, SLAB) + ROWS) * <usize>k * 4, <usize>(min(k, STRETCH) * COLUMNS * 4) + TILE_BYTES)
   for (let row = 0; row < m; row += SLAB) {
     put(0, a)
     put(1, b)
@@ -47,39 +52,55 @@ export function matmul(
     put<usize>(7, transposed ? <usize>m << 2 : 4) // bytes from a column of the left side to the next
     put(8, layout)
     put(9, row)
-    const tiles = (min(SLAB, m - row) + ROWS - 1) / ROWS
-    parallel(packTiles, tiles, max(1, 4096 / k))
-    parallel(multiplyPanels, (n + COLUMNS - 1) / COLUMNS, max(1, 16_384 / (k * tiles)))
+    put(10, <i32>accumulate)
+    const rows = min(SLAB, m - row)
+    parallel(packTiles, (rows + ROWS - 1) / ROWS, max(1, 4096 / k))
+    const grain = CHUNK / (<f64>COLUMNS * <f64>k * <f64>rows)
+    parallel(multiplyPanels, (n + COLUMNS - 1) / COLUMNS, max(1, <i32>min(grain, 1024)))
   }
 }
 
-/** Tile i of the left side as [k][6], rows beyond the last as zeros. */
+/** Tile i of the left side as [k][rows], for the rows that `tileRows` says: missing ones as zeros. */
 function packTiles(begin: i32, end: i32): void {
   const m = get<i32>(3)
   const k = get<i32>(5)
   const rowBytes = get<usize>(6)
   const columnBytes = get<usize>(7)
   const first = get<usize>(0) + <usize>get<i32>(9) * rowBytes
-  for (let tile = begin; tile < end; tile++) {
-    const rows = min(ROWS, m - tile * ROWS)
-    const from = first + <usize>(tile * ROWS) * rowBytes
-    const to = sharedScratch() + <usize>(tile * ROWS) * (<usize>k << 2)
-    if (rows < ROWS) memory.fill(to, 0, <usize>(ROWS * k) << 2)
-    const done = rows == ROWS && columnBytes == 4 ? packQuads(from, to, rowBytes, k) : 0
-    for (let row = 0; row < rows; row++) {
-      let source = from + <usize>row * rowBytes + <usize>done * columnBytes
-      let target = to + <usize>(done * ROWS + row) * 4
+  for (let index = begin; index < end; index++) {
+    const row = index * ROWS
+    const tile = tileRows(row, m)
+    const rows = min(tile, m - row)
+    const from = first + <usize>row * rowBytes
+    const to = sharedScratch() + <usize>row * (<usize>k << 2)
+    if (rows < tile) memory.fill(to, 0, <usize>(tile * k) << 2)
+    let done = 0
+    if (rows == ROWS) done = columnBytes == 4 ? packRowsOfSix(from, to, rowBytes, k) : packColumnsOfSix(from, to, columnBytes, k)
+    for (let r = 0; r < rows; r++) {
+      let source = from + <usize>r * rowBytes + <usize>done * columnBytes
+      let target = to + <usize>(done * tile + r) * 4
       for (let i = done; i < k; i++) {
         store<f32>(target, load<f32>(source))
         source += columnBytes
-        target += ROWS << 2
+        target += <usize>tile << 2
       }
     }
   }
 }
 
+/** All of six neighbours in each of k rows of a transposed left side. */
+function packColumnsOfSix(from: usize, to: usize, columnBytes: usize, k: i32): i32 {
+  for (let i = 0; i < k; i++) {
+    v128.store(to, v128.load(from))
+    store<u64>(to, load<u64>(from, 16), 16)
+    from += columnBytes
+    to += ROWS << 2
+  }
+  return k
+}
+
 /** The first columns of six whole rows, four at a time; returns how many. */
-function packQuads(from: usize, to: usize, rowBytes: usize, k: i32): i32 {
+function packRowsOfSix(from: usize, to: usize, rowBytes: usize, k: i32): i32 {
   const r1 = from + rowBytes
   const r2 = r1 + rowBytes
   const r3 = r2 + rowBytes
@@ -113,39 +134,59 @@ function packQuads(from: usize, to: usize, rowBytes: usize, k: i32): i32 {
 }
 
 function multiplyPanels(begin: i32, end: i32): void {
-  const b = get<usize>(1)
+  const k = get<i32>(5)
+  for (let first = 0; first < k; first += STRETCH)
+    for (let panel = begin; panel < end; panel++) multiplyStretch(panel, first, min(STRETCH, k - first))
+}
+
+/** Adds to the results of all rows and a panel's 8 columns the products of `count` numbers of k from `first`. */
+function multiplyStretch(index: i32, first: i32, count: i32): void {
   const m = get<i32>(3)
   const n = get<i32>(4)
   const k = get<i32>(5)
-  const layout = get<i32>(8)
-  const panel = privateScratch()
-  const spare = panel + ((<usize>k * COLUMNS) << 2)
+  const spare = privateScratch()
+  const column = index * COLUMNS
+  const columns = min(COLUMNS, n - column)
+  const panel = panelOf(index, first, count, columns, spare + TILE_BYTES)
   const outBytes = <usize>n << 2
-  for (let index = begin; index < end; index++) {
-    const column = index * COLUMNS
-    const columns = min(COLUMNS, n - column)
-    if (layout == ROWS_F32) packRows<f32>(b + <usize>column * (<usize>k << 2), panel, columns, k)
-    else if (layout == ROWS_F16) packRows<u16>(b + <usize>column * (<usize>k << 1), panel, columns, k)
-    else packColumns(b + (<usize>column << 2), panel, columns, n, k)
-    for (let row = 0; row < m; row += ROWS) {
-      const rows = min(ROWS, m - row)
-      const out = get<usize>(2) + <usize>row * outBytes + (<usize>column << 2)
-      const tile = sharedScratch() + <usize>row * (<usize>k << 2)
-      if (rows == ROWS && columns == COLUMNS) multiplyTile(tile, panel, out, outBytes, k)
-      else {
-        multiplyTile(tile, panel, spare, COLUMNS << 2, k)
+  const begins = first == 0 && get<i32>(10) == 0
+  for (let row = 0; row < m; row += ROWS) {
+    const tileSize = tileRows(row, m)
+    const rows = min(tileSize, m - row)
+    const out = get<usize>(2) + <usize>row * outBytes + (<usize>column << 2)
+    const tile = sharedScratch() + ((<usize>row * <usize>k + <usize>(first * tileSize)) << 2)
+    if (rows == tileSize && columns == COLUMNS) multiplyTile(tileSize, tile, panel, out, outBytes, count, begins)
+    else {
+      if (!begins)
         for (let r = 0; r < rows; r++)
-          memory.copy(out + <usize>r * outBytes, spare + <usize>(r * COLUMNS) * 4, <usize>columns << 2)
-      }
+          memory.copy(spare + <usize>(r * COLUMNS) * 4, out + <usize>r * outBytes, <usize>columns << 2)
+      multiplyTile(tileSize, tile, panel, spare, COLUMNS << 2, count, begins)
+      for (let r = 0; r < rows; r++)
+        memory.copy(out + <usize>r * outBytes, spare + <usize>(r * COLUMNS) * 4, <usize>columns << 2)
     }
   }
 }
 
-/** `columns` rows of k numbers as a panel [k][8], missing ones as zeros. */
-function packRows<T>(rows: usize, panel: usize, columns: i32, k: i32): void {
-  const mask = f16Mask()
-  const factor = f16Factor()
-  const bytes = <usize>k * sizeof<T>()
+/** Where `count` rows of a panel [k][8] of the right side lie, from row `first`: in place, or in `room`. */
+function panelOf(index: i32, first: i32, count: i32, columns: i32, room: usize): usize {
+  const b = get<usize>(1)
+  const n = get<i32>(4)
+  const k = get<i32>(5)
+  const layout = get<i32>(8)
+  const column = <usize>(index * COLUMNS)
+  if (layout == BY_ROWS) packRows(b + ((column * <usize>k + <usize>first) << 2), room, columns, count, k)
+  else if (layout == BY_COLUMNS) packColumns(b + ((<usize>first * <usize>n + column) << 2), room, columns, n, count)
+  else {
+    const panel = b + <usize>index * floatPanelBytes(layout, k) + <usize>(first * COLUMNS * elementBytes(layout))
+    if (layout == F32) return panel
+    widenPanel(layout, panel, room, count, load<f32>(floatFactorsOf(b, layout, n, k) + (<usize>index << 2)))
+  }
+  return room
+}
+
+/** `columns` rows of k numbers, of which the first `count` go into a panel [count][8], missing rows as zeros. */
+function packRows(rows: usize, panel: usize, columns: i32, count: i32, k: i32): void {
+  const bytes = <usize>k << 2
   let first = 0
   for (; first + 4 <= columns; first += 4) {
     const r0 = rows + <usize>first * bytes
@@ -154,11 +195,11 @@ function packRows<T>(rows: usize, panel: usize, columns: i32, k: i32): void {
     const r3 = r2 + bytes
     let to = panel + (<usize>first << 2)
     let i: usize = 0
-    for (; i + 4 * sizeof<T>() <= bytes; i += 4 * sizeof<T>()) {
-      const a = loadFour<T>(r0 + i, mask, factor)
-      const b = loadFour<T>(r1 + i, mask, factor)
-      const c = loadFour<T>(r2 + i, mask, factor)
-      const d = loadFour<T>(r3 + i, mask, factor)
+    for (; i + 16 <= <usize>count << 2; i += 16) {
+      const a = v128.load(r0 + i)
+      const b = v128.load(r1 + i)
+      const c = v128.load(r2 + i)
+      const d = v128.load(r3 + i)
       const ab = i32x4.shuffle(a, b, 0, 4, 1, 5)
       const cd = i32x4.shuffle(c, d, 0, 4, 1, 5)
       const abHigh = i32x4.shuffle(a, b, 2, 6, 3, 7)
@@ -169,22 +210,22 @@ function packRows<T>(rows: usize, panel: usize, columns: i32, k: i32): void {
       v128.store(to, i64x2.shuffle(abHigh, cdHigh, 1, 3), 96)
       to += 128
     }
-    for (; i < bytes; i += sizeof<T>()) {
-      v128.store(to, f32x4(loadOne<T>(r0 + i), loadOne<T>(r1 + i), loadOne<T>(r2 + i), loadOne<T>(r3 + i)))
+    for (; i < <usize>count << 2; i += 4) {
+      v128.store(to, f32x4(load<f32>(r0 + i), load<f32>(r1 + i), load<f32>(r2 + i), load<f32>(r3 + i)))
       to += 32
     }
   }
   for (; first < COLUMNS; first++)
-    for (let i = 0; i < k; i++) {
-      const at = rows + <usize>first * bytes + <usize>i * sizeof<T>()
-      store<f32>(panel + (<usize>(i * COLUMNS + first) << 2), first < columns ? loadOne<T>(at) : 0)
+    for (let i = 0; i < count; i++) {
+      const at = rows + <usize>first * bytes + (<usize>i << 2)
+      store<f32>(panel + (<usize>(i * COLUMNS + first) << 2), first < columns ? load<f32>(at) : 0)
     }
 }
 
-/** `columns` neighbours of each of k rows as a panel [k][8], missing ones as zeros. */
-function packColumns(from: usize, panel: usize, columns: i32, n: i32, k: i32): void {
+/** `columns` neighbours of each of `count` rows as a panel [count][8], missing ones as zeros. */
+function packColumns(from: usize, panel: usize, columns: i32, n: i32, count: i32): void {
   const bytes = <usize>n << 2
-  for (let i = 0; i < k; i++) {
+  for (let i = 0; i < count; i++) {
     if (columns == COLUMNS) {
       v128.store(panel, v128.load(from))
       v128.store(panel, v128.load(from, 16), 16)
@@ -195,61 +236,4 @@ function packColumns(from: usize, panel: usize, columns: i32, n: i32, k: i32): v
     from += bytes
     panel += COLUMNS << 2
   }
-}
-
-/** out [6][8] = tile [k][6] · panel [k][8], with `outBytes` from a row of the result to the next. */
-function multiplyTile(tile: usize, panel: usize, out: usize, outBytes: usize, k: i32): void {
-  let a0 = f32x4.splat(0)
-  let a1 = f32x4.splat(0)
-  let b0 = f32x4.splat(0)
-  let b1 = f32x4.splat(0)
-  let c0 = f32x4.splat(0)
-  let c1 = f32x4.splat(0)
-  let d0 = f32x4.splat(0)
-  let d1 = f32x4.splat(0)
-  let e0 = f32x4.splat(0)
-  let e1 = f32x4.splat(0)
-  let f0 = f32x4.splat(0)
-  let f1 = f32x4.splat(0)
-  const end = panel + ((<usize>k * COLUMNS) << 2)
-  for (; panel < end; panel += 32) {
-    const p0 = v128.load(panel)
-    const p1 = v128.load(panel, 16)
-    let x = v128.load32_splat(tile)
-    a0 = madd(x, p0, a0)
-    a1 = madd(x, p1, a1)
-    x = v128.load32_splat(tile, 4)
-    b0 = madd(x, p0, b0)
-    b1 = madd(x, p1, b1)
-    x = v128.load32_splat(tile, 8)
-    c0 = madd(x, p0, c0)
-    c1 = madd(x, p1, c1)
-    x = v128.load32_splat(tile, 12)
-    d0 = madd(x, p0, d0)
-    d1 = madd(x, p1, d1)
-    x = v128.load32_splat(tile, 16)
-    e0 = madd(x, p0, e0)
-    e1 = madd(x, p1, e1)
-    x = v128.load32_splat(tile, 20)
-    f0 = madd(x, p0, f0)
-    f1 = madd(x, p1, f1)
-    tile += ROWS << 2
-  }
-  v128.store(out, a0)
-  v128.store(out, a1, 16)
-  out += outBytes
-  v128.store(out, b0)
-  v128.store(out, b1, 16)
-  out += outBytes
-  v128.store(out, c0)
-  v128.store(out, c1, 16)
-  out += outBytes
-  v128.store(out, d0)
-  v128.store(out, d1, 16)
-  out += outBytes
-  v128.store(out, e0)
-  v128.store(out, e1, 16)
-  out += outBytes
-  v128.store(out, f0)
-  v128.store(out, f1, 16)
 }

@@ -1,6 +1,6 @@
 // What each kernel reaches on this machine, in giga-operations and gigabytes of weights or operands a second: the best of several
 // runs, for other work on the machine only ever slows one down. Build first; then
-//   node bench/kernels.mjs [--threads 1] [--relaxed true|false] [--only linear]
+//   node bench/kernels.mjs [--threads 1] [--relaxed true|false] [--only matmul]; linear layers are in weights.mjs
 
 import { parseArgs } from 'node:util'
 import { cacheRowBytes, openSimd } from '../dist/index.js'
@@ -41,41 +41,9 @@ const room = count => {
   return pointer
 }
 
-const blocks = { f32: 4, f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 }
-/** A weight of pseudo-random numbers, none of them subnormal. */
-const weight = (dtype, out, columns) => {
-  const bytes = out * columns * blocks[dtype]
-  const data = new { f32: Float32Array, f16: Uint16Array, q8_0: Uint8Array, q4_0: Uint8Array }[dtype](
-    dtype === 'f32' || dtype === 'f16' ? out * columns : bytes,
-  )
-  const step = dtype === 'q8_0' ? 34 : 18
-  const entry = {
-    f32: i => Math.sin(i),
-    f16: i => 0x2000 + ((i * 2654435761) & 0x97ff),
-    q8_0: i => (i % step === 0 ? 0 : i % step === 1 ? 0x20 : Math.imul(i, 2654435761) >>> 24),
-  }[dtype === 'q4_0' ? 'q8_0' : dtype]
-  for (let i = 0; i < data.length; i++) data[i] = entry(i)
-  return engine.packWeight({ dtype, out, in: columns, data })
-}
-
-// A matrix of TinyLlama 1.1B's layers, several times: decoding goes from one to the next, so that none stays in a cache.
 const [dim, hidden] = [2048, 5632]
 const x = room(128 * hidden)
 const y = room(128 * hidden)
-for (const dtype of Object.keys(blocks)) {
-  if (!dtype.includes(values.only.replace(/^linear /, '').slice(0, 4)) && !'linear'.includes(values.only)) continue
-  const weights = Array.from({ length: 12 }, () => weight(dtype, hidden, dim))
-  measure(`linear ${dtype}, 1 x [${hidden}, ${dim}], 12 in turn`, 2 * hidden * dim, weights[0].bytes, run =>
-    engine.linear(x, weights[run % weights.length], y, 1),
-  )
-  for (const w of weights) engine.free(w.pointer)
-  const small = weight(dtype, 512, 1024)
-  for (const tokens of [1, 2, 128])
-    measure(`linear ${dtype}, ${tokens} x [512, 1024]`, 2 * tokens * 512 * 1024, small.bytes, () =>
-      engine.linear(x, small, y, tokens),
-    )
-  engine.free(small.pointer)
-}
 
 const size = { m: 384, n: 512, k: 512 }
 const [a, b] = [room(size.m * size.k), room(size.k * size.n)]

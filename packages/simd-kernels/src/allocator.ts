@@ -61,6 +61,8 @@ export class Allocator {
   /** A pointer to `bytes` bytes, whatever they hold. @throws SimdMemoryError @throws RangeError for what is no size */
   alloc(bytes: number): number {
     if (!(Number.isSafeInteger(bytes) && bytes >= 0)) throw new RangeError(`${bytes} is no number of bytes`)
+    // Sizes beyond the limit may be too large for the classes of free blocks.
+    if (bytes > this.limit) throw new SimdMemoryError(bytes, this.#end * UNIT + bytes, this.limit)
     const size = Math.max(1, Math.ceil(bytes / UNIT))
     const block = this.#take(size) ?? this.#takeFromGrown(size, bytes)
     this.#split(block, size)

@@ -12,4 +12,5 @@ export {
   type RowsOptions,
 } from './token-kernels'
 export type { AdamWOptions, AttentionBackwardOptions } from './training-kernels'
-export type { Weight, WeightData, WeightType } from './weights'
+export type { MatmulOptions } from './weight-kernels'
+export { PIECE_ROWS, type Weight, type WeightData, type WeightType, weightTypes } from './weights'

@@ -1,65 +1,19 @@
 import plain from '../generated/plain'
 import relaxed from '../generated/relaxed'
 import type { TrainingExports } from './training-kernels'
+import type { ProductExports } from './weight-kernels'
 
 export type Build = 'plain' | 'relaxed'
 
 /** What a compiled module exports: pointers are bytes from the start of the memory, the rest is as in assembly/. */
-export interface Kernels extends TrainingExports {
+export interface Kernels extends TrainingExports, ProductExports {
   controlBytes(threads: number): number
   attach(control: number, index: number, threads: number, mayWait: boolean): void
   setScratch(shared: number, sharedBytes: number, own: number, ownBytes: number): void
   work(): void
 
-  embedding(weight: number, ids: number, out: number, count: number, k: number, half: boolean, factor: number): void
-  quantizedEmbedding(
-    panels: number,
-    ids: number,
-    out: number,
-    count: number,
-    k: number,
-    bits: number,
-    zero: number,
-    widen: boolean,
-    factor: number,
-  ): void
-  linear(
-    x: number,
-    panels: number,
-    out: number,
-    tokens: number,
-    n: number,
-    k: number,
-    bits: number,
-    zero: number,
-    product: number,
-    factor: number,
-  ): void
-  greatestHalf(halves: number, count: number): number
-  raiseHalves(halves: number, count: number): void
-  pack(
-    rows: number,
-    out: number,
-    n: number,
-    k: number,
-    bits: number,
-    flip: number,
-    widen: boolean,
-    raise: boolean,
-  ): void
   probeDot(a: number, b: number, out: number): void
   probeMadd(a: number, b: number, out: number): void
-  matmul(
-    a: number,
-    b: number,
-    out: number,
-    m: number,
-    n: number,
-    k: number,
-    transposed: boolean,
-    layout: number,
-    factor: number,
-  ): void
 }
 
 /** What a module asks of the thread that runs it. */

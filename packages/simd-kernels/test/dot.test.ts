@@ -1,15 +1,17 @@
+import { dtypes } from '@cria/dtypes'
 import { describe, expect, test } from 'vitest'
-import { type Int8Dot, openSimd, SimdEngine } from '../src'
+import { type Int8Dot, openSimd, SimdEngine, type WeightType, weightTypes } from '../src'
 import { Crew } from '../src/crew'
 import { binary } from '../src/kernels'
 import { Memory } from '../src/memory'
-import { quantisation } from '../src/weights'
+import { isQuantised, quantisation } from '../src/weights'
 import { put, room, take } from './engines'
 import { Random } from './random'
 import * as reference from './reference'
+import { numbersOf, randomWeight, subBlock } from './weight-data'
 
-// Which dot product a machine has decides which kernels it runs. All relaxed ones are exact where the second operand has no more
-// than 7 bits, so with weights that stay within them each machine can run the kernels of every other.
+// Which dot product a machine has decides which kernels it runs. All relaxed ones are exact if the second operand has no more than
+// 7 bits, so with weights that stay within them each machine can run the kernels of every other.
 
 const seed = Date.now() >>> 0
 const found = await (async () => {
@@ -24,32 +26,39 @@ const pretend = async (int8Dot: Int8Dot): Promise<SimdEngine> => {
   return new SimdEngine(memory, crew, { build: 'relaxed', int8Dot, fma: false, whyOneThread: undefined })
 }
 
-describe.skipIf(found === 'none')(`kernels of other machines than this one, which is ${found}; seed ${seed}`, () => {
-  test.each([
-    // weights as bytes that the second operand holds in 7 bits: with 128 added, as they are, and without their sign
-    { int8Dot: 'unsigned8', dtype: 'q8_0', low: -128, high: -1 },
-    { int8Dot: 'signed8', dtype: 'q8_0', low: 0, high: 127 },
-    { int8Dot: 'unsigned7', dtype: 'q8_0', low: -128, high: 127 },
-    { int8Dot: 'unsigned8', dtype: 'q4_0', low: 0, high: 255 },
-    { int8Dot: 'signed8', dtype: 'q4_0', low: 0, high: 255 },
-    { int8Dot: 'unsigned7', dtype: 'q4_0', low: 0, high: 255 },
-  ] as const)('$dtype by $int8Dot', async ({ int8Dot, dtype, low, high }) => {
+describe.skipIf(found === 'none')(`int8 kernels of CPUs other than this one, which is ${found}; seed ${seed}`, () => {
+  const kinds = ['unsigned8', 'signed8', 'unsigned7'] as const
+  const cases = kinds.flatMap(int8Dot => weightTypes.filter(isQuantised).map(dtype => ({ int8Dot, dtype })))
+  test.each(cases)('$dtype by $int8Dot', async ({ int8Dot, dtype }) => {
     await using engine = await pretend(int8Dot)
     const random = new Random(seed)
-    const [out, columns] = [21, 320]
-    const blockBytes = dtype === 'q8_0' ? 34 : 18
-    const data = Uint8Array.from({ length: ((out * columns) / 32) * blockBytes }, (_, i) =>
-      i % blockBytes === 0 ? 0 : i % blockBytes === 1 ? 0x20 : random.integer(low, high),
-    )
-    const values = (dtype === 'q8_0' ? reference.fromQ8 : reference.fromQ4)(data)
-    const packed = engine.packWeight({ dtype, out, in: columns, data })
+    const [out, columns] = [21, 768]
+    const { weight } = randomWeight(random, dtype, out, columns, 0x3c00)
+    limit(dtype, int8Dot, weight.data, random)
+    const values = numbersOf(dtype, weight.data, out * columns)
+    const packed = engine.packWeight(weight)
     const most = quantisation(dtype, int8Dot).widen ? 32767 : 127
     for (const tokens of [1, 2, 4, 7]) {
       const x = random.normal(tokens * columns)
       const y = room(engine, tokens * out)
       engine.linear(put(engine, x), packed, y, tokens)
-      const expected = reference.linear(reference.quantised(x, most), values, tokens, out, columns)
-      expect(reference.error(take(engine, y, tokens * out), expected)).toBeLessThan(3e-6)
+      const rounded = reference.quantised(x, most, subBlock(dtype))
+      const expected = reference.linear(rounded, values, tokens, out, columns)
+      expect(reference.error(take(engine, y, tokens * out), expected)).toBeLessThan(1e-5)
     }
   })
 })
+
+/** Keeps bytes in 7 bits: those with 128 added below 128, those with a sign at 0 or above. */
+const limit = (dtype: WeightType, int8Dot: Int8Dot, data: Uint8Array, random: Random): void => {
+  const { blockBytes } = dtypes[dtype]
+  const low = int8Dot === 'unsigned8'
+  if (int8Dot === 'unsigned7') return
+  const [first, pick] = {
+    q8_0: [2, () => random.integer(low ? 128 : 0, low ? 255 : 127)] as const,
+    // The first half of the table of iq4 is below 0.
+    iq4_nl: [2, () => (random.integer(0, 255) & 0x77) | (low ? 0 : 0x88)] as const,
+    iq4_xs: [8, () => (random.integer(0, 255) & 0x77) | (low ? 0 : 0x88)] as const,
+  }[dtype as string] ?? [blockBytes, () => 0]
+  for (let i = 0; i < data.length; i++) if (i % blockBytes >= first) data[i] = pick()
+}

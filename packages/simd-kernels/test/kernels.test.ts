@@ -78,6 +78,7 @@ describe.each(opened.map(engine => ({ build: engine.build, engine })))(`$build b
     [13, 5, 100],
     [400, 10, 9],
     [1, 130, 257],
+    [14, 20, 1100],
   ]
   test.each(shapes)('matmul [%i, %i], contracting %i, in all transpositions', (m, n, k) => {
     const [a, b] = [random.normal(m * k), random.normal(k * n)]
@@ -92,6 +93,9 @@ describe.each(opened.map(engine => ({ build: engine.build, engine })))(`$build b
         (i, column) => ('b' in transpose ? b[column * k + i] : b[i * n + column]),
       )
       expect(reference.error(take(engine, out, m * n), expected)).toBeLessThan(2e-6)
+      engine.matmul(pa, pb, out, { m, n, k }, { ...transpose, accumulate: true })
+      const twice = expected.map(value => 2 * value)
+      expect(reference.error(take(engine, out, m * n), twice)).toBeLessThan(2e-6)
     }
   })
 })

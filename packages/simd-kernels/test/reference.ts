@@ -44,30 +44,6 @@ export const fromF16 = (bits: number): number => {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
-/** GGUF's q8_0: blocks of an f16 scale d and 32 int8 q; value d · q. */
-export const fromQ8 = (bytes: Uint8Array): Float64Array => {
-  const out = new Float64Array((bytes.length / 34) * 32)
-  for (let block = 0; block * 34 < bytes.length; block++) {
-    const d = fromF16(bytes[block * 34] | (bytes[block * 34 + 1] << 8))
-    for (let i = 0; i < 32; i++) out[block * 32 + i] = d * ((bytes[block * 34 + 2 + i] << 24) >> 24)
-  }
-  return out
-}
-
-/** GGUF's q4_0: blocks of an f16 scale d and 16 bytes; element i in the low half of byte i, i + 16 in the high; value d · (q - 8). */
-export const fromQ4 = (bytes: Uint8Array): Float64Array => {
-  const out = new Float64Array((bytes.length / 18) * 32)
-  for (let block = 0; block * 18 < bytes.length; block++) {
-    const d = fromF16(bytes[block * 18] | (bytes[block * 18 + 1] << 8))
-    for (let i = 0; i < 16; i++) {
-      const byte = bytes[block * 18 + 2 + i]
-      out[block * 32 + i] = d * ((byte & 15) - 8)
-      out[block * 32 + 16 + i] = d * ((byte >> 4) - 8)
-    }
-  }
-  return out
-}
-
 /** The rows that a query sees, first to last, both included. */
 export type Ranges = readonly (readonly [first: number, last: number])[]
 
@@ -131,16 +107,21 @@ export const error = (found: ArrayLike<number>, expected: ArrayLike<number>): nu
   return worst / (scale || 1)
 }
 
+/** The first index at which |found - expected| is more than the bound there, or NaN; -1 if there is none. */
+export const beyond = (found: Float32Array, expected: ArrayLike<number>, bound: ArrayLike<number>): number =>
+  found.findIndex((value, i) => !(Math.abs(value - expected[i]) <= bound[i]))
+
 /** The greatest magnitude. */
 export const greatest = (x: Float32Array): number => x.reduce((top, value) => Math.max(top, Math.abs(value)), 0)
 
-/** x rounded to integers up to `most` in blocks of 32, in the f32 arithmetic that the kernels use. */
-export const quantised = (x: Float32Array, most: number): Float64Array => {
+/** x rounded to integers up to `most` in blocks, in the f32 arithmetic that the kernels use. */
+export const quantised = (x: Float32Array, most: number, size: number): Float64Array => {
   const out = new Float64Array(x.length)
-  for (let block = 0; block < x.length; block += 32) {
-    const top = greatest(x.subarray(block, block + 32))
+  for (let block = 0; block < x.length; block += size) {
+    const top = greatest(x.subarray(block, block + size))
     const factor = Math.fround(most / top)
-    for (let i = block; i < block + 32; i++) out[i] = roundToEven(Math.fround(x[i] * factor)) * Math.fround(top / most)
+    for (let i = block; i < block + size; i++)
+      out[i] = roundToEven(Math.fround(x[i] * factor)) * Math.fround(top / most)
   }
   return out
 }

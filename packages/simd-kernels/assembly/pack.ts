@@ -1,0 +1,177 @@
+// Packs rows of GGUF blocks into panels, as formats.ts describes them.
+
+import { decodeBlock, minimumOf, scaleOf, smallMinimumOf, smallScaleOf, sourceBytes, sourceRowBytes } from './decode'
+import {
+  BLOCK,
+  BLOCK_VALUES,
+  factorsOf,
+  groupColumns,
+  hasMinima,
+  hasTwoLevels,
+  headBytes,
+  highBits,
+  lowBits,
+  panelBytes,
+  panelsOf,
+  Q2_K,
+  ROWS,
+  smallBytes,
+  subColumns,
+  valueBytes,
+} from './formats'
+import { factorOf, INFINITE, RAISABLE, raised } from './half'
+import { OFFSET } from './panels'
+import { get, parallel, privateScratch, put, reserve, sharedScratch } from './parallel'
+
+/** Private scratch memory: 32 values of a row, and those of a block of a panel. */
+const SCRATCH: usize = 32 + BLOCK_VALUES
+
+/**
+ * Packs `count` rows of a weight [n, k], from row `first`, a multiple of 8. `zero` as for `linear`.
+ * `widen`: units of 2 columns. Returns false, with these rows undefined, where a scale is infinite or NaN.
+ */
+export function pack(
+  rows: usize,
+  panels: usize,
+  type: i32,
+  n: i32,
+  k: i32,
+  first: i32,
+  count: i32,
+  zero: i32,
+  widen: bool,
+): bool {
+  reserve(64, SCRATCH)
+  store<i32>(sharedScratch(), 1)
+  put(0, rows)
+  put(1, panels + <usize>(first / ROWS) * panelBytes(type, k))
+  put(2, type)
+  put(3, count)
+  put(4, k)
+  put(5, factorsOf(panels, type, n, k) + <usize>(first / ROWS) * 4)
+  put(6, zero == OFFSET ? 0x80 : 0)
+  put(7, <i32>widen)
+  parallel(packPanels, panelsOf(count), max(1, 8192 / k))
+  return load<i32>(sharedScratch()) != 0
+}
+
+function packPanels(begin: i32, end: i32): void {
+  const type = get<i32>(2)
+  const k = get<i32>(4)
+  const bytes = panelBytes(type, k)
+  const rowBytes = sourceRowBytes(type, k)
+  for (let panel = begin; panel < end; panel++) {
+    const rows = get<usize>(0) + <usize>(panel * ROWS) * rowBytes
+    const count = min(ROWS, get<i32>(3) - panel * ROWS)
+    const greatest = greatestScale(type, rows, rowBytes * <usize>count)
+    if (greatest >= INFINITE) atomic.store<i32>(sharedScratch(), 0)
+    const raise = greatest < RAISABLE
+    store<f32>(get<usize>(5) + (<usize>panel << 2), factorOf(raise))
+    packPanel(type, rows, rowBytes, count, get<usize>(1) + <usize>panel * bytes, k, raise)
+  }
+}
+
+/** The greatest magnitude of the f16 scales and minima in `bytes` bytes of rows, as bits. */
+function greatestScale(type: i32, rows: usize, bytes: usize): i32 {
+  let greatest = 0
+  for (let group = rows; group < rows + bytes; group += <usize>sourceBytes(type)) {
+    greatest = max(greatest, <i32>scaleOf(type, group) & 0x7fff)
+    greatest = max(greatest, <i32>minimumOf(type, group) & 0x7fff)
+  }
+  return greatest
+}
+
+/** Packs `count` rows, at most 8; rows that are missing become zeros. */
+function packPanel(type: i32, rows: usize, rowBytes: usize, count: i32, to: usize, k: i32, raise: bool): void {
+  const flip = get<i32>(6)
+  const unit = get<i32>(7) != 0 ? 2 : 4
+  const decoded = privateScratch()
+  const values = decoded + 32
+  const groups = k / groupColumns(type)
+  const blocks = groupColumns(type) / BLOCK
+  memory.fill(values, 0, BLOCK_VALUES)
+  for (let g = 0; g < groups; g++) {
+    const group = rows + <usize>(g * sourceBytes(type))
+    for (let r = 0; r < ROWS; r++) {
+      const row = group + <usize>r * rowBytes
+      const scale = r < count ? scaleOf(type, row) : 0
+      store<u16>(to + <usize>(2 * r), raise ? raised(scale) : scale)
+      if (!hasMinima(type)) continue
+      const minimum = r < count ? minimumOf(type, row) : 0
+      store<u16>(to + <usize>(2 * r + 2 * ROWS), raise ? raised(minimum) : minimum)
+    }
+    to += <usize>headBytes(type)
+    for (let b = 0; b < blocks; b++) {
+      for (let r = 0; r < count; r++) {
+        decodeBlock(type, group + <usize>r * rowBytes, b, decoded, flip)
+        placeRow(decoded, values, r, unit)
+      }
+      storeValues(type, values, to)
+      to += <usize>valueBytes(type)
+      if (!hasTwoLevels(type)) continue
+      packSmall(type, group, rowBytes, count, b, to)
+      to += <usize>smallBytes(type)
+    }
+  }
+}
+
+/** Puts 32 values of row r where the kernels read them. */
+// @ts-ignore: decorator
+@inline
+function placeRow(decoded: usize, values: usize, r: i32, unit: i32): void {
+  if (unit == 4) {
+    const to = values + <usize>(r << 2)
+    for (let u: usize = 0; u < 8; u++) store<u32>(to + (u << 5), load<u32>(decoded + (u << 2)))
+  } else {
+    const to = values + <usize>(r << 1)
+    for (let u: usize = 0; u < 16; u++) store<u16>(to + (u << 4), load<u16>(decoded + (u << 1)))
+  }
+}
+
+function packSmall(type: i32, group: usize, rowBytes: usize, count: i32, block: i32, to: usize): void {
+  const subs = BLOCK / subColumns(type)
+  const both = hasMinima(type) && type != Q2_K
+  for (let i = block * subs; i < (block + 1) * subs; i++) {
+    for (let r = 0; r < ROWS; r++) {
+      const row = group + <usize>r * rowBytes
+      store<u8>(to + <usize>r, <u8>(r < count ? smallScaleOf(type, row, i) : 0))
+      if (both) store<u8>(to + <usize>(r + ROWS), <u8>(r < count ? smallMinimumOf(row, i) : 0))
+    }
+    to += both ? 2 * ROWS : ROWS
+  }
+}
+
+/** The 256 values of a block as low and high bits. */
+function storeValues(type: i32, values: usize, to: usize): void {
+  const low = lowBits(type)
+  if (low == 8) memory.copy(to, values, BLOCK_VALUES)
+  else if (low == 4)
+    for (let i: usize = 0; i < 128; i += 16) {
+      const first = v128.and(v128.load(values + i), i8x16.splat(15))
+      v128.store(to + i, v128.or(first, i8x16.shl(v128.load(values + i, 128), 4)))
+    }
+  else storePairs(values, to, 0)
+  to += <usize>(low * BLOCK)
+  if (highBits(type) == 2) storePairs(values, to, low)
+  else if (highBits(type) == 1)
+    for (let h: usize = 0; h < 32; h += 16) {
+      let bits = i8x16.splat(0)
+      for (let u = 0; u < 8; u++) {
+        const vector = v128.load(values + <usize>(u << 5) + h)
+        bits = v128.or(bits, i8x16.shl(v128.and(i8x16.shr_u(vector, low), i8x16.splat(1)), u))
+      }
+      v128.store(to + h, bits)
+    }
+}
+
+/** Bits `from` and `from + 1` of each value. */
+function storePairs(values: usize, to: usize, from: i32): void {
+  for (let s: usize = 0; s < 64; s += 16) {
+    let bits = i8x16.splat(0)
+    for (let p = 0; p < 4; p++) {
+      const vector = v128.load(values + <usize>(p << 6) + s)
+      bits = v128.or(bits, i8x16.shl(v128.and(i8x16.shr_u(vector, from), i8x16.splat(3)), p << 1))
+    }
+    v128.store(to + s, bits)
+  }
+}
