@@ -1,14 +1,14 @@
-/** Where in a checkpoint a problem lies. */
+/** Where a problem lies. */
 export interface Place {
-  /** The file, as its source names it. */
+  /** The file or folder. */
   readonly file: string
-  /** The tensor, by the name that the file gives it. */
+  /** The tensor, by its name in the file. */
   readonly tensor?: string | undefined
   /** The header field, metadata key, or option. */
   readonly field?: string | undefined
 }
 
-/** The longest name or problem that is shown whole; a hostile file's may have megabytes. */
+/** Longer names and problems are cut: those of a hostile file may have megabytes. */
 const maxShown = 400
 
 const brief = (text: string) => (text.length <= maxShown ? text : `${text.slice(0, maxShown)}…`)
@@ -16,7 +16,7 @@ const brief = (text: string) => (text.length <= maxShown ? text : `${text.slice(
 const describe = ({ file, tensor, field }: Place) =>
   [file, tensor && brief(`tensor ${JSON.stringify(tensor)}`), field && brief(field)].filter(Boolean).join(': ')
 
-/** What every error of this package is; `file`, `tensor` and `field` say where. */
+/** The base of all errors of this package. `file`, `tensor` and `field` say where the problem lies. */
 export abstract class CheckpointError extends Error {
   readonly file: string
   readonly tensor: string | undefined
@@ -35,15 +35,15 @@ export class MalformedFileError extends CheckpointError {
   override readonly name = 'MalformedFileError'
 }
 
-/** The file is sound, but what it holds is no LLaMA that this package can represent. */
+/** The file is valid, but its type, version or model is not supported. */
 export class UnsupportedModelError extends CheckpointError {
   override readonly name = 'UnsupportedModelError'
 }
 
-/** The bytes could not be had: no such file, a failed request, a server without ranges, a file that changed. */
+/** The bytes cannot be read: no such file, a failed request, a server without range requests, a file that changed. */
 export class SourceError extends CheckpointError {
   override readonly name = 'SourceError'
-  /** What a server answered; undefined where none did. */
+  /** The status that a server answered; undefined if none did. */
   readonly status: number | undefined
 
   constructor(place: Place, problem: string, { status, ...options }: ErrorOptions & { status?: number } = {}) {
@@ -52,12 +52,12 @@ export class SourceError extends CheckpointError {
   }
 }
 
-/** What was asked for cannot be represented: a value beyond f16, rows that no block divides, a format without the field. */
+/** A result that cannot be represented: a value beyond f16, rows that are not whole blocks, a setting that a format lacks. */
 export class ConversionError extends CheckpointError {
   override readonly name = 'ConversionError'
 }
 
-/** A file could not be written: no room, no right, no such place. */
+/** A file cannot be written: no space, no permission, no such place. */
 export class SaveError extends CheckpointError {
   override readonly name = 'SaveError'
 }

@@ -1,66 +1,99 @@
 import { SourceError } from './errors'
 import { baseName } from './sources/source'
 
-/** Tokenizer files in the order they are looked for. */
-export const commonVocabularies = ['tokenizer.model', 'tokenizer.json', 'tokenizer.bin']
+export const configName = 'config.json'
+export const paramsName = 'params.json'
+export const indexName = 'model.safetensors.index.json'
+export const weightsName = 'model.safetensors'
 
-/** The same as patterns, and those that llama2.c names by their number of pieces. */
-const vocabularyNames = (vocabSize: number | string) => [
-  ...commonVocabularies.map(name => new RegExp(`^${name.replace('.', '\\.')}$`)),
-  new RegExp(`^tok${vocabSize}\\.model$`),
-  new RegExp(`^tok${vocabSize}\\.bin$`),
-]
+/** Files of a Hugging Face folder that say how to generate text. */
+export const generationNames = ['generation_config.json', 'tokenizer_config.json', 'chat_template.jinja'] as const
 
-/** The tokenizer file for a vocabulary of this size among files, if there is one. */
-export const findVocabularyName = (names: readonly string[], vocabSize: number): string | undefined => {
-  for (const pattern of vocabularyNames(vocabSize)) {
-    const name = names.find(candidate => pattern.test(baseName(candidate)))
+/** Files beside a tokenizer that may add tokens to it. */
+export const addedTokensNames = ['added_tokens.json', 'special_tokens_map.json'] as const
+
+/** Tokenizer files in the order in which they are looked for. */
+export const vocabularyNames = ['tokenizer.model', 'tokenizer.json', 'tokenizer.bin'] as const
+
+/** llama2.c names its tokenizers by their number of pieces. */
+const llama2cVocabulary = /^tok(\d+)\.(model|bin)$/
+
+const isVocabulary = (name: string) =>
+  (vocabularyNames as readonly string[]).includes(baseName(name)) || llama2cVocabulary.test(baseName(name))
+
+/** The tokenizer file among files, if there is one. `pieces` is the vocabulary size of a llama2.c model. */
+export const findVocabularyName = (names: readonly string[], pieces?: number): string | undefined => {
+  const llama2c = pieces === undefined ? [] : [`tok${pieces}.model`, `tok${pieces}.bin`]
+  for (const wanted of [...vocabularyNames, ...llama2c]) {
+    const name = names.find(candidate => baseName(candidate) === wanted)
     if (name !== undefined) return name
   }
   return undefined
 }
 
-const isVocabulary = (name: string) => vocabularyNames('\\d+').some(pattern => pattern.test(baseName(name)))
+/** Files that describe a model or its tokenizer, and are opened with it wherever they lie beside it. */
+export const isCompanion = (name: string): boolean =>
+  isVocabulary(name) || [...generationNames, ...addedTokensNames].some(companion => companion === baseName(name))
 
-/** The pickles that transformers wrote before safetensors: never read. */
-const isPyTorch = (name: string) => baseName(name).startsWith('pytorch_model')
-
-/** What a folder holds: the files that make up its one model, and the tokenizers beside it. */
-export interface ModelFiles {
-  readonly kind: 'huggingFace' | 'meta' | 'single'
-  readonly weights: readonly string[]
-  readonly vocabularies: readonly string[]
-}
-
-export const configName = 'config.json'
-export const paramsName = 'params.json'
-export const indexName = 'model.safetensors.index.json'
-
-/** Weights that are but a part of a model. */
-export const isShard = (name: string): boolean =>
+/** Files that are only a part of a model, which is then the folder that they lie in. */
+export const isPartOfFolder = (name: string): boolean =>
+  [configName, indexName, paramsName].includes(baseName(name)) ||
   /-\d+-of-\d+\.safetensors$|^consolidated\.\d+\.pth$/.test(baseName(name))
 
-/** Picks the model among the files of a folder. Throws a `SourceError` where there is none, or more than one. */
+const splitGguf = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/
+
+/** All more than this are not parts of one model. */
+const maxParts = 10_000
+
+/** The base names of all parts of the split GGUF model that this file belongs to; only its own name if it is whole. */
+export const ggufParts = (name: string): string[] => {
+  const [, stem, , count] = splitGguf.exec(baseName(name)) ?? []
+  if (stem === undefined || Number(count) < 1 || Number(count) > maxParts) return [baseName(name)]
+  return Array.from({ length: Number(count) }, (_, i) => `${stem}-${String(i + 1).padStart(5, '0')}-of-${count}.gguf`)
+}
+
+const meta = /^consolidated\.(\d+)\.pth$/
+
+/** The number of a model-parallel shard of Meta's; undefined for any other file. */
+export const metaShardNumber = (name: string): number | undefined => {
+  const digits = meta.exec(baseName(name))?.[1]
+  return digits === undefined ? undefined : Number(digits)
+}
+
+/** Pickles that transformers wrote before safetensors: never read. */
+const isPyTorch = (name: string) => baseName(name).startsWith('pytorch_model')
+
+export interface ModelFiles {
+  readonly kind: 'huggingface' | 'meta' | 'gguf' | 'single'
+  /** The files that make up the model, without companions. */
+  readonly files: readonly string[]
+}
+
+/**
+ * Picks the model among the files of a folder.
+ * @throws SourceError if there is no model, or more than one
+ */
 export const chooseFiles = (folder: string, names: readonly string[]): ModelFiles => {
   const named = (...wanted: string[]) => names.filter(name => wanted.includes(baseName(name)))
   const ending = (end: string) => names.filter(name => baseName(name).endsWith(end))
-  const vocabularies = names.filter(isVocabulary)
   const safetensors = ending('.safetensors')
   if (safetensors.length > 0) {
-    const single = named(indexName).length === 0 ? named('model.safetensors') : []
-    const shards = single.length > 0 ? single : safetensors
-    return { kind: 'huggingFace', weights: [...shards, ...named(configName, indexName)], vocabularies }
+    // As in transformers, a whole file is preferred to shards, whatever an index says.
+    const whole = named(weightsName)
+    const files = whole.length > 0 ? whole : [...safetensors, ...named(indexName)]
+    return { kind: 'huggingface', files: [...files, ...named(configName)] }
   }
-  const shards = names.filter(name => /^consolidated\.\d+\.pth$/.test(baseName(name)))
-  if (shards.length > 0) return { kind: 'meta', weights: [...shards, ...named(paramsName)], vocabularies }
-  const single = [...ending('.gguf'), ...ending('.bin').filter(name => !isVocabulary(name) && !isPyTorch(name))]
-  const weights = single.length === 0 && names.length === 1 ? names : single
-  if (weights.length === 1) return { kind: 'single', weights, vocabularies }
-  if (weights.length === 0) {
-    throw new SourceError({ file: folder }, 'holds no model: no .safetensors, consolidated.NN.pth, .gguf or .bin file')
+  const shards = names.filter(name => metaShardNumber(name) !== undefined)
+  if (shards.length > 0) return { kind: 'meta', files: [...shards, ...named(paramsName)] }
+  const gguf = ending('.gguf')
+  if (gguf.length > 0) {
+    const parts = ggufParts(gguf[0])
+    if (gguf.every(name => parts.includes(baseName(name)))) return { kind: 'gguf', files: gguf }
   }
-  throw new SourceError(
-    { file: folder },
-    `holds ${weights.length} models; name one of ${weights.map(baseName).join(', ')}`,
-  )
+  const models = [...gguf, ...ending('.bin').filter(name => !isVocabulary(name) && !isPyTorch(name))]
+  if (models.length === 1) return { kind: 'single', files: models }
+  if (models.length === 0) {
+    throw new SourceError({ file: folder }, 'has no model: no .safetensors, consolidated.NN.pth, .gguf or .bin file')
+  }
+  throw new SourceError({ file: folder }, `has ${models.length} models; name one of ${models.map(baseName).join(', ')}`)
 }

@@ -1,46 +1,57 @@
 export type {
   Checkpoint,
-  GgufVocabulary,
   Progress,
   ReadTensorOptions,
-  ReadTensorsOptions,
+  StoredDType,
   TensorData,
   TensorInfo,
-  Vocabulary,
-  VocabularyFile,
 } from './checkpoint'
-export { readTensors } from './checkpoint'
-export type { ModelConfig, RopeScaling } from './config'
-export { checkConfig, feedForwardDim, headDim } from './config'
-export type { DType, WeightDType } from './dtypes'
-export { blockElements, storageDType, weightDTypes } from './dtypes'
 export {
   CheckpointError,
   ConversionError,
   MalformedFileError,
+  type Place,
   SaveError,
   SourceError,
   UnsupportedModelError,
 } from './errors'
+export { type GgufEntry, type GgufFields, type GgufMetadata, type GgufValue, ggufFields } from './formats/gguf-metadata'
 export { readGgufVocabulary } from './formats/gguf-reader'
-export { type WriteGgufOptions, writeGguf } from './formats/gguf-writer'
-export { type WriteHuggingFaceOptions, writeHuggingFace } from './formats/huggingface-writer'
-export { writeLlama2c } from './formats/llama2c-writer'
+export { padVocabulary, vocabularyEntries } from './formats/gguf-vocabulary'
+export { writeGgufFile } from './formats/gguf-writer'
+export { writeShardedSafetensors } from './formats/huggingface-writer'
+export { type JsonFields, type JsonObject, jsonFields } from './formats/json'
+export type { Llama2cHeader } from './formats/llama2c-layout'
+export { writeLlama2cFile } from './formats/llama2c-writer'
 export {
   readSafetensorsHeader,
   type SafetensorsEntry,
   type SafetensorsHeader,
-  type SafetensorsInput,
   writeSafetensors,
 } from './formats/safetensors'
-export { type MemoryCheckpointOptions, memoryCheckpoint } from './memory-checkpoint'
-export { type Weight, weightsOf } from './names'
-export { type OpenOptions, openCheckpoint, readVocabularyFile } from './open'
-export { openUrl } from './open-url'
-export { bytesFile, type OutputFile, outputBytes } from './output-file'
-export { poolKvHeads } from './pool-kv-heads'
-export { halvesRow, interleavedRow } from './rope-permutation'
+export { type GenerationSettings, generationSettings, type SamplingSettings } from './generation'
+export { generationEntries, generationFiles, type HuggingFaceGeneration, withGeneration } from './generation-output'
+export type {
+  GgufFileMetadata,
+  HuggingFaceMetadata,
+  Llama2cMetadata,
+  Metadata,
+  MetaMetadata,
+} from './metadata'
+export { type OpenOptions, openCheckpoint, readVocabulary } from './open'
+export { hubUrl, type OpenUrlOptions, openUrl } from './open-url'
+export { bytesFile, jsonFile, type OutputFile, type OutputTensor, outputBytes, vocabularyFiles } from './output-file'
 export { blobSource } from './sources/blob'
 export { type HttpSourceOptions, httpSource } from './sources/http'
 export { memorySource } from './sources/memory'
-export { baseName, type ReadBytesOptions, type Source } from './sources/source'
+export { baseName, isServerUrl, type ReadBytesOptions, type Source } from './sources/source'
+export type { GgufVocabulary, Vocabulary, VocabularyCompanions, VocabularyFile } from './vocabulary'
+export {
+  memoryWeights,
+  type ReadWeightsOptions,
+  readArray,
+  readWeights,
+  selectWeights,
+  type WeightSpec,
+  type Weights,
+} from './weights'

@@ -1,22 +1,23 @@
-import type { ReadTensorOptions, TensorData } from './checkpoint'
 import {
-  blockElements,
   byteLength,
   type DType,
+  decode,
+  dtypes,
+  type EncodableDType,
+  EncodingError,
   elementCount,
-  isWeightDType,
+  encodableDTypes,
+  encode,
   rowLength,
-  type WeightDType,
-} from './dtypes'
+  viewOf,
+} from '@cria/dtypes'
+import type { ReadTensorOptions, StoredDType, TensorData } from './checkpoint'
 import { ConversionError } from './errors'
-import { decoders } from './quantisation/decode'
-import { encoders } from './quantisation/encode'
-import { interleavedRow } from './rope-permutation'
+import { responsive } from './responsive'
 import type { Source } from './sources/source'
-import { matrixOf, type PartRows, readChunks, type TensorChunk } from './tensor-chunks'
-import { turns } from './turns'
+import { elementType, matrixOf, type PartRows, readChunks, type TensorChunk } from './tensor-chunks'
 
-/** A run of one file that holds a tensor, or one shard of it. */
+/** A run of bytes of one file that holds a tensor, or one shard of it. */
 export interface StoredPart {
   readonly source: Source
   readonly offset: number
@@ -25,181 +26,198 @@ export interface StoredPart {
   readonly scales?: { readonly offset: number; readonly groupSize: number }
 }
 
-/** Where a tensor of a checkpoint lies, and in what layout. */
+/** Where a tensor lies in its files, and how it is stored. */
 export interface StoredTensor {
-  /** The name that the file gives it. */
+  /** Its name in the file. */
   readonly name: string
+  /** Its shape, or that of each shard. */
   readonly shape: readonly number[]
-  readonly dtype: DType
+  readonly dtype: StoredDType
   /** One, or the model-parallel shards in order. */
   readonly parts: readonly StoredPart[]
-  /** The axis along which the parts are joined. */
-  readonly axis?: 0 | 1 | undefined
-  /** Size of the heads whose rows are in Hugging Face's halves, and are interleaved on reading; only of whole tensors. */
-  readonly halvesOf?: number | undefined
 }
 
-/** Bytes that all parts take in their files. */
-export const storedBytes = ({ dtype, parts }: StoredTensor): number =>
-  parts.reduce((sum, { shape, scales }) => {
-    const elements = elementCount(shape) ?? 0
-    return sum + byteLength(dtype, elements) + (scales ? (elements / scales.groupSize) * 4 : 0)
-  }, 0)
+/** A tensor whose parts are joined along an axis, and whose rows may be permuted. */
+export interface WholeTensor extends StoredTensor {
+  readonly axis: 0 | 1
+  readonly permuteRows: ((row: number) => number) | undefined
+}
 
-/** Elements that are converted between two looks at the clock. */
+/** Bytes of one part in its file. */
+const partBytes = (dtype: StoredDType, { shape, scales }: StoredPart): number => {
+  const elements = elementCount(shape) ?? 0
+  return byteLength(elementType(dtype), elements) + (scales ? (elements / scales.groupSize) * 4 : 0)
+}
+
+/** Bytes of all parts in their files. */
+export const storedBytes = ({ dtype, parts }: StoredTensor): number =>
+  parts.reduce((sum, part) => sum + partBytes(dtype, part), 0)
+
+/** Elements that are converted before the event loop may run. */
 const sliceElements = 2 ** 19
 
-const typed = (dtype: WeightDType, shape: readonly number[], bytes: Uint8Array<ArrayBuffer>): TensorData => {
-  const { buffer, byteOffset, length } = bytes
-  if (dtype === 'f32') return { dtype, shape, data: new Float32Array(buffer, byteOffset, length / 4) }
-  if (dtype === 'f16') return { dtype, shape, data: new Uint16Array(buffer, byteOffset, length / 2) }
-  return { dtype, shape, data: bytes }
-}
+const isEncodable = (dtype: DType): dtype is EncodableDType => (encodableDTypes as readonly DType[]).includes(dtype)
 
-const checkTarget = (stored: StoredTensor, dtype: WeightDType) => {
-  const block = blockElements(dtype)
-  if (rowLength(stored.shape) % block !== 0) {
+const placeOf = ({ name, parts }: StoredTensor) => ({ file: parts[0].source.name, tensor: name })
+
+const checkTarget = (stored: StoredTensor, dtype: DType) => {
+  const { blockElements } = dtypes[dtype]
+  if (rowLength(stored.shape) % blockElements !== 0) {
     throw new ConversionError(
-      { file: stored.parts[0].source.name, tensor: stored.name },
-      `rows of ${rowLength(stored.shape)} are no whole number of ${dtype} blocks of ${block}; read it as f16 or f32`,
+      placeOf(stored),
+      `has rows of ${rowLength(stored.shape)}, not a multiple of the ${blockElements} elements of a ${dtype} block; ` +
+        'read it as f16 or f32',
+    )
+  }
+  if (dtype !== stored.dtype && !isEncodable(dtype)) {
+    throw new ConversionError(
+      placeOf(stored),
+      `is ${stored.dtype}, which converts to ${encodableDTypes.join(', ')}, but not to ${dtype}`,
     )
   }
 }
 
-/** Room for the result; a typed error where the machine has not so much. */
-const allocate = ({ name, parts }: StoredTensor, bytes: number): Uint8Array<ArrayBuffer> => {
+/** Memory for the result. @throws ConversionError if there is not enough */
+const allocate = (stored: StoredTensor, bytes: number): Uint8Array<ArrayBuffer> => {
   try {
     return new Uint8Array(bytes)
   } catch (error) {
-    throw new ConversionError(
-      { file: parts[0].source.name, tensor: name },
-      `needs ${bytes} bytes of memory, which there are not; read it in a smaller type`,
-      { cause: error },
-    )
+    const problem = `needs ${bytes} bytes, more memory than is available; read it in a smaller type`
+    throw new ConversionError(placeOf(stored), problem, { cause: error })
   }
 }
 
-/** Brings rows from halves to interleaved pairs where they lie, head by head: a head fits in a processor's cache. */
-const interleaveHeads = async (bytes: Uint8Array, rows: number, headDim: number, turn: () => Promise<void>) => {
-  const stride = bytes.length / rows
-  const head = new Uint8Array(headDim * stride)
-  for (let at = 0; at < bytes.length; at += head.length) {
-    head.set(bytes.subarray(at, at + head.length))
-    for (let r = 0; r < headDim; r++) {
-      bytes.set(head.subarray(r * stride, (r + 1) * stride), at + interleavedRow(r, headDim) * stride)
-    }
-    await turn()
-  }
-}
-
-/** Copies the rows of a part to their place in the whole, as they are stored. */
-const copyRows = ({ dtype, shape }: StoredTensor, part: PartRows, out: Uint8Array) => {
-  const stride = byteLength(dtype, rowLength(shape))
-  const length = byteLength(dtype, part.columns)
-  const column = byteLength(dtype, part.column)
+/** Copies the rows of a part, as they are stored, to their place in the result. */
+const copyRows = ({ dtype, shape, permuteRows }: WholeTensor, part: PartRows, out: Uint8Array) => {
+  const type = elementType(dtype)
+  const stride = byteLength(type, rowLength(shape))
+  const length = byteLength(type, part.columns)
+  const column = byteLength(type, part.column)
   for (let r = 0; r < part.rows; r++) {
-    out.set(part.bytes.subarray(r * length, (r + 1) * length), (part.row + r) * stride + column)
+    const row = permuteRows?.(part.row + r) ?? part.row + r
+    out.set(part.bytes.subarray(r * length, (r + 1) * length), row * stride + column)
   }
 }
 
-/** Decodes `rows` rows of a part, from its row `first`, to f32. */
-const decodeRows = (part: PartRows, dtype: DType, first: number, rows: number, out: Float32Array, at: number) => {
+/** Decodes rows `first` to `first + rows` of a part to f32. */
+const decodeRows = (part: PartRows, dtype: DType, first: number, rows: number, out: Float32Array) => {
   const start = first * part.columns
-  const count = rows * part.columns
-  decoders[dtype](part.bytes, byteLength(dtype, start), count, out, at)
+  const end = start + rows * part.columns
+  decode(dtype, part.bytes.subarray(byteLength(dtype, start), byteLength(dtype, end)), out)
   if (!part.scales) return
-  for (let i = 0; i < count; i++) {
-    out[at + i] *= part.scales[Math.floor((part.groupOffset + start + i) / part.groupSize)]
+  for (let i = 0; i < out.length; i++) {
+    out[i] *= part.scales[Math.floor((part.groupOffset + start + i) / part.groupSize)]
   }
 }
 
-/** Decodes what the parts have of rows `first` to `last` of the whole. */
+/** Decodes the elements that the parts have of rows `first` to `last` of the whole tensor. */
 const decodeSlice = (
-  { dtype, shape }: StoredTensor,
+  { dtype, shape }: WholeTensor,
   parts: readonly PartRows[],
   first: number,
   last: number,
   out: Float32Array,
-  at: number,
 ) => {
   const columns = rowLength(shape)
   for (const part of parts) {
     const from = Math.max(first, part.row)
     const to = Math.min(last, part.row + part.rows)
-    // Whole rows lie together; a column shard's rows are apart.
+    // Whole rows lie together in the result. The rows of a column shard do not.
     const run = part.columns === columns ? Math.max(1, to - from) : 1
     for (let r = from; r < to; r += run) {
-      decodeRows(part, dtype, r - part.row, run, out, at + (r - first) * columns + part.column)
+      const at = (r - first) * columns + part.column
+      decodeRows(part, elementType(dtype), r - part.row, run, out.subarray(at, at + run * part.columns))
     }
   }
 }
 
-/** Encodes rows `first` to `last`, which begin `values`, each to its place in the whole. */
+/** Encodes rows `first` to `last`, the first of `values`, each to its place in the result. */
 const encodeSlice = (
-  stored: StoredTensor,
-  dtype: WeightDType,
+  tensor: WholeTensor,
+  dtype: EncodableDType,
   values: Float32Array,
   first: number,
   last: number,
   out: Uint8Array,
-  place: ((row: number) => number) | undefined,
 ) => {
-  const columns = rowLength(stored.shape)
+  const columns = rowLength(tensor.shape)
   const stride = byteLength(dtype, columns)
-  const run = place ? 1 : last - first
+  const run = tensor.permuteRows ? 1 : last - first
   for (let r = first; r < last; r += run) {
-    const lost = encoders[dtype](values, (r - first) * columns, run * columns, out, (place?.(r) ?? r) * stride)
-    if (lost === undefined) continue
-    throw new ConversionError(
-      { file: stored.parts[0].source.name, tensor: stored.name },
-      `holds ${lost}, which ${dtype} cannot represent (f16 values and scales end at 65504); read it as f32`,
-    )
-  }
-}
-
-/** What is done with each chunk: decode to f32 and encode again, a slice at a time. */
-const converter = (
-  stored: StoredTensor,
-  dtype: WeightDType,
-  out: Uint8Array<ArrayBuffer>,
-  turn: () => Promise<void>,
-) => {
-  const { rows, columns } = matrixOf(stored.shape)
-  const { halvesOf } = stored
-  const place = halvesOf === undefined ? undefined : (row: number) => interleavedRow(row, halvesOf)
-  const slice = Math.min(rows, Math.max(1, Math.floor(sliceElements / columns)))
-  const whole = dtype === 'f32' && !place ? new Float32Array(out.buffer) : undefined
-  const scratch = whole ?? new Float32Array(slice * columns)
-  return async ({ first: start, last: end, parts }: TensorChunk) => {
-    for (let first = start; first < end; first += slice) {
-      const last = Math.min(first + slice, end)
-      decodeSlice(stored, parts, first, last, scratch, whole ? first * columns : 0)
-      if (!whole) encodeSlice(stored, dtype, scratch, first, last, out, place)
-      await turn()
+    const at = (tensor.permuteRows?.(r) ?? r) * stride
+    try {
+      const from = (r - first) * columns
+      encode(dtype, values.subarray(from, from + run * columns), out.subarray(at, at + run * stride))
+    } catch (error) {
+      if (!(error instanceof EncodingError)) throw error
+      throw new ConversionError(placeOf(tensor), `does not fit: ${error.message}`, { cause: error })
     }
   }
 }
 
+/** Converts each chunk: decodes a slice of rows to f32, and encodes it. */
+const converter = (
+  tensor: WholeTensor,
+  dtype: EncodableDType,
+  out: Uint8Array<ArrayBuffer>,
+  respond: () => Promise<void>,
+) => {
+  const { rows, columns } = matrixOf(tensor.shape)
+  const slice = Math.min(rows, Math.max(1, Math.floor(sliceElements / columns)))
+  const direct = dtype === 'f32' && !tensor.permuteRows ? new Float32Array(out.buffer) : undefined
+  const scratch = direct ? undefined : new Float32Array(slice * columns)
+  return async ({ first: start, last: end, parts }: TensorChunk) => {
+    for (let first = start; first < end; first += slice) {
+      const last = Math.min(first + slice, end)
+      if (direct) decodeSlice(tensor, parts, first, last, direct.subarray(first * columns, last * columns))
+      if (scratch) {
+        decodeSlice(tensor, parts, first, last, scratch)
+        encodeSlice(tensor, dtype, scratch, first, last, out)
+      }
+      await respond()
+    }
+  }
+}
+
+/** The tensor with its shards joined. Without an axis the shards are copies of the whole, and the first one is taken. */
+const join = (stored: StoredTensor, axis: 0 | 1 | undefined): StoredTensor & { readonly axis: 0 | 1 } => {
+  if (axis === undefined || stored.parts.length === 1) {
+    return { ...stored, parts: stored.parts.slice(0, 1), axis: 0 }
+  }
+  const shape = stored.shape.map((size, i) => (i === axis ? size * stored.parts.length : size))
+  return { ...stored, shape, axis }
+}
+
+/** A vector as a matrix of one column, so that its elements are rows. */
+const asColumn = <T extends { readonly shape: readonly number[] }>(tensor: T): T =>
+  tensor.shape.length === 1 ? { ...tensor, shape: [...tensor.shape, 1] } : tensor
+
 /**
- * Reads a tensor and brings it to `dtype` and to Meta's layout, in chunks of its source: beside the result it holds two of
- * those and one slice of conversion.
+ * Reads a tensor and converts it, chunk by chunk of its source. Besides the result this needs memory for two chunks and
+ * one slice of f32. A tensor that needs no conversion is read straight into the result.
  */
-export const readStored = async (stored: StoredTensor, options: ReadTensorOptions): Promise<TensorData> => {
-  const dtype = options.dtype ?? (isWeightDType(stored.dtype) ? stored.dtype : 'f32')
-  checkTarget(stored, dtype)
-  const { shape, halvesOf, parts } = stored
-  const out = allocate(stored, byteLength(dtype, elementCount(shape) ?? 0))
-  const turn = turns(options.signal)
-  if (stored.dtype === dtype && parts.length === 1) {
-    const bytes = await parts[0].source.read(parts[0].offset, out.length, { ...options, into: out })
-    if (halvesOf !== undefined) await interleaveHeads(bytes, shape[0], halvesOf, turn)
-    return typed(dtype, shape, bytes)
+export const readStored = async (stored: StoredTensor, options: ReadTensorOptions = {}): Promise<TensorData> => {
+  const { permuteRows, shardAxis, signal } = options
+  const dtype = options.dtype ?? (stored.dtype === 'i8_grouped' ? 'f32' : stored.dtype)
+  const joined = join(stored, shardAxis)
+  const { shape } = joined
+  checkTarget(joined, dtype)
+  const out = allocate(joined, byteLength(dtype, elementCount(shape) ?? 0))
+  const result = () => ({ dtype, shape, data: viewOf(dtype, out) }) as TensorData
+  if (stored.dtype === dtype && joined.parts.length === 1 && !permuteRows) {
+    const [{ source, offset }] = joined.parts
+    await source.read(offset, out.length, { signal, onBytes: options.onBytes, into: out })
+    return result()
   }
-  const convert = stored.dtype === dtype ? undefined : converter(stored, dtype, out, turn)
-  for await (const chunk of readChunks(stored, options)) {
+  const tensor: WholeTensor = permuteRows
+    ? { ...asColumn(joined), parts: joined.parts.map(asColumn), permuteRows }
+    : { ...joined, permuteRows }
+  const respond = responsive(signal)
+  const convert = stored.dtype === dtype ? undefined : converter(tensor, dtype as EncodableDType, out, respond)
+  for await (const chunk of readChunks(tensor, options)) {
     if (convert) await convert(chunk)
-    else for (const part of chunk.parts) copyRows(stored, part, out)
-    await turn()
+    else for (const part of chunk.parts) copyRows(tensor, part, out)
+    await respond()
   }
-  return typed(dtype, shape, out)
+  return result()
 }

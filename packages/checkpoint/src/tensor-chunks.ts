@@ -1,11 +1,14 @@
-import type { ReadTensorOptions } from './checkpoint'
-import { byteLength, elementCount, rowLength } from './dtypes'
-import type { StoredPart, StoredTensor } from './stored-tensor'
+import { byteLength, type DType, elementCount, rowLength } from '@cria/dtypes'
+import type { ReadTensorOptions, StoredDType } from './checkpoint'
+import type { StoredPart, WholeTensor } from './stored-tensor'
+
+/** The type of the stored elements; the scales of `i8_grouped` are apart. */
+export const elementType = (dtype: StoredDType): DType => (dtype === 'i8_grouped' ? 'i8' : dtype)
 
 /** Rows of one part, as stored. */
 export interface PartRows {
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** Of `i8_grouped`: the scales from that of the first element on, and the place of that element in its group. */
+  /** Of `i8_grouped`: the scales, beginning with that of the first element, and the place of that element in its group. */
   readonly scales: Float32Array | undefined
   readonly groupSize: number
   readonly groupOffset: number
@@ -23,7 +26,7 @@ export interface TensorChunk {
   readonly parts: readonly PartRows[]
 }
 
-/** Rows and columns of a tensor; all but the last axis are rows. */
+/** Rows and columns of a tensor. All axes but the last are rows. */
 export const matrixOf = (shape: readonly number[]) => {
   const columns = rowLength(shape)
   return { rows: columns === 0 ? 0 : (elementCount(shape) ?? 0) / columns, columns }
@@ -37,7 +40,7 @@ interface PlacedPart {
   readonly column: number
 }
 
-const placeParts = ({ parts, axis }: StoredTensor): PlacedPart[] => {
+const placeParts = ({ parts, axis }: WholeTensor): PlacedPart[] => {
   let row = 0
   let column = 0
   return parts.map(part => {
@@ -49,7 +52,7 @@ const placeParts = ({ parts, axis }: StoredTensor): PlacedPart[] => {
   })
 }
 
-/** Bytes to read into: as many as asked for, from a buffer that grows once and is used again. */
+/** Memory to read into: a buffer that grows when it must and is used again. */
 class ReusedBuffer {
   private bytes = new Uint8Array(0)
 
@@ -60,47 +63,48 @@ class ReusedBuffer {
 }
 
 const readRows = async (
-  { dtype }: StoredTensor,
+  { dtype: stored }: WholeTensor,
   { part: { source, offset, scales }, rows, columns, row, column }: PlacedPart,
   first: number,
   last: number,
   buffer: ReusedBuffer,
-  options: ReadTensorOptions,
+  { signal, onBytes }: ReadTensorOptions,
 ): Promise<PartRows | undefined> => {
+  const dtype = elementType(stored)
   const from = Math.max(0, first - row)
   const to = Math.min(rows, last - row)
   if (from >= to) return undefined
   const start = from * columns
   const length = byteLength(dtype, (to - from) * columns)
   const into = buffer.take(length)
-  const bytes = await source.read(offset + byteLength(dtype, start), length, { ...options, into })
+  const bytes = await source.read(offset + byteLength(dtype, start), length, { signal, onBytes, into })
   const placed = { bytes, rows: to - from, columns, row: row + from, column }
   if (!scales) return { ...placed, scales: undefined, groupSize: 1, groupOffset: 0 }
   const { groupSize } = scales
   const group = Math.floor(start / groupSize)
   const count = Math.ceil((to * columns) / groupSize) - group
-  const values = await source.read(scales.offset + 4 * group, 4 * count, options)
+  const values = await source.read(scales.offset + 4 * group, 4 * count, { signal, onBytes })
   return { ...placed, scales: new Float32Array(values.buffer), groupSize, groupOffset: start % groupSize }
 }
 
-/** The tensor a run of rows at a time; the next run is read while the last one is worked on. A run is valid until then. */
-export async function* readChunks(stored: StoredTensor, options: ReadTensorOptions): AsyncGenerator<TensorChunk> {
-  const { rows, columns } = matrixOf(stored.shape)
-  const parts = placeParts(stored)
-  const { chunkBytes } = stored.parts[0].source
-  const step = Math.max(1, Math.floor(chunkBytes / Math.max(1, byteLength(stored.dtype, columns))))
+/** The tensor in runs of rows. The next run is read while one is converted; a run is valid until the next is asked for. */
+export async function* readChunks(tensor: WholeTensor, options: ReadTensorOptions): AsyncGenerator<TensorChunk> {
+  const { rows, columns } = matrixOf(tensor.shape)
+  const parts = placeParts(tensor)
+  const { chunkBytes } = tensor.parts[0].source
+  const step = Math.max(1, Math.floor(chunkBytes / Math.max(1, byteLength(elementType(tensor.dtype), columns))))
   const buffers = [0, 1].map(() => parts.map(() => new ReusedBuffer()))
   const readChunk = async (first: number): Promise<TensorChunk> => {
     const last = Math.min(first + step, rows)
-    const turn = buffers[(first / step) % 2]
-    const read = parts.map((part, index) => readRows(stored, part, first, last, turn[index], options))
+    const into = buffers[(first / step) % 2]
+    const read = parts.map((part, index) => readRows(tensor, part, first, last, into[index], options))
     return { first, last, parts: (await Promise.all(read)).filter(part => part !== undefined) }
   }
   let next: Promise<TensorChunk> | undefined = readChunk(0)
   for (let first = 0; first < rows; first += step) {
     const chunk: TensorChunk = await (next as Promise<TensorChunk>)
     next = first + step < rows ? readChunk(first + step) : undefined
-    // Whoever stops early never awaits it; its failure is then nobody's.
+    // If the caller stops early, nobody awaits this read, and its failure must not be reported as unhandled.
     next?.catch(() => {})
     yield chunk
   }

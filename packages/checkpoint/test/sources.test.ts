@@ -1,30 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import {
-  blobSource,
-  httpSource,
-  memoryCheckpoint,
-  memorySource,
-  type OutputFile,
-  openCheckpoint,
-  openUrl,
-  outputBytes,
-  type Progress,
-  readTensors,
-  type Source,
-  SourceError,
-  writeGguf,
-  writeHuggingFace,
-  writeLlama2c,
-} from '../src/index'
-import { fileSource, openPath, saveFile, saveFiles } from '../src/node'
-import { expectSameTensors, readAll } from './stories'
-import { tinyArrays, tinyCheckpoint, tinyConfig } from './tiny'
+import { blobSource, httpSource, memorySource, type Source, SourceError } from '../src/index'
+import { fileSource } from '../src/node'
+import { listen, serve } from './server'
 
 const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 7) % 251)
 
@@ -34,25 +16,6 @@ beforeAll(async () => {
   await writeFile(join(folder, 'bytes'), bytes)
 })
 afterAll(() => rm(folder, { recursive: true }))
-
-const listen = async (listener: RequestListener): Promise<string> => {
-  const server: Server = createServer(listener)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => void server.close())
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-/** A server of files that answers range requests, and counts the bytes that it sends. */
-const serve = (files: ReadonlyMap<string, Uint8Array>, sent = { bytes: 0 }) =>
-  listen((request, response) => {
-    const body = files.get(decodeURIComponent((request.url ?? '').replace(/^\//, '').replace(/\?.*/, '')))
-    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')
-    if (!body || !range) return void response.writeHead(body ? 200 : 404).end()
-    const [from, to] = [Number(range[1]), Math.min(Number(range[2]), body.length - 1)]
-    sent.bytes += to - from + 1
-    response.writeHead(206, { 'content-range': `bytes ${from}-${to}/${body.length}`, etag: '"1"' })
-    response.end(body.subarray(from, to + 1))
-  })
 
 const kinds: Record<string, () => Promise<Source>> = {
   memory: async () => memorySource(bytes),
@@ -94,7 +57,7 @@ test.each(Object.keys(kinds))('a %s source rejects with the reason of an abort',
 
 test('a file that is missing, a folder, or cut short while read is a SourceError that names it', async () => {
   await expect(fileSource(join(folder, 'none'))).rejects.toThrow(/none: cannot be opened/)
-  await expect(fileSource(folder)).rejects.toThrow(/no regular file/)
+  await expect(fileSource(folder)).rejects.toThrow(/not a regular file/)
   const path = join(folder, 'shrinks')
   await writeFile(path, bytes)
   const source = await fileSource(path)
@@ -106,7 +69,7 @@ test('a file that is missing, a folder, or cut short while read is a SourceError
 test.skipIf(process.platform === 'win32')('a pipe is refused, and nobody waits for its writer', async () => {
   const path = join(folder, 'pipe')
   execFileSync('mkfifo', [path])
-  await expect(fileSource(path)).rejects.toThrow(/pipe: cannot be opened \(it is no regular file\)/)
+  await expect(fileSource(path)).rejects.toThrow(/pipe: cannot be opened \(it is not a regular file\)/)
 })
 
 const badServers: Record<string, [RegExp, RequestListener]> = {
@@ -140,13 +103,11 @@ const badServers: Record<string, [RegExp, RequestListener]> = {
     /cannot be fetched/,
     (request, response) => void response.writeHead(302, { location: request.url }).end(),
   ],
-  'that breaks off': [
-    /sent 5 of 10|broke off/,
+  'that breaks off before it sends anything': [
+    /sent 0 of 10 bytes|broke off/,
     (request, response) => {
       const range = request.headers.range?.replace('=', ' ')
-      response
-        .writeHead(206, { 'content-range': `${range}/100` })
-        .end('x'.repeat(request.headers.range === 'bytes=0-0' ? 1 : 5))
+      response.writeHead(206, { 'content-range': `${range}/100` }).end(request.headers.range === 'bytes=0-0' ? 'x' : '')
     },
   ],
 }
@@ -154,94 +115,7 @@ const badServers: Record<string, [RegExp, RequestListener]> = {
 test.each(Object.keys(badServers))('a server %s is a SourceError', async kind => {
   const [message, listener] = badServers[kind]
   const url = `${await listen(listener)}/model.gguf`
-  const reading = httpSource(url).then(source => source.read(0, 10))
+  const reading = httpSource(url, { retryMilliseconds: 1 }).then(source => source.read(0, 10))
   await expect(reading).rejects.toThrow(message)
   await expect(reading).rejects.toBeInstanceOf(SourceError)
-})
-
-const filesOf = async (files: readonly OutputFile[], prefix = '') => {
-  const map = new Map<string, Uint8Array>()
-  for (const file of files) map.set(prefix + file.name, await outputBytes(file))
-  return map
-}
-
-test('a model opens from a URL: a file, a sharded folder with or without its slash, and any file of it', async () => {
-  const checkpoint = tinyCheckpoint()
-  const expected = await readAll(checkpoint)
-  const files = new Map([
-    ...(await filesOf([writeGguf(checkpoint)])),
-    ...(await filesOf(writeHuggingFace(checkpoint, { maxShardBytes: 30_000 }), 'folder/')),
-    ['folder/tokenizer.model', Uint8Array.of(1, 2, 3)] as const,
-  ])
-  const base = await serve(files)
-  for (const path of ['model.gguf', 'model.gguf?download=true', 'folder', 'folder/', 'folder/config.json']) {
-    const opened = await openUrl(`${base}/${path}`)
-    expect(opened.config, path).toEqual(tinyConfig)
-    expectSameTensors(await readAll(opened), expected)
-    if (path.startsWith('folder')) expect(opened.vocabulary?.kind).toBe('file')
-  }
-  await expect(openUrl(`${base}/nothing/`)).rejects.toThrow(/neither config.json nor params.json/)
-})
-
-test('a safetensors file that a URL names is the one that is opened', async () => {
-  const [config, model] = writeHuggingFace(tinyCheckpoint())
-  const other = memoryCheckpoint(
-    tinyConfig,
-    new Map([...tinyArrays()].map(([name, array]) => [name, array.map(x => -x)])),
-  )
-  const files = await filesOf([config, model, { ...writeHuggingFace(other)[1], name: 'other.safetensors' }])
-  const opened = await openUrl(`${await serve(files)}/other.safetensors`)
-  expectSameTensors(await readAll(opened), await readAll(other))
-})
-
-test('a redirect to another server is followed, in every request', async () => {
-  const model = await outputBytes(writeGguf(tinyCheckpoint()))
-  const target = await serve(new Map([['blobs/abc', model]]))
-  const redirects = await listen((_, response) => {
-    response.writeHead(302, { location: `${target}/blobs/abc` }).end()
-  })
-  const opened = await openUrl(`${redirects}/model.gguf`)
-  expect(opened.name).toBe(`${redirects}/model.gguf`)
-  expectSameTensors(await readAll(opened), await readAll(tinyCheckpoint()))
-})
-
-test('of a file on a server only the header and the tensors that are read are sent', async () => {
-  const file = await outputBytes(writeLlama2c(tinyCheckpoint({ ...tinyConfig, norm_eps: 1e-5 })))
-  const sent = { bytes: 0 }
-  const opened = await openUrl(`${await serve(new Map([['model.bin', file]]), sent)}/model.bin`)
-  await opened.read('norm.weight')
-  expect(sent.bytes).toBeLessThan(600)
-})
-
-test('progress counts the bytes of the whole, over all files, and ends at the total', async () => {
-  const files = await filesOf(writeHuggingFace(tinyCheckpoint(), { maxShardBytes: 30_000 }))
-  const opened = await openCheckpoint(
-    [...files].map(([name, content]) => blobSource(new Blob([content as BlobPart]), name)),
-  )
-  const seen: Progress[] = []
-  for await (const [name] of readTensors(opened, { onProgress: progress => seen.push(progress) }))
-    expect(name).toBeTruthy()
-  const weights = [...opened.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0)
-  expect(seen.at(-1)).toEqual({ loaded: weights, total: weights })
-  expect(seen.every((progress, i) => i === 0 || progress.loaded > seen[i - 1].loaded)).toBe(true)
-})
-
-test('an aborted save leaves neither the file nor a part of it, and an old file as it was', async () => {
-  const target = join(folder, 'saves')
-  await saveFile(join(target, 'model.gguf'), writeGguf(tinyCheckpoint()))
-  const reason = new Error('stop')
-  const controller = new AbortController()
-  const files = [
-    writeGguf(tinyCheckpoint(), { dtype: 'f16' }),
-    writeLlama2c(tinyCheckpoint({ ...tinyConfig, norm_eps: 1e-5 })),
-  ]
-  const saving = saveFiles(target, files, {
-    signal: controller.signal,
-    onProgress: ({ loaded, total }) => loaded > total / 2 && controller.abort(reason),
-  })
-  await expect(saving).rejects.toBe(reason)
-  expect(await readdir(target)).toEqual(['model.gguf'])
-  const opened = await openPath(join(target, 'model.gguf'))
-  onTestFinished(() => opened.close())
-  expect(opened.tensors.get('output.weight')?.dtype).toBe('f32')
 })

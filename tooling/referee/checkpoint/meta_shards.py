@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-FOLDER = Path(__file__).parents[3] / "packages/checkpoint/test/fixtures/meta-2-shards"
+FOLDER = Path(__file__).parents[3] / "packages/llama/test/checkpoint/fixtures/meta-2-shards"
 PARAMS = {"dim": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "vocab_size": -1, "multiple_of": 16, "norm_eps": 1e-5}
 VOCABULARY, HIDDEN, KEYS = 48, 96, 16
 SHARDS = 2

@@ -1,10 +1,10 @@
 // Writes random tiny models as Hugging Face folders: every ratio of heads to key heads, both epsilons, every rope scaling.
-//   turbo run build --filter=@cria/checkpoint && node tooling/referee/checkpoint/random-models.mjs FOLDER
+//   turbo run build --filter=@cria/llama && node tooling/referee/checkpoint/random-models.mjs FOLDER
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { memoryCheckpoint, weightsOf, writeHuggingFace } from '../../../packages/checkpoint/dist/index.js'
 import { saveFiles } from '../../../packages/checkpoint/dist/node.js'
-import { randomWeights } from '../../../packages/checkpoint/test/random-weights.mjs'
+import { llamaWeights, memoryLlama, resolveConfig, writeHuggingFace } from '../../../packages/llama/dist/index.js'
+import { randomWeights } from '../../../packages/llama/test/checkpoint/random-weights.mjs'
 
 const base = {
   ...{ dim: 64, n_layers: 2, n_heads: 8, n_kv_heads: 4, vocab_size: 64, hidden_dim: 96 },
@@ -27,7 +27,7 @@ const configs = {
 
 const folder = process.argv[2]
 for (const [name, config] of Object.entries(configs)) {
-  const weights = [...weightsOf(config)].map(({ meta, shape }, t) => [meta, randomWeights(t, shape)])
-  await saveFiles(join(folder, name), writeHuggingFace(memoryCheckpoint(config, new Map(weights))))
+  const weights = [...llamaWeights(resolveConfig(config))].map(({ path, shape }, t) => [path, randomWeights(t, shape)])
+  await saveFiles(join(folder, name), writeHuggingFace(memoryLlama(config, new Map(weights))))
 }
 writeFileSync(join(folder, 'configs.json'), JSON.stringify(configs))

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 
-FIXTURE = Path(__file__).parents[3] / "packages/checkpoint/test/fixtures/transformers-logits.jsonl"
+FIXTURE = Path(__file__).parents[3] / "packages/llama/test/checkpoint/fixtures/transformers-logits.jsonl"
 folder = Path(sys.argv[1])
 
 # Longer than the 16 positions that the scaled models were "trained" on.

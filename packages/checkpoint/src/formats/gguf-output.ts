@@ -1,4 +1,4 @@
-import { type GgufNumberType, type GgufValue, valueBytes, valueTypes } from './gguf-types'
+import { type GgufNumberType, type GgufValue, valueBytes, valueTypes } from './gguf-metadata'
 
 /** Writes what a `GgufCursor` reads, into a buffer that grows. */
 export class GgufOutput {

@@ -1,17 +1,22 @@
 import { MalformedFileError, SourceError } from '../errors'
 import { configName, indexName } from '../files'
+import type { HuggingFaceMetadata } from '../metadata'
 import { baseName, folderName, type Source } from '../sources/source'
-import type { StoredModel } from '../stored-checkpoint'
+import type { StoredModel } from '../stored-model'
 import type { StoredTensor } from '../stored-tensor'
-import { readHuggingFaceConfig } from './huggingface-config'
 import { isObject, readJsonFile } from './json'
 import { readSafetensorsHeader } from './safetensors'
 
-/** Which shard holds each tensor, from the index; without an index, all are in the one safetensors file. */
-export const readWeightMap = async (index: Source, signal?: AbortSignal): Promise<Map<string, string>> => {
+const find = (sources: readonly Source[], name: string) => sources.find(source => baseName(source.name) === name)
+
+/**
+ * The safetensors files that an index names, each once.
+ * @throws MalformedFileError unless each is the name of a safetensors file beside the index
+ */
+export const readIndexedFiles = async (index: Source, signal?: AbortSignal): Promise<string[]> => {
   const { weight_map } = await readJsonFile(index, signal)
   const place = { file: index.name, field: 'weight_map' }
-  if (!isObject(weight_map)) throw new MalformedFileError(place, 'is no object from tensors to files')
+  if (!isObject(weight_map)) throw new MalformedFileError(place, 'is not an object from tensors to files')
   for (const [tensor, file] of Object.entries(weight_map)) {
     if (typeof file !== 'string' || file !== baseName(file) || !file.endsWith('.safetensors')) {
       throw new MalformedFileError(
@@ -20,65 +25,88 @@ export const readWeightMap = async (index: Source, signal?: AbortSignal): Promis
       )
     }
   }
-  return new Map(Object.entries(weight_map as Record<string, string>))
+  return [...new Set(Object.values(weight_map as Record<string, string>))]
 }
 
-const readShard = async (source: Source, into: Map<string, StoredTensor>, signal?: AbortSignal) => {
-  const { tensors } = await readSafetensorsHeader(source, { signal })
-  for (const [name, { dtype, shape, offset }] of tensors) {
-    if (into.has(name)) throw new MalformedFileError({ file: source.name, tensor: name }, 'is also in another shard')
-    into.set(name, { name, shape, dtype, parts: [{ source, offset, shape }] })
+/** The complete set of numbered shards among files: `model-00001-of-00002.safetensors` and so on. */
+const numberedShards = (shards: readonly Source[]): readonly Source[] | undefined => {
+  const sets = new Map<string, Source[]>()
+  for (const shard of shards) {
+    const [, stem, count] = /^(.*)-\d+-of-(\d+)\.safetensors$/.exec(baseName(shard.name)) ?? []
+    if (stem === undefined) continue
+    const key = `${stem}-of-${count}`
+    sets.set(key, [...(sets.get(key) ?? []), shard])
   }
-}
-
-const find = (sources: readonly Source[], name: string) => sources.find(source => baseName(source.name) === name)
-
-const readTensors = async (sources: readonly Source[], signal?: AbortSignal): Promise<Map<string, StoredTensor>> => {
-  const tensors = new Map<string, StoredTensor>()
-  const index = find(sources, indexName)
-  if (!index) {
-    for (const source of sources) {
-      if (source.name.endsWith('.safetensors')) await readShard(source, tensors, signal)
-    }
-    return tensors
-  }
-  const weightMap = await readWeightMap(index, signal)
-  for (const file of new Set(weightMap.values())) {
-    const shard = find(sources, file)
-    if (!shard) throw new SourceError({ file }, `is missing, but ${index.name} names it; fetch it too`)
-    await readShard(shard, tensors, signal)
-  }
-  for (const [name, file] of weightMap) {
-    const holder = tensors.get(name)?.parts[0].source.name
-    if (holder !== undefined && baseName(holder) === file) continue
-    throw new MalformedFileError({ file: index.name, tensor: name }, `is not in ${file}, where the index has it`)
-  }
-  for (const name of tensors.keys()) {
-    if (!weightMap.has(name))
-      throw new MalformedFileError({ file: index.name, tensor: name }, 'is in a shard, but not in the index')
-  }
-  return tensors
+  const complete = [...sets].filter(([key, set]) => set.length === Number(/\d+$/.exec(key)?.[0]))
+  return complete.length === 1 ? complete[0][1] : undefined
 }
 
 /**
- * Reads a Hugging Face folder, given as its files: `config.json`, and `model.safetensors` or its shards with their index.
+ * The files to read: those that the index names, or the one complete set of numbered shards, or all. An index only chooses
+ * files: where each tensor is, the headers of the files say.
+ */
+const chooseShards = async (sources: readonly Source[], signal?: AbortSignal): Promise<readonly Source[]> => {
+  const shards = sources.filter(({ name }) => name.endsWith('.safetensors'))
+  const index = find(sources, indexName)
+  if (!index) return numberedShards(shards) ?? shards
+  const indexed = await readIndexedFiles(index, signal)
+  const missing = indexed.find(file => !find(shards, file))
+  if (missing === undefined) return shards.filter(({ name }) => indexed.includes(baseName(name)))
+  const numbered = numberedShards(shards)
+  if (numbered) return numbered
+  throw new SourceError({ file: index.name, field: 'weight_map' }, `names ${missing}, which is missing; get it too`)
+}
+
+const maxTextBytes = 2 ** 20
+
+const readText = async (source: Source, signal?: AbortSignal): Promise<string> => {
+  const file = source.name
+  if (source.size > maxTextBytes) {
+    throw new MalformedFileError({ file }, `has ${source.size} bytes, expected at most ${maxTextBytes}`)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await source.read(0, source.size, { signal }))
+  } catch (error) {
+    if (error instanceof TypeError) throw new MalformedFileError({ file }, 'is not UTF-8 text', { cause: error })
+    throw error
+  }
+}
+
+const readMetadata = async (sources: readonly Source[], signal?: AbortSignal): Promise<HuggingFaceMetadata> => {
+  const config = find(sources, configName)
+  if (!config) {
+    throw new SourceError({ file: sources[0].name }, 'has no config.json beside it; give the folder, or add the file')
+  }
+  const json = async (name: string) => {
+    const source = find(sources, name)
+    return source && readJsonFile(source, signal)
+  }
+  const template = find(sources, 'chat_template.jinja')
+  return {
+    kind: 'huggingface',
+    file: config.name,
+    config: await readJsonFile(config, signal),
+    generationConfig: await json('generation_config.json'),
+    tokenizerConfig: await json('tokenizer_config.json'),
+    chatTemplate: template && (await readText(template, signal)),
+  }
+}
+
+/**
+ * Reads a Hugging Face folder, given as its files: `config.json`, and `model.safetensors` or its shards.
  * Throws a `SourceError` for a file that is missing, and as `readSafetensorsHeader` does.
  */
 export const readHuggingFace = async (sources: readonly Source[], signal?: AbortSignal): Promise<StoredModel> => {
-  const configSource = find(sources, configName)
-  if (!configSource) {
-    throw new SourceError({ file: sources[0].name }, 'has no config.json beside it; give the folder, or add the file')
+  const metadata = await readMetadata(sources, signal)
+  const tensors = new Map<string, StoredTensor>()
+  for (const source of await chooseShards(sources, signal)) {
+    const header = await readSafetensorsHeader(source, { signal })
+    for (const [name, { dtype, shape, offset }] of header.tensors) {
+      if (tensors.has(name)) {
+        throw new MalformedFileError({ file: source.name, tensor: name }, 'is also in another shard')
+      }
+      tensors.set(name, { name, shape, dtype, parts: [{ source, offset, shape }] })
+    }
   }
-  const json = await readJsonFile(configSource, signal)
-  const tensors = await readTensors(sources, signal)
-  const config = readHuggingFaceConfig(json, { file: configSource.name })
-  // A tied output is the embedding, whatever copy of it a file carries: transformers ties it after loading.
-  if (config.tied_output) tensors.delete('lm_head.weight')
-  return {
-    format: 'Hugging Face safetensors',
-    name: folderName(configSource.name),
-    config,
-    naming: 'huggingFace',
-    tensors,
-  }
+  return { format: 'Hugging Face safetensors', name: folderName(metadata.file), metadata, tensors }
 }

@@ -6,14 +6,14 @@ export type JsonObject = { readonly [key: string]: unknown }
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** JSON beyond this is no config, index or header of a model, and what it unfolds to could exhaust memory. */
+/** Configs, indexes and headers of models are smaller. A larger text could exhaust memory when it is parsed. */
 export const maxJsonBytes = 25_000_000
 /** A safetensors header has three levels, a config a few more. */
 const maxDepth = 64
-/** What a safetensors header of 9003 tensors, the most that a LLaMA has, needs three times over; more would parse slowly. */
+/** Three times what the safetensors header of 9000 tensors needs. More would parse slowly. */
 const maxItems = 250_000
 
-/** Where the string that begins at `start` ends: at its closing quote, or at the end of the text. */
+/** Where the string at `start` ends: at its closing quote, or at the end of the text. */
 const stringEnd = (text: string, start: number): number => {
   for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
     let backslashes = 0
@@ -23,7 +23,7 @@ const stringEnd = (text: string, start: number): number => {
   return text.length
 }
 
-/** What is too much in a text, if anything: known before parsing, which takes memory for each level and item. */
+/** What a text has too much of, if anything. It is known before parsing, which takes memory for each level and item. */
 const excess = (text: string): string | undefined => {
   let depth = 0
   let items = 0
@@ -41,7 +41,7 @@ const excess = (text: string): string | undefined => {
   return undefined
 }
 
-/** The first key that an object of this valid JSON text has twice, of which `JSON.parse` would keep the last. */
+/** The first key that an object of this valid JSON text has twice. `JSON.parse` would keep only the last. */
 const duplicateKey = (text: string): string | undefined => {
   const open: Set<string>[] = []
   for (let at = 0; at < text.length; at++) {
@@ -62,13 +62,13 @@ const duplicateKey = (text: string): string | undefined => {
   return undefined
 }
 
-/** Runs a part of parsing, whose own errors become this package's. */
+/** Runs a step of parsing, and turns its errors into this package's. */
 const parsing = <T>(place: Place, parse: () => T): T => {
   try {
     return parse()
   } catch (error) {
     const problem = error instanceof Error ? error.message : error
-    throw new MalformedFileError(place, `is no valid JSON (${problem})`, { cause: error })
+    throw new MalformedFileError(place, `is not valid JSON (${problem})`, { cause: error })
   }
 }
 
@@ -78,7 +78,7 @@ export const parseJsonObject = (bytes: Uint8Array, place: Place): JsonObject => 
   const problem = excess(text)
   if (problem) throw new MalformedFileError(place, problem)
   const value: unknown = parsing(place, () => JSON.parse(text))
-  if (!isObject(value)) throw new MalformedFileError(place, 'is JSON, but no object')
+  if (!isObject(value)) throw new MalformedFileError(place, 'is JSON, but not an object')
   const duplicate = duplicateKey(text)
   if (duplicate !== undefined) {
     throw new MalformedFileError(place, `has the key ${JSON.stringify(duplicate)} twice; one of the two would be lost`)
@@ -86,7 +86,7 @@ export const parseJsonObject = (bytes: Uint8Array, place: Place): JsonObject => 
   return value
 }
 
-/** A JSON object that is a file of its own. */
+/** The JSON object in a file. @throws MalformedFileError */
 export const readJsonFile = async (source: Source, signal?: AbortSignal): Promise<JsonObject> => {
   if (source.size > maxJsonBytes) {
     throw new MalformedFileError({ file: source.name }, `has ${source.size} bytes, expected at most ${maxJsonBytes}`)
@@ -94,8 +94,11 @@ export const readJsonFile = async (source: Source, signal?: AbortSignal): Promis
   return parseJsonObject(await source.read(0, source.size, { signal }), { file: source.name })
 }
 
-/** Reads fields of a JSON object, naming the one that has the wrong type. */
-export const fieldsOf = (object: JsonObject, place: Place, prefix = '') => {
+/**
+ * Typed access to the fields of a JSON object. A field that is missing or null is `otherwise`, if that is given.
+ * @throws MalformedFileError, from each function, that names a field of the wrong type
+ */
+export const jsonFields = (object: JsonObject, place: Place, prefix = '') => {
   const read = <T>(field: string, kind: string, is: (value: unknown) => value is T, otherwise?: T): T => {
     const value = object[field]
     if (is(value)) return value
@@ -111,3 +114,5 @@ export const fieldsOf = (object: JsonObject, place: Place, prefix = '') => {
       read(field, 'a string', (value): value is string => typeof value === 'string', otherwise),
   }
 }
+
+export type JsonFields = ReturnType<typeof jsonFields>

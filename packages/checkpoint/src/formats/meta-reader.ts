@@ -1,68 +1,22 @@
-import { checkConfig, feedForwardDim, type ModelConfig } from '../config'
-import { byteLength, elementCount } from '../dtypes'
+import { byteLength, type DType, elementCount } from '@cria/dtypes'
 import { MalformedFileError, SourceError, UnsupportedModelError } from '../errors'
-import { paramsName } from '../files'
-import { weightsOf } from '../names'
+import { metaShardNumber, paramsName } from '../files'
 import { baseName, folderName, type Source } from '../sources/source'
-import type { StoredModel } from '../stored-checkpoint'
+import type { StoredModel } from '../stored-model'
 import type { StoredPart, StoredTensor } from '../stored-tensor'
-import { fieldsOf, type JsonObject, readJsonFile } from './json'
+import { readJsonFile } from './json'
 import { type PickledTensor, readStateDict } from './pickle'
 import { readZip, type ZipEntry } from './zip'
 
-/** The pickle of 70B has some 100 kB. */
+/** The pickle of 70B has about 100 kB. */
 const maxPickleBytes = 2 ** 22
-
-/** Parameters that `params.json` may have. Another one may change what the model computes, so it is refused. */
-const knownParams = [
-  'dim',
-  'n_layers',
-  'n_heads',
-  'n_kv_heads',
-  'vocab_size',
-  'multiple_of',
-  'ffn_dim_multiplier',
-  'norm_eps',
-  'max_seq_len',
-  'max_batch_size',
-  'rope_theta',
-]
-
-/** Reads `params.json`; `vocabSize` and `tied` are what the tensors say, for LLaMA 2 writes -1 as vocabulary. */
-const readParams = (json: JsonObject, file: string, vocabSize: number, tied: boolean): ModelConfig => {
-  for (const [field, value] of Object.entries(json)) {
-    if (knownParams.includes(field) || value === null || value === false) continue
-    throw new UnsupportedModelError(
-      { file, field },
-      `is ${JSON.stringify(value)}, a parameter that no LLaMA or LLaMA 2 has`,
-    )
-  }
-  const fields = fieldsOf(json, { file })
-  const dim = fields.number('dim')
-  const n_heads = fields.number('n_heads')
-  const norm_eps = fields.number('norm_eps')
-  const multiplier = json.ffn_dim_multiplier == null ? undefined : fields.number('ffn_dim_multiplier')
-  return {
-    dim,
-    n_layers: fields.number('n_layers'),
-    n_heads,
-    n_kv_heads: fields.number('n_kv_heads', n_heads),
-    vocab_size: fields.number('vocab_size', -1) === -1 ? vocabSize : fields.number('vocab_size'),
-    hidden_dim: feedForwardDim(dim, fields.number('multiple_of', 256), multiplier),
-    norm_eps,
-    // Meta's code takes the context as an option. The released models are told apart by their epsilon: LLaMA 2 has 1e-5.
-    max_seq_len: fields.number('max_seq_len', norm_eps === 1e-5 ? 4096 : 2048),
-    rope_theta: fields.number('rope_theta', 10000),
-    tied_output: tied,
-  }
-}
 
 interface ShardTensor {
   readonly part: StoredPart
-  readonly dtype: StoredTensor['dtype']
+  readonly dtype: DType
 }
 
-/** A tensor must be a whole run of its storage in row-major order. */
+/** Where a tensor lies: it must be a whole run of its storage in row-major order. */
 const placeTensor = (
   name: string,
   { storage, offset, shape, stride }: PickledTensor,
@@ -95,7 +49,7 @@ interface Shard {
   readonly tensors: ReadonlyMap<string, ShardTensor>
 }
 
-/** Bytes that several tensors share would let a small file fill any memory. Only a tied output may be the embedding. */
+/** If tensors could share bytes, a small file could fill any memory. Only a tied output may be the embedding. */
 const checkOverlaps = (tensors: ReadonlyMap<string, ShardTensor>, file: string) => {
   const embedding = tensors.get('tok_embeddings.weight')?.part
   let end = 0
@@ -136,18 +90,20 @@ const readShard = async (source: Source, signal: AbortSignal | undefined): Promi
 
 /** The shards in order: `consolidated.00.pth`, `.01.pth`, … without a gap. */
 const orderShards = (sources: readonly Source[]): Source[] => {
-  const number = (source: Source) => Number(/consolidated\.(\d+)\.pth$/.exec(baseName(source.name))?.[1])
-  const shards = sources.filter(source => !Number.isNaN(number(source))).sort((a, b) => number(a) - number(b))
-  shards.forEach((source, index) => {
-    if (number(source) === index) return
+  const shards = sources
+    .map(source => ({ source, number: metaShardNumber(source.name) }))
+    .filter(({ number }) => number !== undefined)
+    .sort((a, b) => Number(a.number) - Number(b.number))
+  shards.forEach(({ source, number }, index) => {
+    if (number === index) return
     const missing = `consolidated.${String(index).padStart(2, '0')}.pth`
-    throw new SourceError({ file: source.name }, `follows no ${missing}, which is missing; fetch it too`)
+    throw new SourceError({ file: source.name }, `follows ${missing}, which is missing; get it too`)
   })
-  return shards
+  return shards.map(({ source }) => source)
 }
 
-/** One tensor out of its model-parallel shards, joined along `axis`; without an axis it is whole in each. */
-const join = (name: string, shards: readonly Shard[], axis: 0 | 1 | undefined): StoredTensor => {
+/** One tensor with its parts from all model-parallel shards. */
+const collect = (name: string, shards: readonly Shard[]): StoredTensor => {
   const found = shards.map(({ source, tensors }) => {
     const tensor = tensors.get(name)
     if (tensor) return tensor
@@ -161,14 +117,12 @@ const join = (name: string, shards: readonly Shard[], axis: 0 | 1 | undefined): 
       `is ${other.dtype} [${other.part.shape}], but ${dtype} [${part.shape}] in the first shard`,
     )
   }
-  if (axis === undefined || found.length === 1) return { name, shape: part.shape, dtype, parts: [part] }
-  const shape = part.shape.map((size, i) => (i === axis ? size * found.length : size))
-  return { name, shape, dtype, parts: found.map(tensor => tensor.part), axis }
+  return { name, shape: part.shape, dtype, parts: found.map(tensor => tensor.part) }
 }
 
 /**
- * Reads Meta's original download: `params.json` and `consolidated.NN.pth`, one file or the shards of a model-parallel
- * one. The zip is read in place and the pickle by a whitelist. Throws by file, tensor and field.
+ * Reads Meta's original download: `params.json`, and `consolidated.NN.pth` as one file or as model-parallel shards.
+ * The zip is read in place, and nothing in the pickle is evaluated. Throws by file, tensor and field.
  */
 export const readMeta = async (sources: readonly Source[], signal?: AbortSignal): Promise<StoredModel> => {
   const params = sources.find(({ name }) => baseName(name) === paramsName)
@@ -177,11 +131,12 @@ export const readMeta = async (sources: readonly Source[], signal?: AbortSignal)
   const shards: Shard[] = []
   for (const source of orderShards(sources)) shards.push(await readShard(source, signal))
   const [first] = shards
-  const rows = first.tensors.get('tok_embeddings.weight')?.part.shape[0] ?? -1
-  const config = readParams(json, params.name, rows, !first.tensors.has('output.weight'))
-  checkConfig(config, { file: params.name })
-  const axes = new Map([...weightsOf(config)].map(({ meta, shardAxis }) => [meta, shardAxis]))
   const tensors = new Map<string, StoredTensor>()
-  for (const name of first.tensors.keys()) tensors.set(name, join(name, shards, axes.get(name)))
-  return { format: "Meta's consolidated.pth", name: folderName(params.name), config, naming: 'meta', tensors }
+  for (const name of first.tensors.keys()) tensors.set(name, collect(name, shards))
+  return {
+    format: "Meta's consolidated.pth",
+    name: folderName(params.name),
+    metadata: { kind: 'meta', file: params.name, params: json },
+    tensors,
+  }
 }

@@ -1,4 +1,4 @@
-import type { DType } from '../dtypes'
+import type { DType } from '@cria/dtypes'
 import { MalformedFileError } from '../errors'
 
 /** A run of elements in another file of the archive (`data/KEY`). */

@@ -1,6 +1,6 @@
-import { byteLength, type DType, elementCount } from '../dtypes'
-import { MalformedFileError, UnsupportedModelError } from '../errors'
-import type { OutputFile } from '../output-file'
+import { byteLength, type DType, elementCount } from '@cria/dtypes'
+import { ConversionError, MalformedFileError, UnsupportedModelError } from '../errors'
+import type { OutputFile, OutputTensor } from '../output-file'
 import { checkRange, type ReadBytesOptions, type Source } from '../sources/source'
 import { isObject, maxJsonBytes, parseJsonObject } from './json'
 
@@ -37,9 +37,9 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 
 const readMetadata = (value: unknown, file: string): Map<string, string> => {
   const field = '__metadata__'
-  if (!isObject(value)) throw new MalformedFileError({ file, field }, 'is no object of strings')
+  if (!isObject(value)) throw new MalformedFileError({ file, field }, 'is not an object of strings')
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw new MalformedFileError({ file, field: `${field}.${key}` }, 'is no string')
+    if (typeof text !== 'string') throw new MalformedFileError({ file, field: `${field}.${key}` }, 'is not a string')
   }
   return new Map(Object.entries(value as Record<string, string>))
 }
@@ -51,10 +51,10 @@ const readEntry = (tensor: string, value: unknown, base: number, source: Source)
   }
   if (!isObject(value)) throw new MalformedFileError({ file: source.name, tensor }, 'has no object in the header')
   for (const key of Object.keys(value)) {
-    if (!['dtype', 'shape', 'data_offsets'].includes(key)) refuse(key, 'is no field of a safetensors entry')
+    if (!['dtype', 'shape', 'data_offsets'].includes(key)) refuse(key, 'is not a field of a safetensors entry')
   }
   const { dtype: dtypeName, shape, data_offsets: offsets } = value
-  if (typeof dtypeName !== 'string') return refuse('dtype', 'is no string')
+  if (typeof dtypeName !== 'string') return refuse('dtype', 'is not a string')
   if (!Object.hasOwn(dtypes, dtypeName)) {
     throw new UnsupportedModelError(
       { file: source.name, tensor, field: 'dtype' },
@@ -62,9 +62,10 @@ const readEntry = (tensor: string, value: unknown, base: number, source: Source)
     )
   }
   const dtype = dtypes[dtypeName]
-  if (!Array.isArray(shape) || !shape.every(isCount)) return refuse('shape', 'is no list of whole numbers of 0 or more')
+  if (!Array.isArray(shape) || !shape.every(isCount))
+    return refuse('shape', 'is not a list of whole numbers of 0 or more')
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
-    return refuse('data_offsets', 'is no pair of whole numbers of 0 or more')
+    return refuse('data_offsets', 'is not a pair of whole numbers of 0 or more')
   }
   const [begin, end] = offsets
   const elements = elementCount(shape)
@@ -102,7 +103,7 @@ const checkCoverage = (tensors: ReadonlyMap<string, SafetensorsEntry>, base: num
 
 /**
  * Reads the header of a safetensors file (https://github.com/huggingface/safetensors#format): a u64 length, JSON, data.
- * The format allows 100 MB of JSON; a quarter of that is read, and 250,000 items, which is far more than a LLaMA has.
+ * The format allows 100 MB of JSON; a quarter of that is read, and 250,000 items, far more than any model has.
  * Throws a `MalformedFileError` that names the tensor and field of the first rule that the file breaks.
  */
 export const readSafetensorsHeader = async (source: Source, options?: ReadBytesOptions): Promise<SafetensorsHeader> => {
@@ -125,25 +126,27 @@ export const readSafetensorsHeader = async (source: Source, options?: ReadBytesO
   return { tensors, metadata }
 }
 
-export interface SafetensorsInput {
-  readonly name: string
-  readonly dtype: 'f32' | 'f16' | 'bf16'
-  readonly shape: readonly number[]
-  /** The elements, row-major, little-endian. */
-  bytes(options: { readonly signal?: AbortSignal | undefined }): Promise<Uint8Array<ArrayBuffer>>
-}
-
-/** A safetensors file of these tensors in this order; data begins at a multiple of 8 bytes. */
+/**
+ * A safetensors file of these tensors in this order. Data begins at a multiple of 8 bytes.
+ * @throws ConversionError for a type that safetensors does not have
+ */
 export const writeSafetensors = (
   name: string,
-  tensors: readonly SafetensorsInput[],
+  tensors: readonly OutputTensor[],
   metadata: Readonly<Record<string, string>> = { format: 'pt' },
 ): OutputFile => {
   const header: Record<string, unknown> = { __metadata__: metadata }
   let at = 0
   for (const tensor of tensors) {
+    const stored = Object.keys(dtypes).find(key => dtypes[key] === tensor.dtype)
+    if (stored === undefined) {
+      throw new ConversionError(
+        { file: name, tensor: tensor.name },
+        `is ${tensor.dtype}, which safetensors does not have; write a GGUF file`,
+      )
+    }
     const end = at + byteLength(tensor.dtype, elementCount(tensor.shape) ?? 0)
-    header[tensor.name] = { dtype: tensor.dtype.toUpperCase(), shape: tensor.shape, data_offsets: [at, end] }
+    header[tensor.name] = { dtype: stored, shape: tensor.shape, data_offsets: [at, end] }
     at = end
   }
   const json = new TextEncoder().encode(JSON.stringify(header))

@@ -1,10 +1,10 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Checkpoint } from '../checkpoint'
 import { SourceError } from '../errors'
-import { chooseFiles, configName, indexName, isShard, paramsName } from '../files'
+import { addedTokensNames, chooseFiles, configName, ggufParts, isCompanion, isPartOfFolder } from '../files'
 import { type OpenOptions, openCheckpoint } from '../open'
-import { fileSource } from '../sources/file'
+import { fileSource, pathOf } from '../sources/file'
 import type { Source } from '../sources/source'
 
 const isFolder = async (path: string): Promise<boolean> => {
@@ -14,36 +14,63 @@ const isFolder = async (path: string): Promise<boolean> => {
   return info.isDirectory()
 }
 
-/** Files that are but a part of a model, which is then the folder they lie in. */
-const isPart = (name: string) => [configName, indexName, paramsName].includes(name) || isShard(name)
-
 const listFiles = async (folder: string): Promise<string[]> =>
   (await readdir(folder, { withFileTypes: true }))
     .filter(entry => !entry.isDirectory())
     .map(entry => entry.name)
     .sort()
 
-/** The files to open: those of the folder's one model, or the file named with its config and tokenizers beside it. */
-const resolve = async (path: string): Promise<string[]> => {
-  const folder = (await isFolder(path)) ? path : isPart(basename(path)) ? dirname(path) : undefined
-  const names = await listFiles(folder ?? dirname(path))
-  if (folder !== undefined) {
-    const { weights, vocabularies } = chooseFiles(folder, names)
-    return [...weights, ...vocabularies].map(name => join(folder, name))
+/**
+ * The folder of the newest files in a model's folder of the Hugging Face cache (`models--OWNER--NAME`), which has them
+ * under `snapshots`; any other folder is itself.
+ */
+const snapshotOf = async (folder: string): Promise<string> => {
+  if (!/^models--/.test(basename(folder))) return folder
+  const snapshots = await readdir(join(folder, 'snapshots')).catch(() => [])
+  const main = await readFile(join(folder, 'refs', 'main'), 'utf8').catch(() => '')
+  const chosen = snapshots.find(name => name === main.trim()) ?? (snapshots.length === 1 ? snapshots[0] : undefined)
+  if (chosen !== undefined) return join(folder, 'snapshots', chosen)
+  throw new SourceError(
+    { file: folder },
+    snapshots.length === 0
+      ? 'is a folder of the Hugging Face cache without a snapshot; download the model again'
+      : `is a folder of the Hugging Face cache with ${snapshots.length} snapshots; name one of ${snapshots.join(', ')}`,
+  )
+}
+
+const addedTokens: readonly string[] = addedTokensNames
+
+/** The files to open: those of the folder's one model, or the named file with its config, parts and companions. */
+const resolve = async (path: string, wantsVocabulary: boolean): Promise<string[]> => {
+  const given = (await isFolder(path)) ? path : isPartOfFolder(path) ? dirname(path) : undefined
+  if (given === undefined && path.endsWith('.gguf') && ggufParts(path).length === 1) return [path]
+  const folder = given === undefined ? dirname(path) : await snapshotOf(given)
+  const names = await listFiles(folder)
+  const isWanted = (name: string) =>
+    isCompanion(name) && (wantsVocabulary || !(/^tokenizer\.|^tok\d/.test(name) || addedTokens.includes(name)))
+  const companions = names.filter(isWanted)
+  if (given !== undefined) {
+    const { files } = chooseFiles(
+      folder,
+      names.filter(name => !isCompanion(name)),
+    )
+    return [...files, ...companions].map(name => join(folder, name))
   }
-  const { vocabularies } = chooseFiles(path, [basename(path), ...names.filter(name => /^tok/.test(name))])
+  if (path.endsWith('.gguf')) return ggufParts(path).map(name => join(folder, name))
   const config = path.endsWith('.safetensors') && names.includes(configName) ? [configName] : []
-  return [path, ...[...config, ...vocabularies].map(name => join(dirname(path), name))]
+  return [path, ...[...config, ...companions].filter(name => name !== basename(path)).map(name => join(folder, name))]
 }
 
 /**
- * Opens a model on disk: a GGUF or llama2.c file, or a folder in Hugging Face's or Meta's layout (or any file of one).
- * Files are opened for reading only. Throws as `openCheckpoint`.
+ * Opens a model on disk: a GGUF file (or any part of a split one), a llama2.c file, or a folder in Hugging Face's or Meta's
+ * layout (or any file of one), also a model's folder in the Hugging Face cache. A `file:` URL is a path too. Files are
+ * opened for reading only. Throws as `openCheckpoint`.
  */
-export const openPath = async (path: string, options: OpenOptions = {}): Promise<Checkpoint> => {
+export const openPath = async (location: string | URL, options: OpenOptions = {}): Promise<Checkpoint> => {
+  const path = pathOf(location)
   const sources: Source[] = []
   try {
-    for (const file of await resolve(path)) sources.push(await fileSource(file))
+    for (const file of await resolve(path, options.vocabulary !== false)) sources.push(await fileSource(file))
   } catch (error) {
     await Promise.all(sources.map(source => source.close()))
     throw error

@@ -1,11 +1,10 @@
 import { SourceError } from '../errors'
-import { abortable } from './abortable'
-import { localChunkBytes, type Source } from './source'
+import { abortable, localChunkBytes, type Source } from './source'
 
-/** Bytes taken from a blob at a time: small enough that progress moves, large enough that it costs nothing. */
+/** Bytes that are read at a time: few enough for steady progress, and so many that a call costs little. */
 const pieceBytes = 16 * 2 ** 20
 
-/** A source over a Blob or a File, such as one from `<input type="file">`; nothing is read before it is asked for. */
+/** A Blob or File, such as one from `<input type="file">`. Nothing is read before it is asked for. */
 export const blobSource = (blob: Blob, name = 'name' in blob ? String(blob.name) : 'blob'): Source => ({
   name,
   size: blob.size,

@@ -1,9 +1,9 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { SourceError } from '../errors'
-import { abortable } from './abortable'
-import { localChunkBytes, type Source } from './source'
+import { abortable, localChunkBytes, type Source } from './source'
 
-/** Bytes of one read call: an abort is noticed after at most one, and progress moves with each. */
+/** Bytes of one read call. An abort is noticed after at most one call, and each reports progress. */
 const pieceBytes = 16 * 2 ** 20
 
 const problem = (error: unknown) => (error instanceof Error ? error.message : String(error))
@@ -11,8 +11,8 @@ const problem = (error: unknown) => (error instanceof Error ? error.message : St
 const openFile = async (path: string): Promise<{ handle: FileHandle; size: number }> => {
   let handle: FileHandle | undefined
   try {
-    // Before it is opened: whoever opens a pipe waits for its writer.
-    if (!(await stat(path)).isFile()) throw new Error('it is no regular file')
+    // Checked before it is opened: opening a pipe would wait for its writer.
+    if (!(await stat(path)).isFile()) throw new Error('it is not a regular file')
     handle = await open(path, 'r')
     return { handle, size: (await handle.stat()).size }
   } catch (error) {
@@ -21,8 +21,9 @@ const openFile = async (path: string): Promise<{ handle: FileHandle; size: numbe
   }
 }
 
-/** A source over a file on disk, opened for reading only. */
-export const fileSource = async (path: string): Promise<Source> => {
+/** A file on disk, by its path or `file:` URL, opened for reading only. @throws SourceError */
+export const fileSource = async (location: string | URL): Promise<Source> => {
+  const path = pathOf(location)
   const { handle, size } = await openFile(path)
   return {
     name: path,
@@ -50,5 +51,18 @@ export const fileSource = async (path: string): Promise<Source> => {
       return into
     },
     close: () => handle.close(),
+  }
+}
+
+/** The path that a location names. @throws SourceError for a `file:` URL that is not a path of this machine */
+export const pathOf = (location: string | URL): string => {
+  const name = String(location)
+  if (!/^file:/i.test(name)) return name
+  try {
+    return fileURLToPath(name)
+  } catch (error) {
+    throw new SourceError({ file: name }, `is not the address of a local file (${(error as Error).message})`, {
+      cause: error,
+    })
   }
 }

@@ -1,6 +1,6 @@
 import { localChunkBytes, type Source } from './source'
 
-/** A source over bytes in memory. Reads copy, so that no caller can change another's bytes. */
+/** Bytes in memory. Each read is a copy, so that callers cannot change each other's bytes. */
 export const memorySource = (bytes: Uint8Array, name = 'memory'): Source => ({
   name,
   size: bytes.length,

@@ -2,42 +2,47 @@ import { MalformedFileError, type Place } from '../errors'
 
 export interface ReadBytesOptions {
   readonly signal?: AbortSignal | undefined
-  /** Called as bytes arrive, with the number of new ones. */
+  /** Called as bytes arrive, with the number of new bytes. */
   readonly onBytes?: ((bytes: number) => void) | undefined
-  /** A buffer of exactly `length` bytes to read into, and to resolve with, instead of a new one. */
+  /** A buffer of exactly `length` bytes to read into and to resolve with, instead of a new one. */
   readonly into?: Uint8Array<ArrayBuffer> | undefined
 }
 
 /** Random access to the bytes of one file. */
 export interface Source {
-  /** The file's name as errors show it; its last path segment is what a format looks for. */
+  /** A path or URL, as errors show it. Readers recognise files by its last segment. */
   readonly name: string
   /** Size in bytes. */
   readonly size: number
-  /** How many bytes are best asked for at a time where a large tensor is read in pieces. */
+  /** The best number of bytes to ask for at a time when a large tensor is read in pieces. */
   readonly chunkBytes: number
   /**
-   * Bytes `offset` to `offset + length`, which lie inside the file, in a buffer of their own: the caller may keep,
-   * change or reinterpret it. Rejects with the signal's reason once aborted, and with a `SourceError` when the bytes
-   * cannot be had.
+   * Reads bytes `offset` to `offset + length`, which lie inside the file, into a buffer that belongs to the caller.
+   * Rejects with the signal's reason once it is aborted.
+   * @throws SourceError if the bytes cannot be read
    */
   read(offset: number, length: number, options?: ReadBytesOptions): Promise<Uint8Array<ArrayBuffer>>
   close(): Promise<void>
 }
 
-/** A chunk for what is near: it stays in a processor's cache while it is worked on. */
+/** The chunk size for files on disk and in memory: a chunk stays in the processor's cache while it is converted. */
 export const localChunkBytes = 4 * 2 ** 20
 
-/** The last segment of a source's name: `dir/model.gguf` and `https://host/model.gguf?x` are both `model.gguf`. */
+/** Whether a name is a URL on a server. Names without a scheme are paths, in which `?` and `#` are ordinary characters. */
+export const isServerUrl = (name: string): boolean => /^https?:\/\//i.test(name)
+
+const pathOf = (name: string): string => (isServerUrl(name) ? name.replace(/[?#].*$/s, '') : name)
+
+/** The last segment of a source's name: `model.gguf` of `dir/model.gguf` and of `https://host/model.gguf?x`. */
 export const baseName = (name: string): string => {
-  const path = name.replace(/[?#].*$/, '')
+  const path = pathOf(name)
   return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
 }
 
-/** What a source's name has before its last segment, for a model of several files; the name itself where that is all. */
-export const folderName = (name: string): string => name.slice(0, -baseName(name).length - 1) || name
+/** The part of a source's name before its last segment; the name itself if that is all. */
+export const folderName = (name: string): string => pathOf(name).slice(0, -baseName(name).length - 1) || name
 
-/** Throws unless a range lies inside the source: the guard of every reader whose offsets come from a file. */
+/** @throws MalformedFileError unless a range lies inside the source. Every offset that comes from a file goes through it. */
 export const checkRange = (source: Source, offset: number, length: number, place: Omit<Place, 'file'>): void => {
   if (Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0) {
     if (offset + length <= source.size) return
@@ -47,4 +52,18 @@ export const checkRange = (source: Source, offset: number, length: number, place
     `would lie at bytes ${offset} to ${offset + length}, but the file has ${source.size} bytes; ` +
       'it is cut short or damaged: fetch it again',
   )
+}
+
+/** The promise, or a rejection with the signal's reason as soon as it aborts. The abandoned work then ends unnoticed. */
+export const abortable = <T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+  if (!signal) return promise
+  if (signal.aborted) {
+    promise.catch(() => {})
+    return Promise.reject(signal.reason)
+  }
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }
