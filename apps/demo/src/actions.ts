@@ -1,8 +1,8 @@
 // What the buttons of several views do. State changes here and nowhere else.
 import { signal } from '@preact/signals'
-import { engine, type ModelSource } from './engine'
+import { type ChatMessage, engine, type ModelSource } from './engine'
 import { explain, isAbort } from './problems'
-import { devices, loading, model, problem, prompt, sampling, seed, written } from './state'
+import { chat, devices, loading, model, problem, prompt, sampling, seed, written } from './state'
 
 /** The device that the next model is loaded on. */
 export const chosenDevice = signal('auto')
@@ -38,6 +38,7 @@ export const load = async (from: ModelSource): Promise<boolean> => {
     })
     source = from
     model.value = facts
+    chat.value = []
     return true
   } catch (error) {
     if (!isAbort(error)) problem.value = explain(error)
@@ -66,26 +67,43 @@ export const listDevices = async (): Promise<void> => {
 
 /** Writes on from the prompt until the model ends, the limit is reached, or `stop`. */
 export const write = async (): Promise<void> => {
+  const start = prompt.value
+  written.value = { prompt: start, text: '' }
+  await run(start, piece => {
+    written.value = { prompt: start, text: written.value.text + piece }
+  })
+}
+
+/** Lets the model answer a message of the chat. */
+export const answer = async (message: string): Promise<void> => {
+  const asked: readonly ChatMessage[] = [...chat.value, { role: 'user', content: message }]
+  let content = ''
+  chat.value = [...asked, { role: 'assistant', content }]
+  await run(asked, piece => {
+    content += piece
+    chat.value = [...asked, { role: 'assistant', content }]
+  })
+}
+
+/** Runs one generation in place of the one that runs. */
+const run = async (from: string | readonly ChatMessage[], show: (piece: string) => void): Promise<void> => {
   stopWriting.abort()
   const stop = new AbortController()
   stopWriting = stop
-  const start = prompt.value
   problem.value = undefined
   writing.value = true
   stats.value = undefined
-  written.value = { prompt: start, text: '' }
-  const text = engine.generate({ from: start, seed: seed.value, ...sampling.value, signal: stop.signal })
+  const text = engine.generate({ from, seed: seed.value, ...sampling.value, signal: stop.signal })
   try {
     for await (const piece of text) {
-      if (stopWriting !== stop) return
-      written.value = { prompt: start, text: written.value.text + piece }
+      if (stop.signal.aborted) break
+      show(piece)
       stats.value = statsOf(text.stats, 'writing')
     }
-    stats.value = statsOf(text.stats, ends[text.finishReason ?? ''] ?? 'ended')
+    if (stopWriting === stop) stats.value = statsOf(text.stats, ends[text.finishReason ?? ''] ?? 'stopped')
   } catch (error) {
-    if (isAbort(error)) {
-      if (stopWriting === stop && stats.value) stats.value = { ...stats.value, end: 'stopped' }
-    } else problem.value = explain(error)
+    if (!isAbort(error)) problem.value = explain(error)
+    else if (stopWriting === stop && stats.value) stats.value = { ...stats.value, end: 'stopped' }
   } finally {
     if (stopWriting === stop) writing.value = false
   }

@@ -36,7 +36,11 @@ export const openSite = async ({ isolated = false } = {}): Promise<Site> => {
       if (isolated) for (const [name, value] of Object.entries(crossOriginIsolation)) response.setHeader(name, value)
     },
   })
-  const server = createServer((request, response) => files(request, response, () => response.writeHead(404).end()))
+  const server = createServer((request, response) => {
+    files(request, response, () => {
+      response.writeHead(404).end()
+    })
+  })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const browser = await playwright.launch({

@@ -122,7 +122,8 @@ const DeviceField = () => {
     void listDevices()
   }, [])
   const chosen = chosenDevice.value
-  const known = devices.value
+  // `shape` counts and computes nothing.
+  const known = devices.value.filter(({ name, available }) => available && name !== 'shape')
   const detail = known.find(({ name }) => name === chosen)
   return (
     <div class="field">
@@ -134,10 +135,9 @@ const DeviceField = () => {
         onChange={event => void chooseDevice(event.currentTarget.value)}
       >
         <option value="auto">The fastest that can run</option>
-        {known.map(({ name, available, software }) => (
-          <option key={name} value={name} disabled={!available}>
-            {name}
-            {available ? (software ? ' (imitated, slow)' : '') : ' (cannot run here)'}
+        {known.map(({ name, software }) => (
+          <option key={name} value={name}>
+            {software ? `${name} (imitated, slow)` : name}
           </option>
         ))}
       </select>

@@ -1,7 +1,10 @@
+import { signal } from '@preact/signals'
 import './write.css'
 import { stats, stop, write, writing } from '../../actions'
 import { go } from '../../route'
 import { loading, model, prompt, written } from '../../state'
+import { Segments } from '../../ui/fields'
+import { Chat } from './chat'
 import { Controls } from './controls'
 import { ModelLine } from './model-line'
 
@@ -19,58 +22,80 @@ export const Write = () => (
     <div class="write">
       <div class="write-text">
         <ModelLine />
-        <form
-          class="card"
-          onSubmit={event => {
-            event.preventDefault()
-            void write()
-          }}
-        >
-          <label for="prompt">Start of the text</label>
-          <textarea
-            id="prompt"
-            class="story"
-            rows={3}
-            value={prompt.value}
-            onInput={event => {
-              prompt.value = event.currentTarget.value
-            }}
-            onKeyDown={event => {
-              if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && model.value) void write()
+        {model.value?.canChat && (
+          <Segments
+            label="What to do"
+            hideLabel
+            value={mode.value}
+            options={[
+              { value: 'write', name: 'Write a text' },
+              { value: 'chat', name: 'Chat' },
+            ]}
+            onChange={value => {
+              mode.value = value
             }}
           />
-          <fieldset class="bare chips">
-            <legend class="only-read">Or take one of these starts</legend>
-            {starts.map(start => (
-              <button
-                key={start}
-                type="button"
-                class="chip"
-                onClick={() => {
-                  prompt.value = start
-                }}
-              >
-                {start} …
-              </button>
-            ))}
-          </fieldset>
-          <div class="buttons">
-            {writing.value ? (
-              <button type="button" class="stop" onClick={stop}>
-                Stop
-              </button>
-            ) : (
-              <button type="submit" disabled={!model.value}>
-                Write
-              </button>
-            )}
-            <span class="hint">{whyNot() ?? 'Ctrl + Enter writes too'}</span>
-          </div>
-        </form>
-        <Text />
+        )}
+        {model.value?.canChat && mode.value === 'chat' ? <Chat /> : <Writing />}
       </div>
       <Controls />
     </div>
+  </>
+)
+
+const mode = signal<'write' | 'chat'>('write')
+
+const Writing = () => (
+  <>
+    <form
+      class="card"
+      onSubmit={event => {
+        event.preventDefault()
+        void write()
+      }}
+    >
+      <label for="prompt">Start of the text</label>
+      <textarea
+        id="prompt"
+        class="story"
+        rows={3}
+        value={prompt.value}
+        onInput={event => {
+          prompt.value = event.currentTarget.value
+        }}
+        onKeyDown={event => {
+          if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && model.value) void write()
+        }}
+      />
+      <fieldset class="bare chips">
+        <legend class="only-read">Or take one of these starts</legend>
+        {starts.map(start => (
+          <button
+            key={start}
+            type="button"
+            class="chip"
+            onClick={() => {
+              prompt.value = start
+            }}
+          >
+            {start} …
+          </button>
+        ))}
+      </fieldset>
+      <div class="buttons">
+        {writing.value ? (
+          <button type="button" class="stop" onClick={stop}>
+            Stop
+          </button>
+        ) : (
+          <button type="submit" disabled={!model.value}>
+            Write
+          </button>
+        )}
+        <span class="hint">{whyNot() ?? 'Ctrl + Enter writes too'}</span>
+      </div>
+    </form>
+    <Text />
   </>
 )
 

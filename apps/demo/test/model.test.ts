@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { chromium, goTo, openModel, openSite, type Site, storiesModel } from './site'
+
+const golden: string = storiesModel ? JSON.parse(readFileSync(storiesModel.golden, 'utf8')).cases[0].text : ''
+
+/** Slides to a value, as the arrow keys would. */
+const slide = (page: Page, label: string, value: number): Promise<void> => page.getByLabel(label).fill(String(value))
+
+/** Writes what the model finds likeliest, from nothing, and gives the text. */
+const writeGreedily = async (page: Page): Promise<string> => {
+  await goTo(page, 'Write')
+  await page.getByLabel('Start of the text').fill('')
+  await slide(page, 'Temperature', 0)
+  await slide(page, 'Length', 200)
+  await page.getByRole('button', { name: 'Write', exact: true }).click()
+  await page.getByText('reached the length').waitFor({ timeout: 60_000 })
+  return (await page.locator('.made').textContent()) ?? ''
+}
+
+const chooseDevice = async (page: Page, name: string): Promise<void> => {
+  await goTo(page, 'Write')
+  await page.getByLabel('Runs on').selectOption(name, { timeout: 60_000 })
+}
+
+describe.skipIf(!chromium || !storiesModel)('a model of the user', () => {
+  const model = storiesModel as NonNullable<typeof storiesModel>
+  let site: Site
+  let isolatedSite: Site
+  beforeAll(async () => {
+    site = await openSite()
+    isolatedSite = await openSite({ isolated: true })
+  })
+  afterAll(async () => {
+    await site[Symbol.asyncDispose]()
+    await isolatedSite[Symbol.asyncDispose]()
+  })
+
+  test.each([
+    ['webgl2', false],
+    ['webgpu', false],
+    ['simd', false],
+    ['simd', true],
+    ['cpu', false],
+  ] as const)('writes the greedy text of stories260K on %s, page isolated: %s', async (device, isolated) => {
+    const page = await (isolated ? isolatedSite : site).open()
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(isolated)
+    await openModel(page, model.llama2c)
+    await chooseDevice(page, device)
+    await page.locator('.model-line strong', { hasText: new RegExp(`^${device}$`) }).waitFor({ timeout: 60_000 })
+    expect(await writeGreedily(page)).toBe(golden)
+    await page.context().close()
+  })
+
+  test('stops, and changes the device in the middle of a text', async () => {
+    const page = await site.open()
+    await openModel(page, model.gguf)
+    await goTo(page, 'Write')
+    await slide(page, 'Length', 500)
+    await page.getByRole('button', { name: 'Write', exact: true }).click()
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.getByText('stopped', { exact: true }).waitFor()
+    const stopped = await page.locator('.made').textContent()
+    await page.waitForTimeout(300)
+    expect(await page.locator('.made').textContent()).toBe(stopped)
+
+    await page.getByRole('button', { name: 'Write', exact: true }).click()
+    await chooseDevice(page, 'cpu')
+    await page.locator('.model-line strong', { hasText: /^cpu$/ }).waitFor()
+    expect(await writeGreedily(page)).toBe(golden)
+    expect(await page.getByRole('alert').textContent()).toBe('')
+    await page.context().close()
+  })
+
+  test('a malformed file is refused in words, and the page stays usable', async () => {
+    const page = await site.open()
+    await openModel(page, model.gguf)
+    const bytes = readFileSync(model.gguf)
+    await page.setInputFiles('input[type=file]', {
+      name: 'cut.gguf',
+      mimeType: 'application/octet-stream',
+      buffer: bytes.subarray(0, 5000),
+    })
+    await page.getByRole('alert').getByText('cut.gguf').waitFor()
+    await page.getByRole('button', { name: 'Close' }).click()
+    await openModel(page, model.llama2c)
+    expect(await writeGreedily(page)).toBe(golden)
+    await page.context().close()
+  })
+})
