@@ -89,6 +89,7 @@ const model: Keys<NonNullable<TrainingConfig['model']>> = {
   n_layers: whole(1),
   n_heads: whole(1),
   n_kv_heads: optional(whole(1)),
+  head_dim: optional(whole(1)),
   hidden_dim: optional(whole(1)),
   multiple_of: optional(whole(1)),
   ffn_dim_multiplier: optional(positive),
@@ -96,6 +97,8 @@ const model: Keys<NonNullable<TrainingConfig['model']>> = {
   max_seq_len: whole(1),
   rope_theta: optional(positive),
   tied_output: optional(flag),
+  attention_bias: optional(flag),
+  mlp_bias: optional(flag),
 }
 
 const training: Keys<TrainingSettings> = {

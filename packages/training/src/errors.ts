@@ -24,11 +24,13 @@ export class NonFiniteError extends Error {
     readonly quantity: 'loss' | 'gradient norm',
     /** The first op whose output was not finite; undefined if no single op can be named. */
     readonly op: string | undefined,
+    /** Where the last step before was saved. */
+    readonly saved?: string | undefined,
   ) {
     const cause = op === undefined ? 'no op alone explains it' : `the first op with such an output is ${op}`
-    super(
-      `step ${step}: the ${quantity} is not finite, and ${cause}: lower the learning rate, or look at the data of this step`,
-    )
+    const place = saved === undefined ? '' : `; the last good checkpoint is ${saved}`
+    const advice = 'lower the learning rate, or look at the data of this step'
+    super(`step ${step}: the ${quantity} is not finite, and ${cause}${place}: ${advice}`)
   }
 }
 

@@ -9,6 +9,7 @@ export {
 export { type Batch, batchOf, type TrainingData, type TrainingRow } from './data'
 export { NonFiniteError, ResumeError, RunLockedError, TrainingConfigError, TrainingDataError } from './errors'
 export { type EvaluationOptions, evaluate, type TextEncoder } from './evaluate'
+export { initialiseWeights } from './initial'
 export type { Evaluation, LogEntry, Sample, TrainingStep } from './log'
 export { Lora } from './lora'
 export { type AdamWOptions, adamW, type Optimizer, type OptimizerState, type Update } from './optimizer'

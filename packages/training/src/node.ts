@@ -1,6 +1,3 @@
-export { lockFolder } from './node/lock'
-export { LogFile } from './node/log-file'
-export { latestStep, type Manifest, prune, type SavedStep, saveStep, stepFolders } from './node/saved'
+export { type Run, type RunData, type RunEvent, type RunOptions, runTraining } from './node/run'
 export { htmlOf } from './report/html'
 export type { Curves, Intervals, Page, Series, Table } from './report/page'
-export { type RunReport, runPage } from './report/run-page'
