@@ -208,6 +208,16 @@ export class LayerCache {
     private readonly dtype: CacheType,
   ) {}
 
+  /** Keys of all rows, [S, K, C]; undefined while the cache has no rows. */
+  get keys(): Tensor | undefined {
+    return this.#keys
+  }
+
+  /** Values of all rows, as {@link keys}. */
+  get values(): Tensor | undefined {
+    return this.#values
+  }
+
   get bytes(): number {
     return (this.#keys?.storage.bytes ?? 0) + (this.#values?.storage.bytes ?? 0)
   }

@@ -1,6 +1,16 @@
 import { ShapeError } from '@cria/tensor'
 import { describe, expect, test } from 'vitest'
-import { Embedding, FeedForward, LayerNorm, Linear, RmsNorm, SwiGlu, swiGluWidth, TokenIdsError } from '../src'
+import {
+  checkTokenIds,
+  Embedding,
+  FeedForward,
+  LayerNorm,
+  Linear,
+  RmsNorm,
+  SwiGlu,
+  swiGluWidth,
+  TokenIdsError,
+} from '../src'
 import { device, numbers, randomise, relativeError, runRows, times } from './device'
 
 const rows = [numbers(6, 3), numbers(6, 4), numbers(6, 5)]
@@ -92,33 +102,38 @@ describe('Embedding', () => {
   const { weight } = randomise(layer)
   const row = (id: number) => weight.slice(3 * id, 3 * id + 3)
 
+  test('gives a row for each id', async () => {
+    using ids = device.tensor(Int32Array.of(4, 0, 4), [3])
+    using y = layer.forward(ids)
+    expect(y.shape).toEqual([3, 3])
+    expect([...(await y.read())]).toEqual([row(4), row(0), row(4)].flat())
+  })
+})
+
+describe('ids', () => {
   test.each([
     ['an array', [4, 0, 4]],
     ['a typed array', Uint32Array.of(4, 0, 4)],
-  ])('gives a row for each id of %s', async (_, ids) => {
-    using y = layer.forward(ids)
-    expect(y.shape).toEqual([1, 3, 3])
-    expect([...(await y.read())]).toEqual([row(4), row(0), row(4)].flat())
-  })
-
-  test('takes a batch of sequences of one length', async () => {
-    using y = layer.forward([[1, 2], Uint32Array.of(3, 1)])
-    expect(y.shape).toEqual([2, 2, 3])
-    expect([...(await y.read())]).toEqual([row(1), row(2), row(3), row(1)].flat())
+  ])('of %s are copied', (_, ids) => {
+    expect(checkTokenIds(ids, 5)).toEqual(Int32Array.of(4, 0, 4))
   })
 
   test.each([
     ['no id', [], 'at least one token id'],
-    ['an empty sequence', [[]], 'at least one token id'],
-    ['an id past the vocabulary', [5], 'token id 5 is not of this vocabulary of 5'],
+    ['an id past the vocabulary', [5], 'token id 5 is not in this vocabulary of 5'],
     ['a negative id', [-1], 'token id -1'],
     ['a fraction', [1.5], 'token id 1.5'],
     ['NaN', [NaN], 'token id NaN'],
-    ['uneven sequences', [[1, 2], [1]], 'sequence 1 has 1 ids, not 2'],
-  ])('refuses %s, and leaves nothing behind', (_, ids, message) => {
-    const before = device.memory.allocations
-    expect(() => layer.forward(ids)).toThrow(TokenIdsError)
-    expect(() => layer.forward(ids)).toThrow(message)
-    expect(device.memory.allocations).toBe(before)
+  ])('%s is refused', (_, ids, message) => {
+    expect(() => checkTokenIds(ids, 5)).toThrow(TokenIdsError)
+    expect(() => checkTokenIds(ids, 5)).toThrow(message)
   })
+})
+
+test('a bias is added where a layer has one', async () => {
+  using layer = new Linear(6, 4, { bias: true })
+  const { weight, bias } = randomise(layer)
+  const expected = rows.map(row => times(weight, row).map((value, i) => value + bias[i]))
+  expect(relativeError(await runRows(layer, rows), expected)).toBeLessThan(1e-6)
+  expect([...new SwiGlu(6, 10, { bias: true }).parameters()].map(([path]) => path)).toContain('w2.bias')
 })

@@ -3,12 +3,19 @@ import { describe, expect, test } from 'vitest'
 import { ConfigError, RotaryEmbedding, type RotaryOptions } from '../src'
 import { device, numbers } from './device'
 
-/** Turns one head's rows [time][headDim] that stand at `position` and after. */
-const turn = async (rotary: RotaryEmbedding, rows: readonly (readonly number[])[], position: number) => {
-  using angles = rotary.angles(device, position, rows.length)
-  using x = device.tensor(rows.flat(), [1, rows.length, 1, rotary.headDim])
-  using y = rotary.forward(x, angles)
+/** Turns one head's rows [N][headDim] that stand at `position` and after. */
+const turn = async (rotary: RotaryEmbedding, rows: readonly (readonly number[])[], position: number, length = 0) => {
+  using _scope = device.scope()
+  const positions = Int32Array.from(rows, (_, t) => position + t)
+  const angles = rotary.angles(
+    device,
+    positions,
+    positions.map(() => length),
+  )
+  const x = device.tensor(rows.flat(), [rows.length, 1, rotary.headDim])
+  const y = rotary.forward(x, angles, device.tensor(angles.rows, [rows.length]))
   const data = await y.read()
+  angles.dispose()
   return rows.map((_, t) => [...data.subarray(t * rotary.headDim, (t + 1) * rotary.headDim)])
 }
 
@@ -96,6 +103,15 @@ describe('scaling', () => {
     )
   })
 
+  test('dynamic scaling turns each token for the length of its sequence, however tokens are cut into passes', async () => {
+    const scaling = { type: 'dynamic', factor: 4, original_max_seq_len: 8 } as const
+    const rotary = new RotaryEmbedding(8, { scaling })
+    const together = await turn(rotary, [q, k, q], 20, 23)
+    expect((await turn(rotary, [k], 21, 23))[0]).toEqual(together[1])
+    expect((await turn(rotary, [k], 21, 40))[0]).not.toEqual(together[1])
+    expect(await turn(rotary, [q], 5, 8)).toEqual(await turn(new RotaryEmbedding(8), [q], 5))
+  })
+
   test('dynamic scaling begins beyond the original context', () => {
     const scaling = { type: 'dynamic', factor: 2, original_max_seq_len: 64 } as const
     const rotary = new RotaryEmbedding(16, { scaling })
@@ -103,6 +119,18 @@ describe('scaling', () => {
     expect(rotary.frequencies(64)).toEqual(plain.frequencies(64))
     expect(rotary.frequencies(65)[7]).toBeLessThan(plain.frequencies(65)[7])
   })
+})
+
+test('tables stay on the device, grow, and go with the embedding', async () => {
+  const rotary = new RotaryEmbedding(8)
+  const before = device.memory.allocations
+  await turn(rotary, [q], 3)
+  await turn(rotary, [q], 200)
+  expect(device.memory.allocations).toBe(before + 2)
+  await turn(rotary, [q], 5000)
+  expect(device.memory.allocations).toBe(before + 2)
+  rotary.dispose()
+  expect(device.memory.allocations).toBe(before)
 })
 
 test('heads of an odd size are refused', () => {

@@ -1,6 +1,6 @@
 import { ContextOverflowError, KvCache, multiQueryAttention } from '@cria/attention-variants'
 import { ConfigError, initialise, ParameterError, TokenIdsError } from '@cria/layers'
-import { openDevice, ShapeError } from '@cria/tensor'
+import { openDevice } from '@cria/tensor'
 import { describe, expect, test } from 'vitest'
 import { Llama, type LlamaConfig, llamaSizes, resolveConfig } from '../src'
 import { gqaLlama } from './gqa'
@@ -16,8 +16,7 @@ describe('the published sizes, from shapes alone', async () => {
     ['llama-13b', 13_015_864_320, 13824, 800 * 2 ** 10],
     ['llama-33b', 32_528_943_616, 17920, 1560 * 2 ** 10],
     ['llama-65b', 65_285_660_672, 22016, 2.5 * 2 ** 20],
-  ] as const)('%s has %d parameters, in under a second', (name, parameters, hidden, kvBytes) => {
-    const start = performance.now()
+  ] as const)('%s has %d parameters, known from shapes alone', (name, parameters, hidden, kvBytes) => {
     using model = new Llama(device, llamaSizes[name])
     initialise(model, device)
     expect(model.parameterCount).toBe(parameters)
@@ -25,7 +24,6 @@ describe('the published sizes, from shapes alone', async () => {
     expect(model.kvBytesPerToken(2)).toBe(kvBytes)
     using logits = model.forward([1, 2, 3])
     expect(logits.shape).toEqual([1, 32000])
-    expect(performance.now() - start).toBeLessThan(1000)
   })
 
   test('decoding costs two operations a parameter, embeddings apart, and attention', () => {
@@ -77,6 +75,8 @@ test('what a config leaves out is as in LLaMA', () => {
     max_seq_len: 2048,
     rope_theta: 10000,
     rope_scaling: undefined,
+    attention_bias: false,
+    mlp_bias: false,
     tied_output: false,
   })
 })
@@ -85,11 +85,11 @@ describe('bad input', async () => {
   const device = await openDevice('cpu')
 
   test.each<[Partial<LlamaConfig>, string]>([
-    [{ n_layers: 0 }, 'n_layers is 0, expected a whole number of at least 1'],
+    [{ n_layers: 0 }, 'n_layers is 0, expected a whole number from 1 to 1000'],
     [{ vocab_size: 1.5 }, 'vocab_size is 1.5'],
-    [{ n_heads: 3 }, '3 heads do not divide dim 16'],
-    [{ n_heads: 16 }, 'heads of 1 do not fall into rotary pairs'],
-    [{ n_kv_heads: 3 }, '3 kv heads do not divide 4 heads'],
+    [{ n_heads: 3 }, 'n_heads is 3, which does not divide dim 16'],
+    [{ n_heads: 16 }, 'n_heads gives heads of 1; rotary pairs need an even size'],
+    [{ n_kv_heads: 3 }, 'n_kv_heads is 3, which does not divide n_heads 4'],
   ])('%o is refused', (wrong, message) => {
     expect(() => gqaLlama(device, { ...config, ...wrong })).toThrow(ConfigError)
     expect(() => gqaLlama(device, { ...config, ...wrong })).toThrow(message)
@@ -98,33 +98,38 @@ describe('bad input', async () => {
   test('kv heads that the attention does not have are refused', () => {
     const message = 'n_kv_heads is 2, and the attention of this model has 4 kv heads'
     expect(() => new Llama(device, { ...config, n_kv_heads: 2 })).toThrow(message)
-    expect(() => new Llama(device, config, multiQueryAttention)).toThrow(ConfigError)
+    expect(() => new Llama(device, config, { attention: multiQueryAttention })).toThrow(ConfigError)
   })
 
-  test('a cache of a model with fewer layers is refused', () => {
+  test('a cache of another model, or on another device, is refused', async () => {
     using model = new Llama(device, config)
     initialise(model, device)
-    using cache = new KvCache(device, { layers: 1, capacity: 8, kvHeads: 4, headDim: 4 })
-    expect(() => model.forward([1], cache)).toThrow(new ConfigError('a cache of 1 layers does not fit a model of 2'))
+    using short = new KvCache(device, { layers: 1, kvHeads: 4, headDim: 4 })
+    expect(() => model.forward([1], short.sequence({ capacity: 8 }))).toThrow(
+      new ConfigError('a cache of 1 layers does not fit a model of 2'),
+    )
+    await using other = await openDevice('cpu')
+    using far = new KvCache(other, model.cacheShape)
+    expect(() => model.forward([1], far.sequence({ capacity: 8 }))).toThrow('the cache lies on device "cpu"')
   })
 
   test('a model without weights says so', () => {
     expect(() => new Llama(device, config).forward([1])).toThrow(ParameterError)
   })
 
-  test('tokens, batches and lengths that do not fit are refused, and the cache stays as it was', () => {
+  test('tokens and lengths that do not fit are refused, and the sequence stays as it was', () => {
     using model = new Llama(device, config)
     initialise(model, device)
     using cache = model.createCache()
-    model.forward([1, 2, 3], cache).dispose()
-    expect(() => model.forward([10], cache)).toThrow(TokenIdsError)
-    expect(() => model.forward([[1], [2]], cache)).toThrow(ShapeError)
-    expect(() => model.forward([1, 2, 3, 4, 5, 6], cache)).toThrow(ContextOverflowError)
-    expect(() => model.forward([1, 2, 3, 4, 5, 6], cache)).toThrow(
+    const sequence = cache.sequence({ capacity: model.maxSeqLen })
+    model.forward([1, 2, 3], sequence).dispose()
+    expect(() => model.forward([10], sequence)).toThrow(TokenIdsError)
+    expect(() => model.forward([1, 2, 3, 4, 5, 6], sequence)).toThrow(ContextOverflowError)
+    expect(() => model.forward([1, 2, 3, 4, 5, 6], sequence)).toThrow(
       '6 tokens at position 3 do not fit into a context of 8',
     )
-    expect(cache.position).toBe(3)
-    model.forward([1, 2, 3, 4, 5], cache).dispose()
-    expect(cache.position).toBe(8)
+    expect(sequence.length).toBe(3)
+    model.forward([1, 2, 3, 4, 5], sequence).dispose()
+    expect(sequence.length).toBe(8)
   })
 })

@@ -1,54 +1,67 @@
-// An architecture of one's own, from the layers: a decoder with multi-query attention, and LayerNorm in place of RMSNorm.
+// An architecture of your own, from the layers: a decoder with multi-query attention, and LayerNorm in place of RMSNorm.
 
-import { KvCache, type LayerCache, multiQueryAttention } from '@cria/attention-variants'
+import { CausalModel, multiQueryAttention, type Pass } from '@cria/attention-variants'
 import { Embedding, initialise, LayerNorm, Linear, Module, RotaryEmbedding, SwiGlu } from '@cria/layers'
-import { generate } from '@cria/sampling'
-import { add, type Device, openDevice, slice, type Tensor } from '@cria/tensor'
+import { add, argMax, type Device, openDevice, type Tensor } from '@cria/tensor'
 
-const [DIM, HEADS, LAYERS, VOCAB, CONTEXT] = [64, 4, 2, 256, 128]
-const rotary = new RotaryEmbedding(DIM / HEADS)
+const [DIM, HEADS, LAYERS] = [64, 4, 2]
 
 class Block extends Module {
   readonly attention_norm = new LayerNorm(DIM)
-  readonly attention = multiQueryAttention({ dim: DIM, heads: HEADS, rotary })
+  readonly attention
   readonly ffn_norm = new LayerNorm(DIM)
   readonly feed_forward = new SwiGlu(DIM, 4 * DIM)
 
-  forward(x: Tensor, cache: LayerCache | undefined): Tensor {
+  constructor(rotary: RotaryEmbedding) {
+    super()
+    this.attention = multiQueryAttention({ dim: DIM, heads: HEADS, rotary })
+  }
+
+  forward(x: Tensor, pass: Pass, layer: number): Tensor {
     using scope = x.device.scope()
-    const h = add(x, this.attention.forward(this.attention_norm.forward(x), { cache }))
+    const h = add(x, this.attention.forward(this.attention_norm.forward(x), pass, layer))
     return scope.keep(add(h, this.feed_forward.forward(this.ffn_norm.forward(h))))
   }
 }
 
-export class Decoder extends Module {
-  readonly maxSeqLen = CONTEXT
-  readonly tok_embeddings = new Embedding(VOCAB, DIM)
-  readonly layers = Array.from({ length: LAYERS }, () => new Block())
+export class Decoder extends CausalModel {
+  readonly maxSeqLen = 128
+  readonly vocabSize = 256
+  readonly cacheShape = { layers: LAYERS, kvHeads: 1, headDim: DIM / HEADS }
+  override readonly rotary = new RotaryEmbedding(DIM / HEADS)
+  readonly tok_embeddings = new Embedding(256, DIM)
+  readonly layers = Array.from({ length: LAYERS }, () => new Block(this.rotary))
   readonly norm = new LayerNorm(DIM)
-  readonly output = new Linear(DIM, VOCAB)
+  readonly output = new Linear(DIM, 256)
 
-  constructor(private readonly device: Device) {
+  constructor(readonly device: Device) {
     super()
     initialise(this, device, { seed: 42 })
   }
 
-  createCache({ capacity = CONTEXT } = {}): KvCache {
-    return new KvCache(this.device, { layers: LAYERS, capacity, kvHeads: 1, headDim: DIM / HEADS })
+  *hidden(pass: Pass): Generator<void, Tensor> {
+    let h = this.tok_embeddings.forward(pass.ids) // [tokens, DIM]
+    for (const [i, block] of this.layers.entries()) {
+      h = block.forward(h, pass, i)
+      yield
+    }
+    return h
   }
 
-  /** Logits of the last token of one sequence, [1, VOCAB]. */
-  forward(ids: readonly number[], cache?: KvCache): Tensor {
-    using scope = this.device.scope()
-    let h = this.tok_embeddings.forward(ids) // [1, T, DIM]
-    for (const [i, block] of this.layers.entries()) h = block.forward(h, cache?.layers[i])
-    cache?.advance(ids.length)
-    const last = slice(this.norm.forward(h), { axis: 1, start: ids.length - 1, length: 1 })
-    return scope.keep(this.output.forward(last.reshape(1, DIM)))
+  head(h: Tensor): Tensor {
+    return this.output.forward(this.norm.forward(h))
   }
 }
 
 await using device = await openDevice()
 using model = new Decoder(device)
 console.log(`${model.parameterCount} parameters on ${device.name}`)
-for await (const { id } of generate(model, [1], { maxTokens: 16, seed: 7 })) console.log(id)
+using cache = model.createCache()
+const sequence = cache.sequence({ capacity: 128 })
+let id = 1
+for (let step = 0; step < 16; step++) {
+  using logits = model.forward([id], sequence)
+  using best = argMax(logits)
+  ;[id] = await best.readIntegers()
+  console.log(id)
+}

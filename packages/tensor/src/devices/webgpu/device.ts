@@ -149,7 +149,7 @@ export class WebGpuDevice extends KernelDevice {
     this.gpu.destroy()
   }
 
-  /** The queue's own copy: a shader cannot bind one buffer both to read and to write. */
+  /** The queue's own copy: a shader cannot bind one buffer both to read and to write, and a copy within one needs a detour. */
   readonly #copyInPlace: Implementation = {
     name: 'in place',
     fits: () => true,
@@ -158,7 +158,12 @@ export class WebGpuDevice extends KernelDevice {
       const rowBytes = bytesOf(target) / target.shape[0]
       const [into, of] = [target, source].map(({ storage }) => storage as GpuStorage)
       this.note('copyRows', 'copyBufferToBuffer', [count])
-      this.#queue.copy(of, from * rowBytes, into, to * rowBytes, count * rowBytes)
+      if (into.buffer === of.buffer) {
+        const detour = this.#buffers.forOutput(count * rowBytes)
+        this.#queue.copy(of, from * rowBytes, detour, 0, count * rowBytes)
+        this.#queue.copy(detour, 0, into, to * rowBytes, count * rowBytes)
+        this.#buffers.free(detour)
+      } else this.#queue.copy(of, from * rowBytes, into, to * rowBytes, count * rowBytes)
       return [target.storage]
     },
   }

@@ -76,7 +76,7 @@ export class DispatchQueue {
     this.#outside().clearBuffer(storage.buffer, storage.offset, storage.bytes)
   }
 
-  /** Copies bytes between buffers, or within one, where the ranges must not overlap. */
+  /** Copies bytes between two buffers. */
   copy(source: GpuStorage, from: number, target: GpuStorage, to: number, bytes: number): void {
     this.#outside().copyBufferToBuffer(source.buffer, source.offset + from, target.buffer, target.offset + to, bytes)
   }
