@@ -1,0 +1,131 @@
+import type { ChatTemplate, RenderOptions } from './chat-template'
+import { type ChatTokenizer, type EncodeChatOptions, encodeChat } from './encode'
+import type { ChatMessage } from './messages'
+import { joined, type Segment, sliced, textOf } from './segments'
+
+/** How a conversation is made. */
+export interface ConversationOptions extends EncodeChatOptions {
+  /** What was said before. Default: nothing. */
+  readonly messages?: readonly ChatMessage[] | undefined
+  /** Tools and variables of the template. */
+  readonly render?: Omit<RenderOptions, 'addGenerationPrompt'> | undefined
+}
+
+/** The parts of a text, and ids of it that a model holds. */
+interface Held {
+  readonly segments: readonly Segment[]
+  readonly ids: readonly number[]
+}
+
+/**
+ * A chat that grows: its messages, and the ids of the next prompt. The ids of an earlier prompt and of its answer stay
+ * as they are, where the template lets their text stay as it is, so a session that holds them computes only what is
+ * new: a chat of ten turns costs the sum of its turns' tokens.
+ */
+export class Conversation {
+  #messages: ChatMessage[]
+  #held: Held | undefined
+
+  constructor(
+    private readonly template: ChatTemplate,
+    private readonly tokenizer: ChatTokenizer,
+    private readonly options: ConversationOptions = {},
+  ) {
+    this.#messages = [...(options.messages ?? [])]
+  }
+
+  /** The messages so far, the system's first. */
+  get messages(): readonly ChatMessage[] {
+    return this.#messages
+  }
+
+  /** What the system message says, which stands first; undefined without one. */
+  get system(): string | undefined {
+    const [first] = this.#messages
+    return first?.role === 'system' ? first.content : undefined
+  }
+
+  /** Sets the system message, or takes it away. What follows in the chat stays. */
+  set system(content: string | undefined) {
+    const rest = this.system === undefined ? this.#messages : this.#messages.slice(1)
+    this.#messages = content === undefined ? rest : [{ role: 'system', content }, ...rest]
+  }
+
+  /**
+   * Adds a message of the user.
+   *
+   * @returns the ids of the prompt, which the assistant's answer follows
+   * @throws ChatTemplateError if the template refuses the message, which is not added then
+   */
+  ask(content: string): number[] {
+    return this.say({ role: 'user', content })
+  }
+
+  /** As `ask`, for a message of any role, such as a tool's. */
+  say(message: ChatMessage): number[] {
+    const before = this.#messages
+    this.#messages = [...before, message]
+    try {
+      return this.prompt()
+    } catch (error) {
+      this.#messages = before
+      throw error
+    }
+  }
+
+  /** The ids of the chat so far, which the assistant's answer follows. */
+  prompt(): number[] {
+    const segments = this.template.render(this.#messages, { ...this.options.render, addGenerationPrompt: true })
+    const ids = this.#encoded(segments)
+    this.#held = { segments, ids }
+    return ids.slice()
+  }
+
+  /**
+   * Adds the assistant's answer to the last prompt.
+   *
+   * @param ids the tokens that were generated, without the one that ended them
+   */
+  answered(content: string, ids: ArrayLike<number>): void {
+    this.#messages = [...this.#messages, { role: 'assistant', content }]
+    if (!this.#held) return
+    const segments = joined([...this.#held.segments, { text: content, special: false }])
+    this.#held = { segments, ids: [...this.#held.ids, ...Array.from(ids)] }
+  }
+
+  /** Takes back the last message of the user, and all after it. */
+  undo(): void {
+    const last = this.#messages.map(({ role }) => role).lastIndexOf('user')
+    if (last >= 0) this.#messages = this.#messages.slice(0, last)
+  }
+
+  /** Forgets all messages but the system's. */
+  reset(): void {
+    this.#messages = this.system === undefined ? [] : this.#messages.slice(0, 1)
+  }
+
+  /**
+   * What is held is continued if the prompt begins with its text, by the same hands, and goes on with text of the
+   * template that starts with a special token: nothing merges across that.
+   */
+  #encoded(segments: readonly Segment[]): number[] {
+    const rest = this.#held && restAfter(this.#held.segments, segments)
+    if (this.#held && rest?.[0]?.special && startsWithSpecial(this.tokenizer, rest[0].text))
+      return [...this.#held.ids, ...encodeChat(this.tokenizer, rest)]
+    return encodeChat(this.tokenizer, segments, this.options)
+  }
+}
+
+/** The segments after those of `start`, or undefined if they do not begin with the same text of the same kind. */
+const restAfter = (start: readonly Segment[], segments: readonly Segment[]): Segment[] | undefined => {
+  const length = textOf(start).length
+  const same = joined(sliced(segments, 0, length))
+  if (same.length !== start.length) return undefined
+  if (same.some(({ text, special }, i) => text !== start[i].text || special !== start[i].special)) return undefined
+  return sliced(segments, length, Infinity)
+}
+
+const startsWithSpecial = ({ specialTokens }: ChatTokenizer, text: string): boolean => {
+  for (const name of specialTokens.keys()) if (name !== '' && text.startsWith(name)) return true
+  return false
+}

@@ -1,0 +1,89 @@
+import { joined, type Segment, sliced, textOf } from '../segments'
+import { isString, type StringValue, stringValue, type Value } from './library'
+
+/** Characters that Unicode keeps free for programs: U+FDD0 to U+FDEF. */
+const FREE = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i))
+
+/**
+ * A character that none of the texts holds, to mark places in the output with.
+ *
+ * @returns undefined if they hold all of those that would do
+ */
+export const freeCharacter = (texts: readonly string[]): string | undefined =>
+  FREE.find(character => !texts.some(text => text.includes(character)))
+
+/**
+ * Where text comes from: from the template itself, or from messages. A value is the template's own only if it is known
+ * to be made of nothing else; every other text counts as content, whatever has been done to it. So a filter that this
+ * knows nothing about makes content of what goes through it, and never a special token.
+ *
+ * What a block puts out is one text, which the library joins. So content is put out as a mark, and the mark is put back
+ * into its text when the block is complete.
+ */
+export class Provenance {
+  readonly #own = new WeakSet<Value>()
+  readonly #mixed = new WeakMap<Value, readonly Segment[]>()
+  readonly #marked: (readonly Segment[])[] = []
+  readonly #pattern: RegExp
+
+  /** @param mark a character that occurs neither in the template nor in the messages */
+  constructor(private readonly mark: string) {
+    this.#pattern = new RegExp(`${mark}(\\d+)${mark}`)
+  }
+
+  /** Notes that a value is the template's own. A namespace never is, for it changes. */
+  own<V extends Value>(value: V): V {
+    if (value.type !== 'NamespaceValue') this.#own.add(value)
+    return value
+  }
+
+  /** Whether nothing of the value comes from messages. */
+  isOwn(value: Value): boolean {
+    return (
+      this.#own.has(value) || typeof value.value === 'number' || typeof value.value === 'boolean' || value.value == null
+    )
+  }
+
+  segments(value: StringValue): readonly Segment[] {
+    return this.#mixed.get(value) ?? [{ text: value.value, special: this.#own.has(value) }]
+  }
+
+  /** A text made of segments. */
+  text(segments: Iterable<Segment>): StringValue {
+    const parts = joined(segments)
+    const value = stringValue(textOf(parts))
+    if (parts.every(({ special }) => special)) return this.own(value)
+    if (parts.length > 1) this.#mixed.set(value, parts)
+    return value
+  }
+
+  /** One text after another. */
+  concatenated(values: readonly StringValue[]): StringValue {
+    return this.text(values.flatMap(value => this.segments(value)))
+  }
+
+  /** The text without white space at its ends. */
+  trimmed(value: StringValue, start = true, end = true): StringValue {
+    const text = value.value
+    const from = start ? text.length - text.trimStart().length : 0
+    const to = end ? text.trimEnd().length : text.length
+    return this.text(sliced(this.segments(value), from, Math.max(from, to)))
+  }
+
+  /** What a value is put out as. */
+  marked(value: Value): Value {
+    if (isString(value) && this.#own.has(value)) return value
+    const segments = isString(value) ? this.segments(value) : [{ text: value.toString(), special: false }]
+    this.#marked.push(segments)
+    return stringValue(`${this.mark}${this.#marked.length - 1}${this.mark}`)
+  }
+
+  /** What a block has put out, with the marks put back into text. */
+  unmarked(output: string): Segment[] {
+    const parts = output.split(this.#pattern)
+    // split() puts the number of each mark between the texts.
+    return joined(
+      parts.flatMap((part, i) => (i % 2 === 0 ? [{ text: part, special: true }] : this.#marked[Number(part)])),
+    )
+  }
+}

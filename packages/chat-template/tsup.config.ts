@@ -1,0 +1,3 @@
+import { library } from '@cria/tsup'
+
+export default library()
