@@ -1,5 +1,5 @@
 import { byteLength, type DType, decode } from '@cria/dtypes'
-import { openSimd, type SimdEngine, type Weight } from '@cria/simd-kernels'
+import { openSimd, type SimdEngine, type Weight, weightTypes } from '@cria/simd-kernels'
 import { Device, type DeviceOptions, type Storage, type TensorData } from '../../device'
 import { DeviceFailedError } from '../../errors'
 import type { Call, Implementation, Op, Operand } from '../../op'
@@ -29,7 +29,7 @@ const SMALL_SHARE = 2 ** -12
 export class SimdDevice extends Device {
   readonly name = 'simd'
   override readonly synchronous = true
-  override readonly weightTypes: readonly DType[] = ['f32', 'f16', 'q8_0', 'q4_0']
+  override readonly weightTypes: readonly DType[] = weightTypes
   override readonly cacheTypes: readonly DType[] = ['f16', 'f32', 'q8_0']
   readonly #engines: SimdEngine[]
 
