@@ -2,11 +2,14 @@ import { Command } from 'commander'
 import { description, version } from '../package.json'
 import { addConvert } from './commands/convert'
 import { addDevices } from './commands/devices'
+import { addEvaluate } from './commands/evaluate'
 import { addGenerate } from './commands/generate'
 import { addInspect } from './commands/inspect'
 import { addLogits } from './commands/logits'
+import { addMixture } from './commands/mixture'
 import { addPerplexity } from './commands/perplexity'
 import { addTokenize } from './commands/tokenize'
+import { addTrain } from './commands/train'
 import { addTrainTokenizer } from './commands/train-tokenizer'
 
 /** The command line of `cria`. Each command lies in a file of its own under `commands/`. */
@@ -25,7 +28,10 @@ export const createProgram = (signal: AbortSignal): Command => {
   addConvert(program, signal)
   addLogits(program, signal)
   addPerplexity(program, signal)
+  addEvaluate(program, signal)
+  addMixture(program, signal)
   addTokenize(program, signal)
+  addTrain(program, signal)
   addTrainTokenizer(program, signal)
   return program
 }
