@@ -1,4 +1,7 @@
-/** A model that cannot be loaded as asked: none given, no tokenizer, one of another size, weights that no device reads. */
+/**
+ * A model that cannot be loaded as asked: no location or no tokenizer, a tokenizer of another model, weights of a type that
+ * the device does not read, or an option that is unknown or has a wrong value.
+ */
 export class LoadError extends Error {
   override readonly name = 'LoadError'
 }

@@ -1,13 +1,18 @@
 export type { KvCache } from '@cria/attention-variants'
 export {
+  type Checkpoint,
   CheckpointError,
+  ConversionError,
+  type GenerationSettings,
+  generationSettings,
   MalformedFileError,
   type Progress,
   SourceError,
   UnsupportedModelError,
-  type WeightDType,
 } from '@cria/checkpoint'
-export type { LlamaConfig } from '@cria/llama'
+export { type DType, encodableDTypes } from '@cria/dtypes'
+export type { Architecture, LlamaConfig } from '@cria/llama'
+export { llama2Architecture } from '@cria/llama2'
 export {
   type FinishReason,
   type GenerateTextOptions,
@@ -30,6 +35,7 @@ export {
 export { TokenizerFormatError, UnsupportedTokenizerError } from '@cria/tokenizer'
 export { describeConfig, type ModelDescription, planDecode, publishedSizes } from './describe'
 export { LoadError } from './errors'
-export type { ModelLocation } from './files'
-export { type LoadOptions, loadModel, loadWeights } from './load'
+export { type ModelFile, type ModelLocation, openLocation, readTokenizerFile } from './files'
+export { loadModel, loadWeights, readTokenizer } from './load'
+export type { LoadOptions } from './load-options'
 export { Model } from './model'

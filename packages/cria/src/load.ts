@@ -1,161 +1,200 @@
-import { type Checkpoint, type Progress, readTensors, type TensorInfo, type WeightDType } from '@cria/checkpoint'
+import type { CacheType, CausalModel } from '@cria/attention-variants'
+import {
+  type Checkpoint,
+  ConversionError,
+  type GenerationSettings,
+  generationSettings,
+  readWeights,
+  selectWeights,
+  type TensorData,
+  type TensorInfo,
+  type Vocabulary,
+  type Weights,
+} from '@cria/checkpoint'
+import type { DType } from '@cria/dtypes'
 import type { Parameter } from '@cria/layers'
-import type { Llama } from '@cria/llama'
-import { Llama2 } from '@cria/llama2'
-import { Device, type DeviceName, openDevice } from '@cria/tensor'
+import { type Architecture, chooseArchitecture } from '@cria/llama'
+import { llama2Architecture } from '@cria/llama2'
+import type { GenerateTextOptions } from '@cria/sampling'
+import { type Device, openDevice } from '@cria/tensor'
 import { loadTokenizer, readGgufVocabulary, Tokenizer } from '@cria/tokenizer'
 import { LoadError } from './errors'
-import { isCheckpoint, type ModelLocation, openLocation, readTokenizerBytes } from './files'
+import { isCheckpoint, type ModelLocation, openLocation, readTokenizerFile } from './files'
+import { checkLoadOptions, type LoadOptions } from './load-options'
 import { Model } from './model'
+import { heldType } from './weight-types'
 
-export interface LoadOptions {
-  /** Where to run: a name, or an open device, which then stays the caller's. Default `auto`. */
-  readonly device?: DeviceName | 'auto' | Device | undefined
-  /** Threads of the `simd` device. */
-  readonly threads?: number | undefined
-  /** A tokenizer, its bytes, or its path or URL. Default: the model's own, in it or beside it. */
-  readonly tokenizer?: Tokenizer | Uint8Array | string | undefined
-  /**
-   * The type to hold matrices in. Default: as stored where the device reads that, else f16 or f32; so too a matrix whose
-   * rows are no whole blocks of 32, where a type of blocks is asked for.
-   */
-  readonly weights?: WeightDType | undefined
-  readonly onProgress?: ((progress: Progress) => void) | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-const optionNames: Readonly<Record<keyof LoadOptions, true>> = {
-  device: true,
-  threads: true,
-  tokenizer: true,
-  weights: true,
-  onProgress: true,
-  signal: true,
-}
-
-const checkOptions = (options: LoadOptions): void => {
-  for (const option of Object.keys(options))
-    if (!Object.hasOwn(optionNames, option))
-      throw new LoadError(`loadModel has no option "${option}": it knows ${Object.keys(optionNames).join(', ')}`)
-  const { device = 'auto', threads } = options
-  if (threads !== undefined && device !== 'simd' && device !== 'auto')
-    throw new LoadError('threads are for a device "simd" that is opened here: leave them out')
-}
+/** Architectures that are known without being given. */
+const known: readonly Architecture[] = [llama2Architecture as Architecture]
 
 /**
- * Loads a model: finds its format, config and tokenizer, and moves its weights to a device tensor by tensor.
- * @param from a folder or file, a URL, files, or an open checkpoint, which then stays the caller's
- * @throws LoadError without a model or a tokenizer that fits it, for weights that the device does not read, or for an option
- * that is unknown or would be ignored
- * @throws CheckpointError for files that are missing, damaged, or no LLaMA
+ * Loads a model: opens its files, chooses its architecture, reads its config and tokenizer, and moves its weights to a
+ * device tensor by tensor.
+ * @param from a path, URL or `hf:OWNER/NAME`, files or bytes, or an open checkpoint, which then stays the caller's
+ * @throws LoadError if there is no model or no tokenizer that fits it, if the device does not read the type of weights, or
+ * for an option that is unknown or has a wrong value
+ * @throws CheckpointError for files that are missing, damaged, or of no known architecture
  * @throws TokenizerFormatError @throws UnsupportedTokenizerError
  * @throws DeviceUnavailableError @throws DeviceFailedError
  */
 export const loadModel = async (from?: ModelLocation, options: LoadOptions = {}): Promise<Model> => {
-  if (from === undefined)
+  if (from === undefined || from === null) {
     throw new LoadError('no model was given: name a folder, a GGUF, safetensors or llama2.c file, or a URL')
-  checkOptions(options)
-  const { device: where = 'auto', threads } = options
-  const checkpoint = await openLocation(from, options.signal)
+  }
+  checkLoadOptions(options)
+  const { signal, headers, tokenizer } = options
+  const checkpoint = await openLocation(from, { signal, headers, vocabulary: tokenizer === undefined })
   try {
-    const tokenizer = await tokenizerOf(checkpoint, options)
-    if (where instanceof Device) return await fill(where, checkpoint, tokenizer, false, options)
-    const device = await openDevice(where, threads === undefined ? {} : { threads })
-    try {
-      return await fill(device, checkpoint, tokenizer, true, options)
-    } catch (error) {
-      await device.close()
-      throw error
-    }
+    return await loadCheckpoint(checkpoint, options)
   } finally {
     if (!isCheckpoint(from)) await checkpoint.close()
   }
 }
 
-const fill = async (
-  device: Device,
-  checkpoint: Checkpoint,
-  tokenizer: Tokenizer,
-  ownsDevice: boolean,
-  options: LoadOptions,
-): Promise<Model> => {
-  const network = new Llama2(device, checkpoint.config)
+const loadCheckpoint = async (checkpoint: Checkpoint, options: LoadOptions): Promise<Model> => {
+  const architecture = chooseArchitecture(checkpoint.metadata, [...(options.architectures ?? []), ...known])
+  const config = await architecture.config(checkpoint)
+  const weights = selectWeights(
+    checkpoint,
+    architecture.tensors(config, checkpoint),
+    name => architecture.isDerived?.(name, config) ?? false,
+  )
+  const tokenizer = await tokenizerOf(checkpoint, options)
+  const { device: where = 'auto', threads } = options
+  const ownsDevice = typeof where === 'string'
+  const device = ownsDevice ? await openDevice(where, threads === undefined ? {} : { threads }) : where
+  let network: CausalModel | undefined
   try {
-    await loadWeights(network, checkpoint, options)
-    return new Model(network, tokenizer, checkpoint, ownsDevice)
+    network = architecture.build(device, config)
+    checkTokenizer(tokenizer, network, checkpoint)
+    checkCache(options.cache, device)
+    await loadWeights(network, weights, options)
+    const defaults = defaultsOf(generationSettings(checkpoint), tokenizer)
+    const { format } = checkpoint
+    return new Model({ network, tokenizer, config, format, defaults, cacheType: options.cache, ownsDevice })
   } catch (error) {
-    network.dispose()
+    network?.dispose()
+    if (ownsDevice) await device.close()
     throw error
   }
 }
 
 /**
- * Fills a network's parameters from a checkpoint of its config, one tensor at a time.
- * @throws LoadError, before anything is read, for tensors that are not those of the network, or a type of weights that its
+ * Fills a network's parameters with weights, one tensor at a time.
+ * @throws LoadError, before anything is read, for weights that are not those of the network, or a type of weights that its
  * device does not read
+ * @throws CheckpointError
  */
 export const loadWeights = async (
-  network: Llama,
-  checkpoint: Checkpoint,
-  { weights, signal, onProgress }: Pick<LoadOptions, 'weights' | 'signal' | 'onProgress'> = {},
+  network: CausalModel,
+  weights: Weights,
+  { weights: wanted, signal, onProgress }: Pick<LoadOptions, 'weights' | 'signal' | 'onProgress'> = {},
 ): Promise<void> => {
   const { device } = network
-  if (weights && !device.weightTypes.includes(weights))
-    throw new LoadError(`device "${device.name}" reads weights as ${device.weightTypes.join(', ')}, not ${weights}`)
+  const reads = device.weightTypes
+  if (wanted && !reads.includes(wanted)) {
+    throw new LoadError(`device "${device.name}" reads weights as ${reads.join(', ')}, not ${wanted}`)
+  }
   const parameters = new Map(network.parameters())
-  checkTensors(checkpoint, parameters)
-  const dtype = (_name: string, info: TensorInfo) => heldAs(info, device, weights)
-  for await (const [name, { data, shape, dtype: held }] of readTensors(checkpoint, { dtype, signal, onProgress })) {
-    parameters.get(name)?.load(device.tensor(data, shape, held))
+  checkWeights(weights, parameters)
+  const source = wanted ? weights : withoutOverflow(weights)
+  const dtype = (_path: string, info: TensorInfo) => heldType(info, reads, wanted)
+  for await (const [path, tensor] of readWeights(source, { dtype, signal, onProgress })) {
+    parameters.get(path)?.load(upload(device, tensor))
   }
 }
 
-const checkTensors = ({ name: file, tensors }: Checkpoint, parameters: ReadonlyMap<string, Parameter>): void => {
-  for (const [name, { shape }] of tensors) {
-    const expected = parameters.get(name)?.shape
-    if (!expected) throw new LoadError(`${file}: tensor "${name}" has no place in this model`)
+const upload = (device: Device, { data, shape, dtype }: TensorData) =>
+  device.tensor(data as Parameters<Device['tensor']>[0], shape, dtype)
+
+/** Weights whose tensors are read as f32 if f16, which was chosen for them here, cannot hold a value of theirs. */
+const withoutOverflow = (weights: Weights): Weights => ({
+  ...weights,
+  async read(path, options) {
+    try {
+      return await weights.read(path, options)
+    } catch (error) {
+      if (!(error instanceof ConversionError) || options?.dtype !== 'f16') throw error
+      return weights.read(path, { ...options, dtype: 'f32', onBytes: undefined })
+    }
+  },
+})
+
+const checkWeights = ({ name: file, tensors }: Weights, parameters: ReadonlyMap<string, Parameter>): void => {
+  for (const [path, { shape }] of tensors) {
+    const expected = parameters.get(path)?.shape
+    if (!expected) throw new LoadError(`${file}: tensor "${path}" has no place in this model`)
     if (expected.join() !== shape.join())
-      throw new LoadError(`${file}: tensor "${name}" is [${shape}], and [${expected}] in this model`)
+      throw new LoadError(`${file}: tensor "${path}" is [${shape}], and [${expected}] in this model`)
   }
-  for (const name of parameters.keys())
-    if (!tensors.has(name)) throw new LoadError(`${file}: tensor "${name}" is missing`)
+  for (const path of parameters.keys())
+    if (!tensors.has(path)) throw new LoadError(`${file}: tensor "${path}" is missing`)
 }
 
-/** Vectors are f32 always; a matrix whose rows are no whole blocks of 32 is not quantised. */
-const heldAs = ({ shape, dtype }: TensorInfo, device: Device, wanted: WeightDType | undefined): WeightDType => {
-  const reads = (type: string) => (device.weightTypes as readonly string[]).includes(type)
-  const blocked = shape[shape.length - 1] % 32 === 0
-  const allowed = (type: WeightDType) => reads(type) && (blocked || !type.startsWith('q'))
-  if (shape.length === 1) return 'f32'
-  if (wanted && allowed(wanted)) return wanted
-  if (!wanted && dtype !== 'f32' && allowed(dtype as WeightDType)) return dtype as WeightDType
-  return dtype !== 'f32' && reads('f16') ? 'f16' : 'f32'
+const checkCache = (cache: CacheType | undefined, { name, cacheTypes }: Device): void => {
+  if (cache !== undefined && !(cacheTypes as readonly DType[]).includes(cache))
+    throw new LoadError(`device "${name}" keeps caches as ${cacheTypes.join(', ')}, not ${cache}`)
 }
 
-/** Vocabularies are padded to such multiples; a tokenizer may be short of the model's by less. */
-const PADDING = 256
+/** The share of a model's rows by which its tokenizer may be larger, and the least that this is. */
+const maxAdded = { share: 1 / 8, least: 64 }
+/** Embeddings are padded, but not to more than this many times the tokens. */
+const maxPadding = 4
 
-const tokenizerOf = async (checkpoint: Checkpoint, { tokenizer: given, signal }: LoadOptions): Promise<Tokenizer> => {
-  const tokenizer = given === undefined ? await ownTokenizer(checkpoint, signal) : await givenTokenizer(given, signal)
-  const { vocab_size } = checkpoint.config
-  const spare = vocab_size - tokenizer.vocabSize
-  if (spare < 0 || spare >= PADDING)
-    throw new LoadError(
-      `the tokenizer has ${tokenizer.vocabSize} tokens, the model ${checkpoint.name} has ${vocab_size}: give the tokenizer that it was trained with`,
-    )
-  return tokenizer
-}
-
-const givenTokenizer = async (given: Tokenizer | Uint8Array | string, signal: AbortSignal | undefined) => {
-  if (given instanceof Tokenizer) return given
-  if (typeof given !== 'string') return loadTokenizer(given)
-  return loadTokenizer(await readTokenizerBytes(given, signal), { name: given })
-}
-
-const ownTokenizer = async ({ vocabulary, name }: Checkpoint, signal: AbortSignal | undefined): Promise<Tokenizer> => {
-  if (vocabulary?.kind === 'gguf') return readGgufVocabulary(vocabulary, { name })
-  if (vocabulary?.kind === 'file') return loadTokenizer(await vocabulary.read({ signal }), { name: vocabulary.name })
+/** A vocabulary may be larger or smaller than the model's rows; that of another model is recognised by far other sizes. */
+const checkTokenizer = (tokenizer: Tokenizer, { vocabSize }: CausalModel, { name }: Checkpoint): void => {
+  const tokens = tokenizer.vocabSize
+  const most = vocabSize + Math.max(maxAdded.least, vocabSize * maxAdded.share)
+  if (tokens <= most && vocabSize <= tokens * maxPadding) return
   throw new LoadError(
-    `${name} has no tokenizer in it or beside it: name one (tokenizer.model, tokenizer.json or tokenizer.bin)`,
+    `the tokenizer has ${tokens} tokens, the model ${name} has ${vocabSize}: give the tokenizer that it was trained with`,
   )
+}
+
+/** The tokenizer of a model: the one given, or the one in it or beside it. @throws LoadError if there is none */
+const tokenizerOf = async (checkpoint: Checkpoint, options: LoadOptions): Promise<Tokenizer> => {
+  const { tokenizer: given, signal, headers } = options
+  if (given instanceof Tokenizer) return given
+  if (given instanceof Uint8Array) return loadTokenizer(given)
+  if (given !== undefined)
+    return readTokenizer(await readTokenizerFile(given, { signal, headers }), String(given), signal)
+  if (checkpoint.vocabulary) return readTokenizer(checkpoint.vocabulary, checkpoint.name, signal)
+  throw new LoadError(
+    `${checkpoint.name} has no tokenizer in it or beside it: name one (tokenizer.model, tokenizer.json or tokenizer.bin)`,
+  )
+}
+
+/**
+ * Makes a tokenizer of what a checkpoint has as its vocabulary.
+ * @param name names the file of a GGUF vocabulary in errors
+ * @throws TokenizerFormatError @throws UnsupportedTokenizerError @throws CheckpointError
+ */
+export const readTokenizer = async (
+  vocabulary: Vocabulary,
+  name: string,
+  signal?: AbortSignal | undefined,
+): Promise<Tokenizer> => {
+  if (vocabulary.kind === 'gguf') return readGgufVocabulary(vocabulary, { name })
+  const { tokenizerConfig: config, specialTokensMap, addedTokens } = vocabulary.companions
+  const files = { config, specialTokensMap, addedTokens }
+  return loadTokenizer(await vocabulary.read({ signal }), { ...files, name: vocabulary.name })
+}
+
+/** What the files of a model say about generating, as options of `generate`. */
+export const defaultsOf = (
+  { sampling, eosIds, bosId = undefined }: GenerationSettings,
+  tokenizer: Tokenizer,
+): GenerateTextOptions => {
+  const { doSample, topK, noRepeatNgramSize, penaltyWindow, ...rest } = sampling
+  const begins = bosId ?? tokenizer.bosId
+  return {
+    ...rest,
+    // transformers' way to say that none is meant is 0.
+    ...(topK && { topK }),
+    ...(noRepeatNgramSize && { noRepeatNgram: noRepeatNgramSize }),
+    ...(penaltyWindow && penaltyWindow > 0 && { penaltyWindow }),
+    ...(doSample === false && { temperature: 0 }),
+    // A new document ends a text too.
+    stopIds: [...new Set([...eosIds, ...tokenizer.endIds, ...(begins === undefined ? [] : [begins])])],
+  }
 }

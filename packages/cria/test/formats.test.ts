@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { weightsOf, writeGguf, writeHuggingFace, writeLlama2c } from '@cria/checkpoint'
 import { openPath, saveFiles } from '@cria/checkpoint/node'
+import { type LlamaWeights, llamaWeights, openLlama, writeGguf, writeHuggingFace, writeLlama2c } from '@cria/llama'
 import { loadTokenizer, writeGgufVocabulary } from '@cria/tokenizer'
 import { metaFiles } from '@cria/torch-file'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -19,10 +19,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-const original = async <T>(use: (checkpoint: Awaited<ReturnType<typeof openPath>>) => Promise<T>): Promise<T> => {
+const original = async <T>(use: (model: LlamaWeights) => Promise<T>): Promise<T> => {
   const checkpoint = await openPath(stories('stories260K.bin'))
   try {
-    return await use(checkpoint)
+    return await use(await openLlama(checkpoint))
   } finally {
     await checkpoint.close()
   }
@@ -32,11 +32,11 @@ const vocabulary = () => writeGgufVocabulary(loadTokenizer(readFileSync(stories(
 
 /** The model in Meta's form, with its tokenizer beside it. */
 const writeMeta = (path: string, shards: number) =>
-  original(async checkpoint => {
-    const { dim, n_layers, n_heads, n_kv_heads, norm_eps, max_seq_len } = checkpoint.config
+  original(async model => {
+    const { dim, n_layers, n_heads, n_kv_heads, norm_eps, max_seq_len } = model.config
     const weights = []
-    for (const { meta: name, shape, shardAxis } of weightsOf(checkpoint.config)) {
-      const { data } = await checkpoint.read(name)
+    for (const { path: name, shape, shardAxis } of llamaWeights(model.config)) {
+      const { data } = await model.read(name)
       weights.push({ name, shape, shardAxis, data: data as Float32Array })
     }
     const params = { dim, n_layers, n_heads, n_kv_heads, norm_eps, max_seq_len, vocab_size: -1, multiple_of: 4 }

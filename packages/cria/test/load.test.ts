@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { memoryCheckpoint, memorySource, weightsOf } from '@cria/checkpoint'
+import { memorySource, openCheckpoint, outputBytes } from '@cria/checkpoint'
 import { openPath } from '@cria/checkpoint/node'
-import { Llama2 } from '@cria/llama2'
+import { llamaWeights, memoryLlama, resolveConfig, writeGguf } from '@cria/llama'
+import { llama2 } from '@cria/llama2'
 import { loadTokenizer } from '@cria/tokenizer'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import {
@@ -138,13 +139,18 @@ describe('what cannot be loaded', () => {
     rope_theta: 10000,
     tied_output: false,
   }
-  const tiny = memoryCheckpoint(
-    config,
-    new Map([...weightsOf(config)].map(({ meta, shape }) => [meta, new Float32Array(shape.reduce((a, b) => a * b))])),
+  const arrays = new Map(
+    [...llamaWeights(resolveConfig(config))].map(({ path, shape }) => [
+      path,
+      new Float32Array(shape.reduce((a, b) => a * b)),
+    ]),
   )
+  const tinyWeights = memoryLlama(config, arrays)
+  /** The tiny model as an open GGUF file without a tokenizer. */
+  const tiny = async () => openCheckpoint(memorySource(await outputBytes(writeGguf(tinyWeights)), 'tiny.gguf'))
 
-  const refused = async (from: ModelLocation | undefined, options?: LoadOptions): Promise<Error> =>
-    loadModel(from, options).then(
+  const refused = async (from: ModelLocation | undefined | null, options?: LoadOptions): Promise<Error> =>
+    loadModel(from as ModelLocation, options).then(
       () => expect.unreachable('it was loaded'),
       error => error,
     )
@@ -174,28 +180,28 @@ describe('what cannot be loaded', () => {
 
   test('an empty folder', async () => {
     const empty = await mkdtemp(join(folder, 'empty-'))
-    expect((await refused(empty)).message).toContain('holds no model')
+    expect((await refused(empty)).message).toContain('has no model')
   })
 
   test('a model without a tokenizer', async () => {
-    const error = await refused(tiny)
+    const error = await refused(await tiny())
     expect(error).toBeInstanceOf(LoadError)
     expect(error.message).toBe(
-      'memory has no tokenizer in it or beside it: name one (tokenizer.model, tokenizer.json or tokenizer.bin)',
+      'tiny.gguf has no tokenizer in it or beside it: name one (tokenizer.model, tokenizer.json or tokenizer.bin)',
     )
   })
 
   test('a tokenizer that is none', async () => {
-    const error = await refused(tiny, { tokenizer: new TextEncoder().encode('no tokenizer at all') })
+    const error = await refused(await tiny(), { tokenizer: new TextEncoder().encode('no tokenizer at all') })
     expect(error.name).toBe('TokenizerFormatError')
-    expect((await refused(tiny, { tokenizer: join(folder, 'tok.model') })).message).toContain('tok.model')
+    expect((await refused(await tiny(), { tokenizer: join(folder, 'tok.model') })).message).toContain('tok.model')
   })
 
   test.skipIf(!hasStories)('a tokenizer of another size', async () => {
-    const error = await refused(tiny, { tokenizer: stories('tok512.model') })
+    const error = await refused(await tiny(), { tokenizer: stories('tok512.model') })
     expect(error).toBeInstanceOf(LoadError)
     expect(error.message).toBe(
-      'the tokenizer has 512 tokens, the model memory has 40: give the tokenizer that it was trained with',
+      'the tokenizer has 512 tokens, the model tiny.gguf has 40: give the tokenizer that it was trained with',
     )
   })
 
@@ -208,12 +214,12 @@ describe('what cannot be loaded', () => {
   })
 
   test('an option that is misspelt', async () => {
-    const error = await refused(tiny, { devise: 'cpu' } as LoadOptions)
+    const error = await refused(await tiny(), { devise: 'cpu' } as LoadOptions)
     expect(error.message).toMatch(/^loadModel has no option "devise": it knows device, threads, tokenizer/)
   })
 
   test('threads for a device that has none', async () => {
-    const error = await refused(tiny, { device: 'cpu', threads: 2 })
+    const error = await refused(await tiny(), { device: 'cpu', threads: 2 })
     expect(error.message).toBe('threads are for a device "simd" that is opened here: leave them out')
   })
 
@@ -223,9 +229,9 @@ describe('what cannot be loaded', () => {
     [{ hidden_dim: 32 }, 'memory: tensor "layers.0.feed_forward.w1.weight" is [24,16], and [32,16] in this model'],
   ])('tensors of another model than %o, before any is read', async (changed, message) => {
     await using device = await openDevice('cpu')
-    const network = new Llama2(device, { ...config, ...changed })
+    const network = llama2(device, { ...config, ...changed })
     const onProgress = () => expect.unreachable('a tensor was read')
-    await expect(loadWeights(network, tiny, { onProgress })).rejects.toThrow(new LoadError(message))
+    await expect(loadWeights(network, tinyWeights, { onProgress })).rejects.toThrow(new LoadError(message))
     expect(device.memory.allocations).toBe(0)
   })
 

@@ -1,9 +1,11 @@
-// Where paths lead in a page or a worker: to its server, from its own address.
+// Where paths lead in a page or a worker: to its server, from its own address. In Node, `#platform` is
+// `@cria/checkpoint/node` itself, whose paths lead to the file system.
 
-import { type Checkpoint, httpSource, type OpenOptions, openUrl, type Source } from '@cria/checkpoint'
+import { type Checkpoint, httpSource, type OpenUrlOptions, openUrl, type Source } from '@cria/checkpoint'
 
-const urlOf = (path: string): string => new URL(path, location.href).href
+const urlOf = (path: string | URL): string => new URL(path, location.href).href
 
-export const openPath = (path: string, options: OpenOptions): Promise<Checkpoint> => openUrl(urlOf(path), options)
+export const openPath = (path: string | URL, options: OpenUrlOptions): Promise<Checkpoint> =>
+  openUrl(urlOf(path), options)
 
-export const fileSource = (path: string): Promise<Source> => httpSource(urlOf(path))
+export const fileSource = (path: string | URL): Promise<Source> => httpSource(urlOf(path))
