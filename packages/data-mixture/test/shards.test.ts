@@ -20,6 +20,7 @@ import { build } from 'esbuild'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
+  createMixture,
   DocumentError,
   MixtureConfigError,
   memoryTokens,
@@ -141,6 +142,39 @@ describe(`shards, seed ${seed}`, () => {
       expect(await training.documentStarts(starts[i], Math.min(training.tokens, starts[i] + 1))).toEqual([starts[i]])
     }
     await training.close()
+  })
+
+  test('of 8 GiB are read in place', async () => {
+    await tokenize({ name: 'a', documents: ['ab'] }, tokenizer, folder)
+    const tokens = 2 ** 32
+    // A sparse file: zeros, and the tokens that were there at its start.
+    truncateSync(join(folder, 'training-00000.bin'), 2 * tokens)
+    const end = Buffer.alloc(8)
+    end.writeBigUInt64LE(BigInt(tokens))
+    writeFileSync(join(folder, 'training-00000.bin.index'), end)
+    const path = join(folder, 'manifest.json')
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll('"tokens": 4', `"tokens": ${tokens}`))
+    const { training } = await openTokens(folder, tokenizer)
+    const mixture = createMixture([{ name: 'a', share: 1, tokens: training }], { rowTokens: 64 })
+    const memory = process.memoryUsage().rss
+    for (const n of [0, 12_345, 67_108_863, 67_108_864]) {
+      const { start, ids, documents } = await mixture.row(n)
+      const at = (tokens - start) % tokens
+      expect([...ids]).toEqual(Array.from(ids, (_, i) => [256, 97, 98, 257][i - at] ?? 0))
+      expect([...documents]).toEqual(at > 0 && at <= 64 ? [0, at] : [0])
+    }
+    expect(process.memoryUsage().rss - memory).toBeLessThan(2 ** 28)
+    await training.close()
+  })
+
+  test('replace what a killed run left, which is never taken for whole', async () => {
+    await tokenize({ name: 'a', documents: texts }, tokenizer, folder)
+    rmSync(join(folder, 'manifest.json'))
+    truncateSync(join(folder, 'training-00000.bin'), 10)
+    writeFileSync(join(folder, 'training-00000.bin.0123.part'), 'half')
+    await expect(openTokens(folder)).rejects.toThrow('manifest.json: there is no such file')
+    await tokenize({ name: 'a', documents: texts }, tokenizer, folder)
+    await verifyShards(folder)
   })
 
   test('of several folders are one source', async () => {
