@@ -6,11 +6,11 @@
 // kv head of a piece, with all of its query heads, so that no two units add into one place. Where there are few pieces, long ones are
 // cut further; their parts of dk and dv are kept apart and added in order. All this depends on the shapes and ranges alone.
 
-import { addFour, greatestOf, interleave, leastOf, QUERY_STEP, scoreFour, spreadQuery } from './attention-tiles'
+import { addFour, greatestOf, interleave, leastOf, LOG2E, powersOfTwo, QUERY_STEP, scoreFour, spreadQuery } from './attention-tiles'
 import { F32, widenRows } from './cache-rows'
 import { LANES, madd, sumOf } from './lanes'
 import { get, parallel, privateScratch, put, reserve, sharedScratch } from './parallel'
-import { exponentials, greatest, scaleAll } from './softmax'
+import { greatest, scaleAll } from './softmax'
 
 /** Queries that are computed together, unless one token has more. */
 const QUERIES: i32 = 32
@@ -306,7 +306,7 @@ function backwardBlock(kvHead: i32, token: i32, tokens: i32, low: i32): void {
     // What fills up the last four queries are zeros.
     const q = i < count ? get<usize>(Q) + headAt(t, kvHead, i % group) : sums
     const dout = i < count ? get<usize>(DOUT) + headAt(t, kvHead, i % group) : sums
-    spreadQuery(q, headDim, scale, queries() + to, QUERY_STEP)
+    spreadQuery(q, headDim, scale * LOG2E, queries() + to, QUERY_STEP)
     spreadQuery(q, headDim, scale, plainQueries + <usize>i * bytes, 16)
     spreadQuery(dout, headDim, 1, douts + to, QUERY_STEP)
     spreadQuery(dout, headDim, 1, plainDouts + <usize>i * bytes, 16)
@@ -322,8 +322,8 @@ function backwardBlock(kvHead: i32, token: i32, tokens: i32, low: i32): void {
     if (begin >= end) continue
     const at = <usize>i * rowBytes + (<usize>begin << 2)
     const row = <usize>begin * bytes
-    scoreFour(queries() + <usize>i * bytes, keys() + row, bytes, bytes, weights() + at, rowBytes, end - begin)
-    scoreFour(douts + <usize>i * bytes, values + row, bytes, bytes, gradients + at, rowBytes, end - begin)
+    scoreFour(queries() + <usize>i * bytes, keys() + row, bytes, bytes, 1, weights() + at, rowBytes, end - begin)
+    scoreFour(douts + <usize>i * bytes, values + row, bytes, bytes, 1, gradients + at, rowBytes, end - begin)
   }
 
   // Rows are taken four at a time below, so there are zeros up to a multiple of four.
@@ -339,7 +339,7 @@ function backwardBlock(kvHead: i32, token: i32, tokens: i32, low: i32): void {
     const end = greatestOf(ends + (<usize>i << 2))
     for (let row = leastOf(begins() + (<usize>i << 2)); row < end; row += STRIP) {
       const rows = min(STRIP, end - row)
-      interleave(gradients + <usize>i * rowBytes + (<usize>row << 2), rowBytes, strip(), rows)
+      interleave(gradients + <usize>i * rowBytes + (<usize>row << 2), rowBytes, 1, strip(), rows)
       addFour(strip(), 16, keys() + <usize>row * bytes, bytes, bytes, sums + <usize>i * bytes, rows)
     }
   }
@@ -391,7 +391,7 @@ function scoreGradients(p: usize, dp: usize, low: i32, begin: i32, end: i32, hig
     const x = p + (<usize>begin << 2)
     const dx = dp + (<usize>begin << 2)
     const bytes = <usize>count << 2
-    scaleAll(x, <f32>1 / exponentials(x, x, count, greatest(x, count)), bytes)
+    scaleAll(x, <f32>1 / powersOfTwo(x, count, greatest(x, count)), bytes)
     let sums = f32x4.splat(0)
     let i: usize = 0
     for (; i + 16 <= bytes; i += 16) sums = madd(v128.load(x + i), v128.load(dx + i), sums)

@@ -1,12 +1,18 @@
 // The inner loops of attention, on four queries at a time and on one. A score, and a sum over values, is the same bits in both:
 // a score has four partial sums over every fourth column, and a value is added row by row.
 //
-// Four queries lie interleaved, [C / 4][query][4 columns]; a single one is every fourth vector of that.
+// f16 keys and values are taken 2^-112 times as large (see `raw`): the queries' factor makes good for 2^96 of that, so that a product
+// neither grows nor vanishes, and a factor of the scores for the rest; the weights' factor is 2^112.
+//
+// Scores are in units of ln 2, so that weights are powers of two. Four queries lie interleaved, [C / 4][query][4 columns]; a single
+// one is every fourth vector of that.
 
-import { LANES, madd, sumOf, sumsOf } from './lanes'
+import { f16Mask, LANES, madd, sumOf, sumsOf } from './lanes'
 
 /** Bytes from four columns of a query to the next four. */
 export const QUERY_STEP: usize = 64
+/** A factor of the queries, by which scores are in units of ln 2. */
+export const LOG2E: f32 = <f32>1.4426950408889634
 
 /** A query of C numbers times a factor, a vector every `step` bytes; missing columns of the last vector are zeros. */
 export function spreadQuery(from: usize, headDim: i32, factor: f32, to: usize, step: usize): void {
@@ -22,8 +28,21 @@ export function spreadQuery(from: usize, headDim: i32, factor: f32, to: usize, s
     store<f32>(to + (<usize>lane << 2), load<f32>(from + (<usize>(c + lane) << 2)) * factor)
 }
 
-/** scores[i][r] = q[i] · k[r] for four queries and `count` rows. `bytes`: of a row of C columns, C a multiple of 4. */
-export function scoreFour(q: usize, k: usize, stride: usize, bytes: usize, scores: usize, width: usize, count: i32): void {
+/**
+ * scores[i][r] = factor · q[i] · k[r] for four queries and `count` rows. `bytes`: of a row of C columns, C a multiple of 4. A row of scores
+ * is `width` bytes long.
+ */
+export function scoreFour(
+  q: usize,
+  k: usize,
+  stride: usize,
+  bytes: usize,
+  factor: f32,
+  scores: usize,
+  width: usize,
+  count: i32,
+): void {
+  const factors = f32x4.splat(factor)
   let row = 0
   for (; row + 2 <= count; row += 2) {
     let a0 = f32x4.splat(0)
@@ -53,8 +72,8 @@ export function scoreFour(q: usize, k: usize, stride: usize, bytes: usize, score
       b3 = madd(z, y, b3)
       query += QUERY_STEP
     }
-    const front = sumsOf(a0, b0, a1, b1)
-    const back = sumsOf(a2, b2, a3, b3)
+    const front = f32x4.mul(sumsOf(a0, b0, a1, b1), factors)
+    const back = f32x4.mul(sumsOf(a2, b2, a3, b3), factors)
     let to = scores + (<usize>row << 2)
     v128.store_lane<u64>(to, front, 0)
     to += width
@@ -67,11 +86,20 @@ export function scoreFour(q: usize, k: usize, stride: usize, bytes: usize, score
   }
   if (row < count)
     for (let i: usize = 0; i < 4; i++)
-      store<f32>(scores + (<usize>row << 2) + i * width, dot(q + (i << 4), k, bytes))
+      store<f32>(scores + (<usize>row << 2) + i * width, dot<f32>(q + (i << 4), k, bytes) * factor)
 }
 
-/** scores[r] = q · k[r] for one query. */
-export function scoreOne(q: usize, k: usize, stride: usize, bytes: usize, scores: usize, count: i32): void {
+/** scores[r] = factor · q · k[r] for one query. T: f32, or u16 for f16 bits, see {@link raw}; `bytes` are of a row of T. */
+export function scoreOne<T>(
+  q: usize,
+  k: usize,
+  stride: usize,
+  bytes: usize,
+  factor: f32,
+  scores: usize,
+  count: i32,
+): void {
+  const mask = f16Mask()
   let row = 0
   for (; row + 4 <= count; row += 4) {
     let a = f32x4.splat(0)
@@ -83,44 +111,109 @@ export function scoreOne(q: usize, k: usize, stride: usize, bytes: usize, scores
     let k1 = k0 + stride
     let k2 = k1 + stride
     let k3 = k2 + stride
-    for (const end = k + bytes; k0 < end; k0 += 16) {
+    for (const end = k + bytes; k0 < end; k0 += 4 * sizeof<T>()) {
       const z = v128.load(query)
-      a = madd(z, v128.load(k0), a)
-      b = madd(z, v128.load(k1), b)
-      c = madd(z, v128.load(k2), c)
-      d = madd(z, v128.load(k3), d)
+      a = madd(z, raw<T>(k0, mask), a)
+      b = madd(z, raw<T>(k1, mask), b)
+      c = madd(z, raw<T>(k2, mask), c)
+      d = madd(z, raw<T>(k3, mask), d)
       query += QUERY_STEP
-      k1 += 16
-      k2 += 16
-      k3 += 16
+      k1 += 4 * sizeof<T>()
+      k2 += 4 * sizeof<T>()
+      k3 += 4 * sizeof<T>()
     }
-    v128.store(scores + (<usize>row << 2), sumsOf(a, b, c, d))
+    v128.store(scores + (<usize>row << 2), f32x4.mul(sumsOf(a, b, c, d), f32x4.splat(factor)))
     k += stride << 2
   }
   for (; row < count; row++) {
-    store<f32>(scores + (<usize>row << 2), dot(q, k, bytes))
+    store<f32>(scores + (<usize>row << 2), dot<T>(q, k, bytes) * factor)
     k += stride
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function dot(q: usize, k: usize, bytes: usize): f32 {
+function dot<T>(q: usize, k: usize, bytes: usize): f32 {
+  const mask = f16Mask()
   let a = f32x4.splat(0)
-  for (const end = k + bytes; k < end; k += 16) {
-    a = madd(v128.load(q), v128.load(k), a)
+  for (const end = k + bytes; k < end; k += 4 * sizeof<T>()) {
+    a = madd(v128.load(q), raw<T>(k, mask), a)
     q += QUERY_STEP
   }
   return sumOf(a)
 }
 
-/** [4][count] weights, rows `width` bytes apart, as [count][4]. May read three numbers behind the last. */
-export function interleave(weights: usize, width: usize, out: usize, count: i32): void {
+/** Four numbers: of f32 as they are; of f16 bits 2^-112 times the numbers, for then there is nothing to multiply. */
+// @ts-ignore: decorator
+@inline
+export function raw<T>(pointer: usize, mask: v128): v128 {
+  if (sizeof<T>() == 4) return v128.load(pointer)
+  return v128.and(i32x4.shl(v128.load_ext<i16>(pointer), 13), mask)
+}
+
+// -125, where powers end; 3 · 2^22; and 2^r on [-1/2, 1/2] as a polynomial, highest power first.
+const POWERS = memory.data<f32>(
+  [
+    -125, -125, -125, -125,
+    12582912, 12582912, 12582912, 12582912,
+    1.326472731307149e-3, 1.326472731307149e-3, 1.326472731307149e-3, 1.326472731307149e-3,
+    9.671512991189957e-3, 9.671512991189957e-3, 9.671512991189957e-3, 9.671512991189957e-3,
+    5.550733581185341e-2, 5.550733581185341e-2, 5.550733581185341e-2, 5.550733581185341e-2,
+    0.24022242426872253, 0.24022242426872253, 0.24022242426872253, 0.24022242426872253,
+    0.6931470036506653, 0.6931470036506653, 0.6931470036506653, 0.6931470036506653,
+    1, 1, 1, 1,
+  ],
+  16,
+)
+
+/**
+ * 2^x for x up to 127, to 3e-7 of its value (the polynomial, least in the greatest relative error, to 1.1e-7); 2^-125 for all x below
+ * -125; NaN of NaN.
+ */
+// @ts-ignore: decorator
+@inline
+export function powerOfTwo(x: v128): v128 {
+  const bounded = f32x4.pmax(x, v128.load(POWERS))
+  const shifter = v128.load(POWERS, 16)
+  const shifted = f32x4.add(bounded, shifter) // the whole number nearest to x, in the lowest bits
+  const r = f32x4.sub(bounded, f32x4.sub(shifted, shifter))
+  let p = madd(v128.load(POWERS, 32), r, v128.load(POWERS, 48))
+  p = madd(p, r, v128.load(POWERS, 64))
+  p = madd(p, r, v128.load(POWERS, 80))
+  p = madd(p, r, v128.load(POWERS, 96))
+  p = madd(p, r, v128.load(POWERS, 112))
+  return i32x4.add(p, i32x4.shl(shifted, 23))
+}
+
+/** x = 2^(x - top), in place; returns the sum. */
+export function powersOfTwo(x: usize, count: i32, top: f32): f32 {
+  const tops = f32x4.splat(top)
+  let sums = f32x4.splat(0)
+  let i = 0
+  for (; i + LANES <= count; i += LANES) {
+    const at = x + (<usize>i << 2)
+    const value = powerOfTwo(f32x4.sub(v128.load(at), tops))
+    v128.store(at, value)
+    sums = f32x4.add(sums, value)
+  }
+  let sum = sumOf(sums)
+  for (; i < count; i++) {
+    const at = x + (<usize>i << 2)
+    const value = f32x4.extract_lane(powerOfTwo(f32x4.sub(v128.load32_splat(at), tops)), 0)
+    store<f32>(at, value)
+    sum += value
+  }
+  return sum
+}
+
+/** [4][count] weights, rows `width` bytes apart, times a factor as [count][4]. May read three numbers behind the last. */
+export function interleave(weights: usize, width: usize, factor: f32, out: usize, count: i32): void {
+  const factors = f32x4.splat(factor)
   for (const end = out + (<usize>count << 4); out < end; out += 64) {
-    const a = v128.load(weights)
-    const b = v128.load(weights + width)
-    const c = v128.load(weights + 2 * width)
-    const d = v128.load(weights + 3 * width)
+    const a = f32x4.mul(v128.load(weights), factors)
+    const b = f32x4.mul(v128.load(weights + width), factors)
+    const c = f32x4.mul(v128.load(weights + 2 * width), factors)
+    const d = f32x4.mul(v128.load(weights + 3 * width), factors)
     const ab = i32x4.shuffle(a, b, 0, 4, 1, 5)
     const cd = i32x4.shuffle(c, d, 0, 4, 1, 5)
     const abHigh = i32x4.shuffle(a, b, 2, 6, 3, 7)
@@ -205,49 +298,61 @@ export function addFour(
   }
 }
 
-/** out += Σ weights[r] · v[r] for one query. */
-export function addOne(weights: usize, v: usize, stride: usize, bytes: usize, out: usize, count: i32): void {
+/** out [C] += Σ factor · weights[r] · v[r] for one query. T and `bytes` as for {@link scoreOne}. */
+export function addOne<T>(
+  weights: usize,
+  factor: f32,
+  v: usize,
+  stride: usize,
+  bytes: usize,
+  out: usize,
+  count: i32,
+): void {
+  const mask = f16Mask()
+  const factors = f32x4.splat(factor)
   const end = weights + (<usize>count << 2)
   let c: usize = 0
-  for (; c + 128 <= bytes; c += 128) {
-    let a0 = v128.load(out + c)
-    let a1 = v128.load(out + c, 16)
-    let a2 = v128.load(out + c, 32)
-    let a3 = v128.load(out + c, 48)
-    let a4 = v128.load(out + c, 64)
-    let a5 = v128.load(out + c, 80)
-    let a6 = v128.load(out + c, 96)
-    let a7 = v128.load(out + c, 112)
+  for (; c + 32 * sizeof<T>() <= bytes; c += 32 * sizeof<T>()) {
+    let a0 = v128.load(out)
+    let a1 = v128.load(out, 16)
+    let a2 = v128.load(out, 32)
+    let a3 = v128.load(out, 48)
+    let a4 = v128.load(out, 64)
+    let a5 = v128.load(out, 80)
+    let a6 = v128.load(out, 96)
+    let a7 = v128.load(out, 112)
     let value = v + c
     for (let w = weights; w < end; w += 4) {
-      const z = v128.load32_splat(w)
-      a0 = madd(z, v128.load(value), a0)
-      a1 = madd(z, v128.load(value, 16), a1)
-      a2 = madd(z, v128.load(value, 32), a2)
-      a3 = madd(z, v128.load(value, 48), a3)
-      a4 = madd(z, v128.load(value, 64), a4)
-      a5 = madd(z, v128.load(value, 80), a5)
-      a6 = madd(z, v128.load(value, 96), a6)
-      a7 = madd(z, v128.load(value, 112), a7)
+      const z = f32x4.mul(v128.load32_splat(w), factors)
+      a0 = madd(z, raw<T>(value, mask), a0)
+      a1 = madd(z, raw<T>(value + 4 * sizeof<T>(), mask), a1)
+      a2 = madd(z, raw<T>(value + 8 * sizeof<T>(), mask), a2)
+      a3 = madd(z, raw<T>(value + 12 * sizeof<T>(), mask), a3)
+      a4 = madd(z, raw<T>(value + 16 * sizeof<T>(), mask), a4)
+      a5 = madd(z, raw<T>(value + 20 * sizeof<T>(), mask), a5)
+      a6 = madd(z, raw<T>(value + 24 * sizeof<T>(), mask), a6)
+      a7 = madd(z, raw<T>(value + 28 * sizeof<T>(), mask), a7)
       value += stride
     }
-    v128.store(out + c, a0)
-    v128.store(out + c, a1, 16)
-    v128.store(out + c, a2, 32)
-    v128.store(out + c, a3, 48)
-    v128.store(out + c, a4, 64)
-    v128.store(out + c, a5, 80)
-    v128.store(out + c, a6, 96)
-    v128.store(out + c, a7, 112)
+    v128.store(out, a0)
+    v128.store(out, a1, 16)
+    v128.store(out, a2, 32)
+    v128.store(out, a3, 48)
+    v128.store(out, a4, 64)
+    v128.store(out, a5, 80)
+    v128.store(out, a6, 96)
+    v128.store(out, a7, 112)
+    out += 128
   }
-  for (; c < bytes; c += 16) {
-    let a = v128.load(out + c)
+  for (; c < bytes; c += 4 * sizeof<T>()) {
+    let a = v128.load(out)
     let value = v + c
     for (let w = weights; w < end; w += 4) {
-      a = madd(v128.load32_splat(w), v128.load(value), a)
+      a = madd(f32x4.mul(v128.load32_splat(w), factors), raw<T>(value, mask), a)
       value += stride
     }
-    v128.store(out + c, a)
+    v128.store(out, a)
+    out += 16
   }
 }
 

@@ -1,8 +1,7 @@
-import { QUERY_STEP, scoreOne, spreadQuery } from './attention-tiles'
-import { CACHE_F16_FACTOR, widenRows } from './cache-rows'
-import { F16_FACTOR } from './lanes'
+import { LOG2E, powersOfTwo, QUERY_STEP, scoreOne, spreadQuery } from './attention-tiles'
+import { F16, HALF_FACTOR, HALF_REST, widenRows } from './cache-rows'
 import { get, parallel, privateScratch, put, reserve } from './parallel'
-import { exponentials, greatest, scaleAll } from './softmax'
+import { greatest, scaleAll } from './softmax'
 
 const TILE: i32 = 4096 // numbers
 
@@ -37,7 +36,6 @@ export function attentionWeights(
   put(8, scale)
   put(9, dtype)
   put(10, width)
-  put(F16_FACTOR, CACHE_F16_FACTOR)
   parallel(weighRange, tokens * heads, 1)
 }
 
@@ -46,6 +44,7 @@ function weighRange(begin: i32, end: i32): void {
   const kvHeads = get<i32>(6)
   const headDim = get<i32>(7)
   const width = get<i32>(10)
+  const half = get<i32>(9) == F16
   const dim = (headDim + 3) & ~3
   const bytes = <usize>dim << 2
   const query = privateScratch()
@@ -59,14 +58,14 @@ function weighRange(begin: i32, end: i32): void {
     memory.fill(out, 0, <usize>width << 2)
     if (count == 0) continue
     const from = get<usize>(0) + (<usize>head * <usize>headDim << 2)
-    spreadQuery(from, headDim, get<f32>(8), query, QUERY_STEP)
+    spreadQuery(from, headDim, get<f32>(8) * LOG2E * (half ? HALF_FACTOR / HALF_REST : 1), query, QUERY_STEP)
     const column = ((head - token * heads) / (heads / kvHeads)) * headDim
     for (let row = 0; row < count; row += tileRows) {
       const rows = min(tileRows, count - row)
       widenRows(get<usize>(1), get<i32>(9), kvHeads * headDim, first + row, rows, column, headDim, tile, dim)
-      scoreOne(query, tile, bytes, bytes, out + (<usize>row << 2), rows)
+      scoreOne<f32>(query, tile, bytes, bytes, half ? HALF_REST : 1, out + (<usize>row << 2), rows)
     }
-    const sum = exponentials(out, out, count, greatest(out, count))
+    const sum = powersOfTwo(out, count, greatest(out, count))
     scaleAll(out, <f32>1 / sum, <usize>count << 2)
   }
 }

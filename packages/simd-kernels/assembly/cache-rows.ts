@@ -1,15 +1,19 @@
 // Rows of keys and values as a cache stores them: f32, f16 bits, or q8_0. A q8_0 row of `width` numbers is `width` int8 values, then
 // width / 32 scales as f32; number i is value i times scale ⌊i / 32⌋. f16 bits are IEEE's, without infinities and NaN.
 
-import { F16_FACTOR, f16Factor, f16Mask, loadF16, loadOne } from './lanes'
+import { raw } from './attention-tiles'
+import { f16Mask } from './lanes'
 import { get, parallel, put, reserve, sharedScratch } from './parallel'
+import { scaleAll } from './softmax'
 
 export const F32: i32 = 0
 export const F16: i32 = 1
 export const Q8: i32 = 2
 
-/** What shifted f16 bits are multiplied by: the difference of the two exponent biases. */
-export const CACHE_F16_FACTOR: f32 = <f32>5192296858534827628530496329220096.0 // 2^112
+/** The difference of the exponent biases of f32 and f16. */
+export const HALF_FACTOR: f32 = <f32>5192296858534827628530496329220096.0 // 2^112
+/** Of it, what scores are multiplied by; the rest goes into the queries. */
+export const HALF_REST: f32 = 65536
 
 const BLOCK: i32 = 32
 
@@ -123,7 +127,6 @@ export function readRows(source: usize, rows: usize, out: usize, tokens: i32, wi
   put(2, out)
   put(3, width)
   put(4, dtype)
-  put(F16_FACTOR, CACHE_F16_FACTOR)
   parallel(readRange, tokens, max(1, 8192 / width))
 }
 
@@ -131,13 +134,15 @@ function readRange(begin: i32, end: i32): void {
   const width = get<i32>(3)
   for (let t = begin; t < end; t++) {
     const row = load<i32>(get<usize>(1) + (<usize>t << 2))
-    widenRows(get<usize>(0), get<i32>(4), width, row, 1, 0, width, get<usize>(2) + <usize>t * (<usize>width << 2), width)
+    const out = get<usize>(2) + <usize>t * (<usize>width << 2)
+    widenRows(get<usize>(0), get<i32>(4), width, row, 1, 0, width, out, width)
+    if (get<i32>(4) == F16) scaleAll(out, HALF_FACTOR, <usize>width << 2)
   }
 }
 
 /**
  * out [count, outWidth] = columns `column` to `column + columns` of the rows from `row` on, as f32, then zeros up to `outWidth`.
- * To be called after F16_FACTOR has been put.
+ * f16 numbers come 2^-112 times as large.
  */
 export function widenRows(
   cache: usize,
@@ -165,20 +170,36 @@ export function widenRows(
 // @ts-ignore: decorator
 @inline
 function copyColumns(from: usize, to: usize, columns: i32): void {
-  const bytes = <usize>columns << 2
-  let i: usize = 0
-  for (; i + 16 <= bytes; i += 16) v128.store(to + i, v128.load(from + i))
-  for (; i < bytes; i += 4) store<f32>(to + i, load<f32>(from + i))
+  const end = from + (<usize>columns << 2)
+  for (; from + 64 <= end; from += 64) {
+    v128.store(to, v128.load(from))
+    v128.store(to, v128.load(from, 16), 16)
+    v128.store(to, v128.load(from, 32), 32)
+    v128.store(to, v128.load(from, 48), 48)
+    to += 64
+  }
+  for (; from < end; from += 4) {
+    store<f32>(to, load<f32>(from))
+    to += 4
+  }
 }
 
 // @ts-ignore: decorator
 @inline
 function widenHalves(from: usize, to: usize, columns: i32): void {
   const mask = f16Mask()
-  const factor = f16Factor()
-  let i = 0
-  for (; i + 4 <= columns; i += 4) v128.store(to + (<usize>i << 2), loadF16(from + (<usize>i << 1), mask, factor))
-  for (; i < columns; i++) store<f32>(to + (<usize>i << 2), loadOne<u16>(from + (<usize>i << 1)))
+  const end = from + (<usize>columns << 1)
+  for (; from + 32 <= end; from += 32) {
+    v128.store(to, raw<u16>(from, mask))
+    v128.store(to, raw<u16>(from + 8, mask), 16)
+    v128.store(to, raw<u16>(from + 16, mask), 32)
+    v128.store(to, raw<u16>(from + 24, mask), 48)
+    to += 64
+  }
+  for (; from < end; from += 2) {
+    store<i32>(to, (<i32>load<i16>(from) << 13) & 0x8fffffff)
+    to += 4
+  }
 }
 
 // @ts-ignore: decorator

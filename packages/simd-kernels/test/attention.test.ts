@@ -177,6 +177,19 @@ describe.each(opened.map((engine, i) => ({ build: engine.build, engine, pair: tw
       }
     })
 
+    // With this scale a score is its key, and its weight a power of two.
+    test('powers of two are right to 3e-7, and so are weights but for two roundings', () => {
+      const k = [0, ...Array.from({ length: 2000 }, (_, i) => Math.fround(-120 * random.next() ** (1 + (i % 3))))]
+      const out = room(engine, k.length)
+      const [q, keys, first, last] = [put(engine, [1]), put(engine, k), putIds(engine, [0]), putIds(engine, [2000])]
+      const options = { tokens: 1, heads: 1, kvHeads: 1, headDim: 1, scale: Math.LN2, width: k.length }
+      engine.attentionWeights(q, keys, first, last, out, options)
+      const weights = take(engine, out, k.length)
+      k.forEach((key, i) => {
+        expect(Math.abs(weights[i] / weights[0] / 2 ** key - 1)).toBeLessThan(3e-7 + 2 ** -23)
+      })
+    })
+
     test('sizes that do not fit are refused', () => {
       const call = (heads: number, kvHeads: number, headDim: number, cache: CacheType) => () =>
         engine.attention(0, 0, 0, 0, 0, 0, { tokens: 1, heads, kvHeads, headDim, cache })
