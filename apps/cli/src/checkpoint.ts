@@ -1,6 +1,7 @@
-import { type Checkpoint, openUrl } from '@cria/checkpoint'
-import { openPath } from '@cria/checkpoint/node'
+import type { Checkpoint } from '@cria/checkpoint'
 
-/** Opens the model at a path or URL; only headers are read. */
-export const openCheckpoint = (location: string, signal: AbortSignal): Promise<Checkpoint> =>
-  /^https?:/i.test(location) ? openUrl(location, { signal }) : openPath(location, { signal })
+/** Opens the model at a path, a URL or an `hf:` location; only headers are read. */
+export const openCheckpoint = async (location: string, signal: AbortSignal): Promise<Checkpoint> => {
+  const { openLocation } = await import('cria')
+  return openLocation(location, { signal })
+}

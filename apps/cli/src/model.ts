@@ -1,4 +1,4 @@
-import { weightDTypes } from '@cria/checkpoint'
+import { encodableDTypes } from '@cria/dtypes'
 import { type Command, Option } from 'commander'
 import type { LoadOptions, Model } from 'cria'
 import { positiveNumber } from './arguments'
@@ -26,7 +26,7 @@ export const addModelOptions = (command: Command): Command =>
     .option('--tokenizer <path>', 'tokenizer of a model that has none in it or beside it')
     .option('--device <name>', 'where to run; `cria devices` lists them', 'auto')
     .addOption(
-      new Option('--weights <type>', 'default: as stored where the device can read that').choices(weightDTypes),
+      new Option('--weights <type>', 'default: as stored where the device can read that').choices(encodableDTypes),
     )
     .option('--threads <n>', 'threads of the device simd; default: one for each core', positiveNumber)
 

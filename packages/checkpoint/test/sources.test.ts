@@ -56,7 +56,7 @@ test.each(Object.keys(kinds))('a %s source rejects with the reason of an abort',
 })
 
 test('a file that is missing, a folder, or cut short while read is a SourceError that names it', async () => {
-  await expect(fileSource(join(folder, 'none'))).rejects.toThrow(/none: cannot be opened/)
+  await expect(fileSource(join(folder, 'none'))).rejects.toThrow(/none: does not exist; check the path/)
   await expect(fileSource(folder)).rejects.toThrow(/not a regular file/)
   const path = join(folder, 'shrinks')
   await writeFile(path, bytes)

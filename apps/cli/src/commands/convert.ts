@@ -1,61 +1,69 @@
 import { readdir, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import {
-  bytesFile,
-  type Checkpoint,
-  type OutputFile,
-  poolKvHeads,
-  type WeightDType,
-  weightDTypes,
-  writeGguf,
-  writeHuggingFace,
-  writeLlama2c,
-} from '@cria/checkpoint'
+import { bytesFile, type Checkpoint, type OutputFile } from '@cria/checkpoint'
 import { saveFile, saveFiles } from '@cria/checkpoint/node'
-import { writeGgufVocabulary, writeSentencePiece } from '@cria/tokenizer'
+import { type EncodableDType, encodableDTypes } from '@cria/dtypes'
+import type { LlamaWeights } from '@cria/llama'
+import { type Tokenizer, writeGgufVocabulary, writeSentencePiece, writeTokenizerJson } from '@cria/tokenizer'
 import { type Command, Option } from 'commander'
 import { positiveNumber } from '../arguments'
 import { openCheckpoint } from '../checkpoint'
 import { UsageError } from '../errors'
 import { formatBytes, progressBar } from '../progress'
-import { tokenizerOf, withTokenizer } from '../vocabulary'
+import { tokenizerOf } from '../vocabulary'
 
 /** A format that models are written in. */
 interface Format {
   /** The types that its weights can have. */
-  readonly weights: readonly WeightDType[]
-  files(checkpoint: Checkpoint, weights: WeightDType, signal: AbortSignal): Promise<OutputFile[]>
+  readonly weights: readonly EncodableDType[]
+  files(model: LlamaWeights, weights: EncodableDType, signal: AbortSignal): Promise<OutputFile[]>
 }
 
 const gguf: Format = {
-  weights: weightDTypes,
-  async files(checkpoint, dtype, signal) {
-    if (checkpoint.vocabulary?.kind === 'gguf') return [writeGguf(checkpoint, { dtype })]
-    const tokenizer = await tokenizerOf(checkpoint, signal)
-    if (tokenizer) return [writeGguf(checkpoint, { dtype, vocabulary: writeGgufVocabulary(tokenizer) })]
+  weights: encodableDTypes,
+  async files(model, dtype, signal) {
+    const { writeGguf } = await import('@cria/llama')
+    if (model.vocabulary?.kind === 'gguf') return [writeGguf(model, { dtype })]
+    const tokenizer = await tokenizerOf(model, signal)
+    if (tokenizer) return [writeGguf(model, { dtype, vocabulary: writeGgufVocabulary(tokenizer) })]
     throw new UsageError(
-      `${checkpoint.name} has no tokenizer in it or beside it, and a GGUF holds one: add --tokenizer PATH`,
+      `${model.name} has no tokenizer in it or beside it, and a GGUF holds one: add --tokenizer PATH`,
     )
   },
 }
 
+/** A tokenizer as the file that Hugging Face folders have: SentencePiece's own, or JSON for byte-level BPE. */
+const tokenizerFile = (tokenizer: Tokenizer): OutputFile =>
+  tokenizer.vocabulary.rules === undefined
+    ? bytesFile('tokenizer.model', writeSentencePiece(tokenizer))
+    : bytesFile('tokenizer.json', writeTokenizerJson(tokenizer))
+
+const huggingfaceTypes = ['f32', 'f16', 'bf16'] as const
+
 const huggingface: Format = {
-  weights: ['f32', 'f16'],
-  async files(checkpoint, weights, signal) {
-    const files = writeHuggingFace(checkpoint, { dtype: weights === 'f16' ? 'f16' : 'f32' })
-    if (checkpoint.vocabulary?.kind !== 'gguf') return files
-    const tokenizer = await tokenizerOf(checkpoint, signal)
-    return tokenizer ? [...files, bytesFile('tokenizer.model', writeSentencePiece(tokenizer))] : files
+  weights: huggingfaceTypes,
+  async files(model, weights, signal) {
+    const { writeHuggingFace } = await import('@cria/llama')
+    const files = writeHuggingFace(model, { dtype: huggingfaceTypes.find(type => type === weights) })
+    if (model.vocabulary?.kind !== 'gguf') return files
+    const tokenizer = await tokenizerOf(model, signal)
+    return tokenizer ? [...files, tokenizerFile(tokenizer)] : files
   },
 }
 
-const llama2c: Format = { weights: ['f32'], files: async checkpoint => [writeLlama2c(checkpoint)] }
+const llama2c: Format = {
+  weights: ['f32'],
+  async files(model) {
+    const { writeLlama2c } = await import('@cria/llama')
+    return [writeLlama2c(model)]
+  },
+}
 
 const formats = { gguf, huggingface, llama2c } as const
 
 interface Flags {
   readonly format?: keyof typeof formats
-  readonly weights?: WeightDType
+  readonly weights?: EncodableDType
   readonly tokenizer?: string
   readonly kvHeads?: number
 }
@@ -68,7 +76,7 @@ export const addConvert = (program: Command, signal: AbortSignal): void => {
     .argument('<in>', 'a folder, a GGUF, safetensors or llama2.c file, or a URL')
     .argument('<out>', 'a path ending in .gguf or .bin (llama2.c), or a folder (Hugging Face)')
     .addOption(new Option('--format <name>', 'default: as <out> ends').choices(Object.keys(formats)))
-    .addOption(new Option('--weights <type>', 'default: as most are stored, or f32').choices(weightDTypes))
+    .addOption(new Option('--weights <type>', 'default: as most are stored, or f32').choices(encodableDTypes))
     .option('--tokenizer <path>', 'tokenizer of a model that has none in it or beside it')
     .option('--kv-heads <n>', 'pool the key and value heads into n groups by their means (MHA to GQA)', positiveNumber)
     .action((input: string, output: string, flags: Flags) => convert(input, output, flags, signal))
@@ -85,15 +93,14 @@ const convert = async (input: string, output: string, flags: Flags, signal: Abor
   if (flags.tokenizer && name === 'llama2c') {
     throw new UsageError('llama2c files hold no tokenizer: leave --tokenizer out')
   }
-  const opened = await openCheckpoint(input, signal)
+  const checkpoint = await openCheckpoint(input, signal)
   const bar = progressBar('converting')
   try {
-    if ((await placeOf(opened.name)) === (await placeOf(output)))
+    if ((await placeOf(checkpoint.name)) === (await placeOf(output)))
       throw new UsageError(`${output} is the model itself: give another place for the result`)
-    let checkpoint = flags.tokenizer ? await withTokenizer(opened, flags.tokenizer, signal) : opened
-    if (flags.kvHeads) checkpoint = poolKvHeads(checkpoint, flags.kvHeads)
-    const weights = flags.weights ?? storedType(checkpoint, format.weights)
-    const files = await format.files(checkpoint, weights, signal)
+    const model = await modelOf(checkpoint, flags, signal)
+    const weights = flags.weights ?? storedType(model, format.weights)
+    const files = await format.files(model, weights, signal)
     if (name === 'huggingface') await refuseOtherModel(output, files)
     const options = { signal, onProgress: bar.update }
     if (name === 'huggingface') await saveFiles(output, files, options)
@@ -103,14 +110,24 @@ const convert = async (input: string, output: string, flags: Flags, signal: Abor
     console.error(`${output}: ${name}, ${weights}, ${formatBytes(bytes)}`)
   } finally {
     bar.stop()
-    await opened.close()
+    await checkpoint.close()
   }
 }
 
-/** Where a path leads, if there is anything. */
+/** The model with the tokenizer and the key and value heads that the flags ask for. */
+const modelOf = async (checkpoint: Checkpoint, flags: Flags, signal: AbortSignal): Promise<LlamaWeights> => {
+  const { openLlama, poolKvHeads } = await import('@cria/llama')
+  const { readTokenizerFile } = await import('cria')
+  const opened = await openLlama(checkpoint)
+  const { tokenizer, kvHeads } = flags
+  const model = tokenizer ? { ...opened, vocabulary: await readTokenizerFile(tokenizer, { signal }) } : opened
+  return kvHeads ? poolKvHeads(model, kvHeads) : model
+}
+
+/** The real path, if there is a file. */
 const placeOf = (path: string): Promise<string> => realpath(path).catch(() => resolve(path))
 
-/** Weights that stay in a folder beside new ones could be taken for the model. @throws UsageError */
+/** Weights that stay in a folder beside new ones could be taken for a part of the model. @throws UsageError */
 const refuseOtherModel = async (folder: string, files: readonly OutputFile[]): Promise<void> => {
   const there = await readdir(folder).catch(() => [])
   const other = there.find(
@@ -126,7 +143,7 @@ const formatOf = (output: string): keyof typeof formats => {
 }
 
 /** The type in which most of the weights are stored, if the format has it, or f32. */
-const storedType = ({ tensors }: Checkpoint, possible: readonly WeightDType[]): WeightDType => {
+const storedType = ({ tensors }: LlamaWeights, possible: readonly EncodableDType[]): EncodableDType => {
   const bytes = new Map<string, number>()
   for (const { dtype, byteLength } of tensors.values()) bytes.set(dtype, (bytes.get(dtype) ?? 0) + byteLength)
   const [most] = [...bytes].sort(([, a], [, b]) => b - a)[0]

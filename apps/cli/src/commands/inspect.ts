@@ -1,4 +1,5 @@
-import type { Checkpoint } from '@cria/checkpoint'
+import type { Checkpoint, GenerationSettings } from '@cria/checkpoint'
+import type { LlamaWeights } from '@cria/llama'
 import type { Command } from 'commander'
 import type { DeviceName, LlamaConfig, ModelDescription } from 'cria'
 import { openCheckpoint } from '../checkpoint'
@@ -12,7 +13,7 @@ interface Flags {
   readonly device?: DeviceName
 }
 
-/** `cria inspect`: what a model is made of, without loading it. */
+/** `cria inspect`: the config, settings and tensors of a model, without loading it. */
 export const addInspect = (program: Command, signal: AbortSignal): void => {
   program
     .command('inspect')
@@ -29,18 +30,25 @@ const inspect = async (model: string, { plan, device }: Flags, signal: AbortSign
   const published = Object.hasOwn(publishedSizes, model)
   const checkpoint = published ? undefined : await openModelFile(model, Object.keys(publishedSizes), signal)
   try {
-    const config = checkpoint?.config ?? publishedSizes[model]
+    const weights = checkpoint && (await openWeights(checkpoint))
+    const config = weights?.config ?? publishedSizes[model]
     const description = await describeConfig(config)
     await write(`${model}: ${checkpoint?.format ?? 'published size'}\n\n`)
-    await write(table([...configRows(config), ...figureRows(description, checkpoint)]))
-    await write(`\n${table(tensorRows(description, checkpoint))}`)
+    const stated = weights ? generationRows(weights.generation) : []
+    await write(table([...configRows(config), ...stated, ...figureRows(description, weights)]))
+    await write(`\n${table(tensorRows(description, weights))}`)
     if (plan) await write(`\n${await planTable(config, device)}`)
   } finally {
     await checkpoint?.close()
   }
 }
 
-/** @throws InputError for what is neither a file nor a published size */
+const openWeights = async (checkpoint: Checkpoint): Promise<LlamaWeights> => {
+  const { openLlama } = await import('@cria/llama')
+  return openLlama(checkpoint)
+}
+
+/** @throws InputError for a name that is neither a file nor a published size */
 const openModelFile = async (path: string, sizes: readonly string[], signal: AbortSignal): Promise<Checkpoint> => {
   try {
     return await openCheckpoint(path, signal)
@@ -56,21 +64,30 @@ const configRows = (config: LlamaConfig): string[][] =>
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)])
 
-const figureRows = (description: ModelDescription, checkpoint: Checkpoint | undefined): string[][] => {
+/** What the files say about generating text. */
+const generationRows = ({ bosId, addBos, eosIds, sampling, chatTemplates }: GenerationSettings): string[][] => [
+  ...(bosId === undefined ? [] : [['BOS', String(bosId)]]),
+  ...(addBos === undefined ? [] : [['a prompt begins with BOS', addBos ? 'yes' : 'no']]),
+  ...(eosIds.length === 0 ? [] : [['end tokens', eosIds.join(', ')]]),
+  ...Object.entries(sampling).map(([name, value]) => [name, String(value)]),
+  ...(chatTemplates.size === 0 ? [] : [['chat templates', [...chatTemplates.keys()].join(', ')]]),
+]
+
+const figureRows = (description: ModelDescription, weights: LlamaWeights | undefined): string[][] => {
   const { parameters, kvBytesPerToken, flopsPerToken } = description
-  const stored = [...(checkpoint?.tensors.values() ?? [])].reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const stored = [...(weights?.tensors.values() ?? [])].reduce((sum, { byteLength }) => sum + byteLength, 0)
   return [
     ['parameters', count(parameters)],
-    ...(checkpoint ? [['weights as stored', formatBytes(stored)]] : []),
+    ...(weights ? [['weights as stored', formatBytes(stored)]] : []),
     ['KV cache a token', `${count(kvBytesPerToken.f16)} bytes in f16, ${count(kvBytesPerToken.f32)} in f32`],
     ['operations a token', `${count(flopsPerToken)} (decoding, half of the context seen)`],
   ]
 }
 
-const tensorRows = ({ tensors }: ModelDescription, checkpoint: Checkpoint | undefined): string[][] => [
-  ['TENSOR', 'SHAPE', ...(checkpoint ? ['TYPE', 'SIZE'] : [])],
+const tensorRows = ({ tensors }: ModelDescription, weights: LlamaWeights | undefined): string[][] => [
+  ['TENSOR', 'SHAPE', ...(weights ? ['TYPE', 'SIZE'] : [])],
   ...tensors.map(({ name, shape }) => {
-    const stored = checkpoint?.tensors.get(name)
+    const stored = weights?.tensors.get(name)
     return [name, shape.join(' × '), ...(stored ? [stored.dtype, formatBytes(stored.byteLength)] : [])]
   }),
 ]

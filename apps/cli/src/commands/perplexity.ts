@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { type WeightDType, weightDTypes } from '@cria/checkpoint'
+import { type EncodableDType, encodableDTypes } from '@cria/dtypes'
 import { argMax, logSumExp } from '@cria/sampling'
 import { type Command, Option } from 'commander'
 import type { Model } from 'cria'
@@ -13,7 +13,7 @@ import { write } from '../standard-streams'
 interface Flags extends ModelFlags {
   readonly text: string
   readonly window?: number
-  readonly against?: WeightDType
+  readonly against?: EncodableDType
   readonly json?: true
 }
 
@@ -32,7 +32,7 @@ export const addPerplexity = (program: Command, signal: AbortSignal): void => {
       new Option(
         '--against <type>',
         'measure the same model with weights of this type too, and how often both agree',
-      ).choices(weightDTypes),
+      ).choices(encodableDTypes),
     )
     .option('--json', 'write one JSON object')
   addModelOptions(command).action((flags: Flags) => perplexity(flags, signal))
@@ -76,7 +76,7 @@ interface Result extends Foretelling {
   readonly tokens: number
   readonly window: number
   readonly against?: Foretelling & {
-    readonly weights: WeightDType
+    readonly weights: EncodableDType
     /** The share of positions at which both find the same token the likeliest. */
     readonly agreement: number
   }

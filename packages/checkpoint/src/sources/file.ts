@@ -17,7 +17,9 @@ const openFile = async (path: string): Promise<{ handle: FileHandle; size: numbe
     return { handle, size: (await handle.stat()).size }
   } catch (error) {
     await handle?.close()
-    throw new SourceError({ file: path }, `cannot be opened (${problem(error)}); check the path`, { cause: error })
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    const text = isMissing ? 'does not exist; check the path' : `cannot be opened (${problem(error)}); check the path`
+    throw new SourceError({ file: path }, text, { cause: error })
   }
 }
 
