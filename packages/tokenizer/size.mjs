@@ -3,7 +3,7 @@
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
-const limit = 12_000
+const limit = 24_000
 const trainer = './train/train-vocabulary'
 
 async function size(contents, external = []) {

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { referenceEncode, smallVocabulary } from '../test/reference'
 import { PieceType, Tokenizer } from './index'
+import { MergeTable } from './merge-table'
 import { Merging } from './merging'
-import { Symbols } from './symbols'
 
 const alphabet = fc.constantFrom('a', 'b', 'c', '▁', 'é', '漢', '😀')
 const piece = fc.string({ unit: alphabet, minLength: 1, maxLength: 6 })
@@ -123,15 +123,15 @@ function steps(tokenizer: Tokenizer, text: string): number {
     count += args[2] - args[1]
     unchanged.run.apply(this, args)
   })
-  const mergeOf = vi.spyOn(Symbols.prototype, 'mergeOf').mockImplementation(function (this: Symbols, ...args) {
+  const find = vi.spyOn(MergeTable.prototype, 'find').mockImplementation(function (this: MergeTable, ...args) {
     count++
-    return unchanged.mergeOf.apply(this, args)
+    return unchanged.find.apply(this, args)
   })
   tokenizer.countTokens(text)
-  for (const spy of [run, mergeOf]) spy.mockRestore()
+  for (const spy of [run, find]) spy.mockRestore()
   return count
 }
-const unchanged = { run: Merging.prototype.run, mergeOf: Symbols.prototype.mergeOf }
+const unchanged = { run: Merging.prototype.run, find: MergeTable.prototype.find }
 
 test('work grows with the text and no faster, whatever it is', () => {
   const normal = ['a', 'aa', 'aaaa', 'ab', 'ba', 'abab', 'b', '▁'].map((text, i): [string, number] => [text, -i])

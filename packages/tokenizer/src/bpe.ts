@@ -1,6 +1,6 @@
-import { Literals } from './literals'
 import { Merging } from './merging'
-import { hashSeed, hashUnit, Symbols } from './symbols'
+import { type SymbolSource, Symbols } from './symbols'
+import { hashSeed, hashUnit } from './text-table'
 import { byteOf, PieceType, type Vocabulary } from './vocabulary'
 
 /** Lengths in code units of the windows that a long segment is cut in: at first, and where they have to grow. */
@@ -14,12 +14,13 @@ const none = -2
 const keptTokens = 1 << 16
 
 /**
- * Byte-pair encoding with a vocabulary, as SentencePiece's BPE model does it: of all pairs of neighbouring symbols that
- * make a piece, merge the one whose piece has the highest score, the leftmost of equals, until there is none left.
+ * Byte-pair encoding: of all pairs of neighbouring symbols that have a merge, merge the one of the lowest rank, the
+ * leftmost of equals, until there is none left. The rank is the place in a list of merges or, as SentencePiece has it,
+ * the place of the merged piece's score among all scores.
  *
  * Three properties make it fast and keep it exact; E(s) is the encoding of s.
  *
- * 1. No merge crosses a place where no piece has these two neighbours (`Symbols.joins`), so text falls into short
+ * 1. No merge crosses a place where no merged piece has these two neighbours (`Symbols.joins`), so text falls into short
  *    segments, each encoded alone. Most of them are pieces as they stand.
  * 2. If E(s) = …, t, …, u, … then E(t…u) = t, …, u: within the part, the steps taken are those that the part alone
  *    would take, and nothing crossed its ends.
@@ -35,35 +36,36 @@ export class BytePairEncoder {
   ends = new Uint32Array(1024)
   count = 0
 
-  private readonly symbols: Symbols
+  readonly symbols: Symbols
   private readonly vocabSize: number
-  private readonly unkId: number
+  private readonly unkId: number | undefined
+  private readonly fuseUnk: boolean
   /** Ids of the byte pieces, by byte. */
   private readonly byteIds: Uint32Array | undefined
-  private readonly userDefined: Literals
-  private readonly userDefinedIds = new Map<string, number>()
   /** Does the text of a symbol encode to that symbol alone? 0: not known yet, 1: yes, 2: no. */
   private readonly whole: Uint8Array
   /** 1 for pieces that may be made but not put out: they fall back into the parts that they were made of. */
   private readonly unused: Uint8Array | undefined
   private readonly parts = new Map<number, readonly [left: number, right: number]>()
   private readonly merging: Merging
+  /** Where the part starts that is being encoded. */
+  private encodedFrom = 0
 
   /** @throws {UnsupportedTokenizerError} naming `file` for pieces that can be made of others in too many ways */
-  constructor(vocabulary: Vocabulary, file: string) {
+  constructor(vocabulary: Vocabulary, source: SymbolSource, file: string) {
     const { pieces, types } = vocabulary
-    this.symbols = new Symbols(vocabulary, file)
+    this.symbols = new Symbols(source, file)
     this.vocabSize = pieces.length
     this.unkId = vocabulary.unkId
+    this.fuseUnk = vocabulary.fuseUnk ?? true
     this.whole = new Uint8Array(this.symbols.count)
-    if (types.includes(PieceType.unused)) this.unused = types.map(type => (type === PieceType.unused ? 1 : 0))
+    // Only what a merge makes can fall back into its parts.
+    const made = this.symbols.made.some(id => types[id] === PieceType.unused)
+    if (made) this.unused = types.map(type => (type === PieceType.unused ? 1 : 0))
     this.merging = new Merging(this.symbols, this.unused && this.parts)
     if (vocabulary.byteFallback) this.byteIds = new Uint32Array(256)
-    for (let id = 0; id < pieces.length; id++) {
+    for (let id = 0; id < pieces.length; id++)
       if (types[id] === PieceType.byte && this.byteIds) this.byteIds[byteOf(pieces[id])] = id
-      if (types[id] === PieceType.userDefined) this.userDefinedIds.set(pieces[id], id)
-    }
-    this.userDefined = new Literals(this.userDefinedIds.keys(), this.symbols.space)
   }
 
   /** Forgets the last text's tokens. */
@@ -75,17 +77,6 @@ export class BytePairEncoder {
     }
   }
 
-  /** Appends the tokens of `text`, which is normalised and well-formed; its spaces may stand as they are. */
-  encode(text: string): void {
-    let done = 0
-    for (const { at, text: piece } of this.userDefined.isEmpty ? [] : this.userDefined.matches(text)) {
-      this.encodeRange(text, done, at)
-      done = at + piece.length
-      this.append(this.userDefinedIds.get(piece) as number, done)
-    }
-    this.encodeRange(text, done, text.length)
-  }
-
   /** Appends one token that ends at `end`. */
   append(id: number, end: number): void {
     if (this.count === this.ids.length) this.grow(1)
@@ -93,14 +84,19 @@ export class BytePairEncoder {
     this.ends[this.count++] = end
   }
 
-  private encodeRange(text: string, from: number, to: number) {
+  /**
+   * Appends the tokens of `text[from, to)`, which is normalised and well-formed and is encoded as if it stood alone; its
+   * spaces may stand as they are.
+   */
+  encode(text: string, from: number, to: number): void {
+    this.encodedFrom = from
     if (this.unused !== undefined) {
       // What an unused piece falls back into depends on the whole text.
       this.parts.clear()
       if (from < to) this.encodeSegment(text, from, to)
       return
     }
-    const { space, classOf, joins, longest, ofUnit } = this.symbols
+    const { space, classOf, joins, ofUnit, table } = this.symbols
     for (let at = from; at < to; ) {
       const start = at
       let unit = text.charCodeAt(at++)
@@ -119,13 +115,14 @@ export class BytePairEncoder {
         this.emit(text, ofUnit[text.charCodeAt(start)], start, at)
         continue
       }
-      const symbol = at - start <= longest ? this.symbols.find(text, start, at, hash) : -1
+      const symbol = at - start <= table.longest ? table.find(text, start, at, hash) : -1
       if (symbol >= 0 && this.isWhole(text, start, at, symbol)) this.emit(text, symbol, start, at)
       else this.encodeSegment(text, start, at)
     }
   }
 
-  private isWhole(text: string, from: number, to: number, symbol: number): boolean {
+  /** Whether the text of a symbol, which stands at `text[from, to)`, encodes to that symbol alone. */
+  isWhole(text: string, from: number, to: number, symbol: number): boolean {
     if (this.whole[symbol] === 0) {
       this.merging.run(text, from, to)
       this.whole[symbol] = this.merging.next[0] < 0 ? 1 : 2
@@ -208,13 +205,18 @@ export class BytePairEncoder {
     else this.append(symbol, to)
   }
 
-  /** The bytes of a character without a piece, of which the last stands for it; or one `unk` for a run of them. */
+  /**
+   * The bytes of a character without a piece, of which the last stands for it; or `unk`, one for a run of them if they
+   * are fused; or nothing.
+   */
   private emitUnknown(text: string, from: number, to: number) {
-    const { byteIds } = this
+    const { byteIds, unkId } = this
     if (byteIds === undefined) {
-      if (this.count > 0 && this.ids[this.count - 1] === this.unkId && this.lastEnd === from)
+      if (unkId === undefined) return
+      const fuses = this.fuseUnk && from > this.encodedFrom
+      if (fuses && this.count > 0 && this.ids[this.count - 1] === unkId && this.lastEnd === from)
         this.ends[this.count - 1] = to
-      else this.append(this.unkId, to)
+      else this.append(unkId, to)
       return
     }
     const codePoint = text.codePointAt(from) as number

@@ -32,14 +32,24 @@ export class TokenIdError extends RangeError {
   }
 }
 
-/** An entry of `allowSpecial` that is no special token of the vocabulary. */
+/** An entry of `special` that is no special token of the vocabulary. */
 export class SpecialTokenError extends Error {
   override readonly name = 'SpecialTokenError'
   constructor(
     readonly token: string,
     known: Iterable<string>,
   ) {
-    super(`${JSON.stringify(token)} is no special token: the vocabulary has ${[...known].join(' ')}`)
+    super(
+      `${JSON.stringify(token)} is no special token: the vocabulary has ${[...known].slice(0, 20).join(' ') || 'none'}`,
+    )
+  }
+}
+
+/** A text that is too long to be explained merge by merge. */
+export class ExplanationError extends RangeError {
+  override readonly name = 'ExplanationError'
+  constructor(length: number, limit: number) {
+    super(`the text has ${length} code units, at most ${limit} are explained: give a shorter text`)
   }
 }
 

@@ -1,16 +1,24 @@
-export { TokenDecoder } from './decoder'
+export type { AddedToken } from './added-tokens'
+export { type DecodeOptions, TokenDecoder } from './decoder'
 export {
+  ExplanationError,
   SpecialTokenError,
   TokenIdError,
   TokenizerFormatError,
   TrainingError,
   UnsupportedTokenizerError,
 } from './errors'
+export type { ExplainedMerge, Explanation } from './explain'
+export type { TokenizerFiles } from './formats/added-files'
 export { type GgufVocabulary, readGgufVocabulary, writeGgufVocabulary } from './formats/gguf'
 export { readLlama2c, writeLlama2c } from './formats/llama2c'
 export { readSentencePiece, writeSentencePiece } from './formats/sentencepiece'
-export { readTokenizerJson, writeTokenizerJson } from './formats/tokenizer-json'
-export { loadTokenizer } from './load'
+export { readTiktoken } from './formats/tiktoken'
+export { readTokenizerJson } from './formats/tokenizer-json'
+export { writeTokenizerJson } from './formats/tokenizer-json-writer'
+export { type LoadTokenizerOptions, loadTokenizer } from './load'
+export type { SplitName } from './splits'
+export type { NormalizerStep, TextRules } from './text-rules'
 export { type EncodeOptions, type EncodingWithOffsets, Tokenizer } from './tokenizer'
 export { type TrainingOptions, type TrainingProgress, trainTokenizer } from './train'
 export { type NormalizerFlags, PieceType, type SentencePieceRemainder, type Vocabulary } from './vocabulary'

@@ -10,7 +10,8 @@ export interface Literal {
  */
 export class Literals {
   private readonly sorted: readonly string[]
-  private readonly starts: ReadonlySet<number>
+  /** 1 for the code units that one of them begins with. */
+  private readonly starts = new Uint8Array(0x10000)
 
   /** @param space the code unit that a space in the text stands for */
   constructor(
@@ -19,7 +20,7 @@ export class Literals {
   ) {
     // By code units, so that those which begin alike stand together, the shortest first.
     this.sorted = [...texts].sort()
-    this.starts = new Set(this.sorted.map(text => text.charCodeAt(0)))
+    for (const text of this.sorted) this.starts[text.charCodeAt(0)] = 1
   }
 
   get isEmpty(): boolean {
@@ -28,8 +29,9 @@ export class Literals {
 
   /** Those in `text` from the left, none within another. */
   *matches(text: string): Iterable<Literal> {
+    if (this.isEmpty) return
     for (let at = 0; at < text.length; ) {
-      const found = this.starts.has(this.unitAt(text, at)) ? this.longestAt(text, at) : undefined
+      const found = this.starts[this.unitAt(text, at)] === 1 ? this.longestAt(text, at) : undefined
       if (found !== undefined) yield { at, text: found }
       at += found?.length ?? 1
     }

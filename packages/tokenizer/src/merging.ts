@@ -81,16 +81,17 @@ export class Merging {
 
   /** Looks up what entry `at` and the next one make. */
   private consider(at: number, byHeap: boolean) {
-    const { symbols, symbol, next } = this
+    const { symbol, next } = this
+    const { merges } = this.symbols
     const left = symbol[at]
     const right = symbol[next[at]]
-    const found = left < 0 || right < 0 ? -1 : symbols.mergeOf(left, right)
+    const found = left < 0 || right < 0 ? -1 : merges.find(left, right)
     if (found < 0) {
       this.rank[at] = never
       return
     }
-    const merged = symbols.merges[found + 2]
-    const rank = symbols.merges[found + 3]
+    const merged = merges.slots[found + 2]
+    const rank = merges.slots[found + 3]
     this.merged[at] = merged
     this.rank[at] = byHeap ? rank : (rank << indexBits) | at
     this.parts?.set(merged, [left, right])

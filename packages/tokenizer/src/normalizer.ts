@@ -27,18 +27,19 @@ export class Normalizer {
     private readonly userDefined: Literals,
   ) {}
 
-  normalize(original: string): Normalized {
+  /** @param keepsUserDefined whether replacement rules leave user-defined pieces alone */
+  normalize(original: string, keepsUserDefined = true): Normalized {
     const text = original.toWellFormed()
     if (text === '') return { text, originOf: () => 0 }
     const { addDummyPrefix, removeExtraWhitespaces, whitespaceAsSuffix } = this.flags
-    if (removeExtraWhitespaces || this.charsMap) return this.rewrite(text)
+    if (removeExtraWhitespaces || this.charsMap) return this.rewrite(text, keepsUserDefined)
     if (!addDummyPrefix) return { text, originOf: at => at }
     if (whitespaceAsSuffix) return { text: `${text} `, originOf: at => Math.min(at, text.length) }
     return { text: ` ${text}`, originOf: at => Math.max(0, at - 1) }
   }
 
   /** The general case, with the origin of each code unit written down. */
-  private rewrite(original: string): Normalized {
+  private rewrite(original: string, keepsUserDefined: boolean): Normalized {
     const { addDummyPrefix, removeExtraWhitespaces, escapeWhitespaces, whitespaceAsSuffix } = this.flags
     const space = escapeWhitespaces ? '▁' : ' '
     const origins: number[] = []
@@ -50,7 +51,7 @@ export class Normalizer {
     }
     let started = false
     let afterSpace = removeExtraWhitespaces
-    for (const { at, replacement } of this.chunks(original)) {
+    for (const { at, replacement } of this.chunks(original, keepsUserDefined)) {
       if (!started) {
         if (removeExtraWhitespaces && replacement === ' ') continue
         started = true
@@ -68,9 +69,9 @@ export class Normalizer {
     return { text, originOf: at => (at < text.length ? origins[at] : end) }
   }
 
-  private *chunks(text: string): Iterable<Chunk> {
+  private *chunks(text: string, keepsUserDefined: boolean): Iterable<Chunk> {
     let done = 0
-    for (const { at, text: replacement } of this.userDefined.matches(text)) {
+    for (const { at, text: replacement } of keepsUserDefined ? this.userDefined.matches(text) : []) {
       yield* this.replacements(text, done, at)
       yield { at, replacement }
       done = at + replacement.length

@@ -1,82 +1,103 @@
 import { UnsupportedTokenizerError } from './errors'
+import { MergeTable } from './merge-table'
+import { hashSeed, hashUnit, TextTable } from './text-table'
 import { isMergeable, maxMerges, type Vocabulary } from './vocabulary'
 
 /** The code unit of `▁`, which stands for a space in pieces. */
 export const meta = 0x2581
 
+/** What merging works on: pieces as the text has them, and which merges there are. */
+export interface SymbolSource {
+  /** The text of each piece by its id. */
+  readonly texts: readonly string[]
+  /** The ids of the pieces that text can become; no two of them have the same text. */
+  readonly mergeable: readonly number[]
+  /** What a space in the text stands for. */
+  readonly space: number
+  /** Whether each code unit of the text is a byte, 0 to 255. */
+  readonly bytes: boolean
+  /** The merges in their order, three ids each: left, right, and what they make. Without them `scores` decide. */
+  readonly merges: Uint32Array | undefined
+  /** Without `merges`, any two pieces that make a third are merged, the third with the highest score first. */
+  readonly scores: Float32Array
+}
+
+/** How a vocabulary that works on characters is merged. */
+export const characterSource = (vocabulary: Vocabulary): SymbolSource => {
+  const { pieces, types, scores, merges, normalizer } = vocabulary
+  return {
+    texts: pieces,
+    mergeable: pieces.flatMap((piece, id) => (isMergeable(types[id]) && piece !== '' ? [id] : [])),
+    space: normalizer.escapeWhitespaces ? meta : 0x20,
+    bytes: false,
+    merges,
+    scores,
+  }
+}
+
 /**
  * A vocabulary as integers. A symbol is what merging works on: a piece, by its id, or one of the characters (numbered
- * from `vocabSize` on) that occur inside pieces and are none themselves. Text is read as UTF-16 code units, and a
- * space there is a `▁` where the normaliser escapes spaces.
+ * from the last id on) that occur inside pieces and are none themselves. Text is read as UTF-16 code units.
  */
 export class Symbols {
   readonly count: number
   /** What a space in the text stands for. */
   readonly space: number
-  /** Length in code units of the longest symbol. */
-  readonly longest: number
   /** Symbol of each character below U+10000, or -1. */
   readonly ofUnit: Int32Array
   /** `classOf[unit]`, 0 to 255: coarse classes of code units, the index of `joins`. */
   readonly classOf: Uint8Array
   /**
-   * `joins[a << 8 | b]` is 0 where no piece has a unit of class `a` before one of class `b`. All that a merge makes is
-   * a piece, so none ever crosses such a place: text may be cut there and each part encoded alone. That is what makes
-   * words, digits and most of Chinese fall apart early, without a rule about spaces.
+   * `joins[a << 8 | b]` is 0 where no merge makes a text with a unit of class `a` before one of class `b`. No merge ever
+   * crosses such a place: text may be cut there and each part encoded alone. That is what makes words, digits and most
+   * of Chinese fall apart early, without a rule about spaces.
    */
   readonly joins: Uint8Array
-  /** Merges, four numbers a slot: left symbol + 1, right symbol, merged symbol, rank (0 goes first). */
-  readonly merges: Int32Array
-  private readonly mergeMask: number
-  private readonly units: Uint16Array
-  private readonly starts: Uint32Array
-  private readonly slots: Int32Array
-  private readonly slotMask: number
+  readonly table: TextTable
+  readonly merges: MergeTable
+  /** The ids of the pieces that merges make; an id may stand more than once. */
+  readonly made: Uint32Array
   private readonly ofAstral = new Map<number, number>()
 
   /** @throws {UnsupportedTokenizerError} naming `file` for more than `maxMerges` ways to make its pieces of others */
-  constructor(vocabulary: Vocabulary, file: string) {
-    const { pieces, types } = vocabulary
-    this.space = vocabulary.normalizer.escapeWhitespaces ? meta : 0x20
-    const mergeable: number[] = []
-    const texts = [...pieces]
-    const known = new Map<string, number>()
-    for (let id = 0; id < pieces.length; id++) {
-      if (!isMergeable(types[id])) continue
-      mergeable.push(id)
-      known.set(pieces[id], id)
+  constructor({ texts, mergeable, space, bytes, merges, scores }: SymbolSource, file: string) {
+    this.space = space
+    const all = [...texts]
+    const symbols = [...mergeable]
+    // SentencePiece makes pieces of characters that are no pieces; a list of merges names pieces only.
+    if (merges === undefined) {
+      const known = new Set(mergeable.map(id => texts[id]))
+      for (const id of mergeable)
+        for (const char of texts[id]) {
+          if (known.has(char)) continue
+          known.add(char)
+          symbols.push(all.push(char) - 1)
+        }
     }
-    for (const id of mergeable)
-      for (const char of pieces[id]) if (!known.has(char)) known.set(char, texts.push(char) - 1)
-
-    this.count = texts.length
+    this.count = all.length
+    this.table = new TextTable(all, symbols, space)
     this.ofUnit = new Int32Array(0x10000).fill(-1)
-    this.starts = new Uint32Array(texts.length + 1)
-    for (let symbol = 0; symbol < texts.length; symbol++)
-      this.starts[symbol + 1] = this.starts[symbol] + texts[symbol].length
-    this.units = new Uint16Array(this.starts[texts.length])
-    this.slotMask = 2 ** Math.ceil(Math.log2(2 * known.size + 1)) - 1
-    this.slots = new Int32Array(this.slotMask + 1)
-    this.classOf = unitClasses()
-    this.joins = new Uint8Array(0x10000)
-    let longest = 0
-    for (const [text, symbol] of known) {
-      this.add(text, symbol)
-      longest = Math.max(longest, text.length)
+    for (const symbol of symbols) {
+      const text = all[symbol]
+      const codePoint = text.codePointAt(0) as number
+      if (text.length === 1) this.ofUnit[codePoint] = symbol
+      else if (text.length === 2 && codePoint > 0xffff) this.ofAstral.set(codePoint, symbol)
     }
-    this.longest = longest
-    if (this.space === meta) this.ofUnit[0x20] = this.ofUnit[meta]
-    this.joins[this.classOf[0xd800] * 256 + this.classOf[0xdc00]] = 1
+    if (space === meta) this.ofUnit[0x20] = this.ofUnit[meta]
 
-    const found = this.splits(mergeable, pieces, file)
-    this.mergeMask = 2 ** Math.ceil(Math.log2((found.length / 3) * 2 + 1)) - 1
-    this.merges = new Int32Array(4 * (this.mergeMask + 1))
-    const ranks = rank(vocabulary.scores)
-    for (let i = 0; i < found.length; i += 3) this.addMerge(found[i], found[i + 1], found[i + 2], ranks[found[i + 2]])
+    const list = merges ?? this.splits(mergeable, texts, file)
+    const ranks = merges === undefined ? rank(scores) : undefined
+    this.merges = new MergeTable(list, at => (ranks === undefined ? at / 3 : ranks[list[at + 2]]))
+
+    this.classOf = bytes ? byteClasses() : unitClasses()
+    this.joins = new Uint8Array(0x10000)
+    if (!bytes) this.joins[this.classOf[0xd800] * 256 + this.classOf[0xdc00]] = 1
+    this.made = Uint32Array.from({ length: list.length / 3 }, (_, i) => list[3 * i + 2])
+    for (const id of this.made) this.join(all[id])
   }
 
   lengthOf(symbol: number): number {
-    return this.starts[symbol + 1] - this.starts[symbol]
+    return this.table.lengthOf(symbol)
   }
 
   /** The symbol of a character, or -1. */
@@ -84,67 +105,28 @@ export class Symbols {
     return codePoint < 0x10000 ? this.ofUnit[codePoint] : (this.ofAstral.get(codePoint) ?? -1)
   }
 
-  /** The symbol whose text is `text[from, to)`, whose hash is `hash`, or -1. */
-  find(text: string, from: number, to: number, hash: number): number {
-    const { slots, slotMask, units, starts, space } = this
-    const length = to - from
-    for (let slot = slotOf(hash, slotMask); ; slot = (slot + 1) & slotMask) {
-      const symbol = slots[slot] - 1
-      if (symbol < 0) return -1
-      const start = starts[symbol]
-      if (starts[symbol + 1] - start !== length) continue
-      let i = 0
-      while (i < length) {
-        const unit = text.charCodeAt(from + i)
-        if (units[start + i] !== (unit === 0x20 ? space : unit)) break
-        i++
-      }
-      if (i === length) return symbol
-    }
-  }
-
-  /** Where in `merges` the pair's merge starts, or -1. */
-  mergeOf(left: number, right: number): number {
-    const { merges, mergeMask } = this
-    for (let slot = pairSlot(left, right, mergeMask); ; slot = (slot + 1) & mergeMask) {
-      const at = slot << 2
-      if (merges[at] === left + 1 && merges[at + 1] === right) return at
-      if (merges[at] === 0) return -1
-    }
-  }
-
-  private add(text: string, symbol: number) {
-    let hash = hashSeed
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i)
-      this.units[this.starts[symbol] + i] = unit
-      hash = hashUnit(hash, unit)
-      if (i > 0) this.joins[this.classOf[text.charCodeAt(i - 1)] * 256 + this.classOf[unit]] = 1
-    }
-    let slot = slotOf(hash, this.slotMask)
-    while (this.slots[slot] !== 0) slot = (slot + 1) & this.slotMask
-    this.slots[slot] = symbol + 1
-    const codePoint = text.codePointAt(0) as number
-    if (text.length === 1) this.ofUnit[codePoint] = symbol
-    else if (text.length === 2 && codePoint > 0xffff) this.ofAstral.set(codePoint, symbol)
+  private join(text: string) {
+    const { joins, classOf } = this
+    for (let i = 1; i < text.length; i++)
+      joins[(classOf[text.charCodeAt(i - 1)] << 8) | classOf[text.charCodeAt(i)]] = 1
   }
 
   /** All ways to cut each piece in two symbols, flat: left, right, piece. */
-  private splits(mergeable: readonly number[], pieces: readonly string[], file: string): number[] {
+  private splits(mergeable: readonly number[], texts: readonly string[], file: string): number[] {
     const found: number[] = []
     const escaped = this.space === meta
     for (const id of mergeable) {
-      const piece = pieces[id]
+      const piece = texts[id]
       // Text never holds a space once it is escaped, so such a piece is never made.
       if (escaped && piece.includes(' ')) continue
       let hash = hashSeed
       for (let cut = 1; cut < piece.length; cut++) {
         hash = hashUnit(hash, piece.charCodeAt(cut - 1))
-        const left = this.find(piece, 0, cut, hash)
+        const left = this.table.find(piece, 0, cut, hash)
         if (left < 0) continue
         let rest = hashSeed
         for (let i = cut; i < piece.length; i++) rest = hashUnit(rest, piece.charCodeAt(i))
-        const right = this.find(piece, cut, piece.length, rest)
+        const right = this.table.find(piece, cut, piece.length, rest)
         if (right >= 0) found.push(left, right, id)
       }
       if (found.length > 3 * maxMerges)
@@ -152,24 +134,6 @@ export class Symbols {
     }
     return found
   }
-
-  private addMerge(left: number, right: number, merged: number, order: number) {
-    let slot = pairSlot(left, right, this.mergeMask)
-    while (this.merges[slot << 2] !== 0) slot = (slot + 1) & this.mergeMask
-    this.merges.set([left + 1, right, merged, order], slot << 2)
-  }
-}
-
-export const hashSeed = 0x811c9dc5 | 0
-
-/** FNV-1a over code units. */
-export const hashUnit = (hash: number, unit: number) => Math.imul(hash ^ unit, 0x01000193)
-
-const slotOf = (hash: number, mask: number) => (hash ^ (hash >>> 15)) & mask
-
-const pairSlot = (left: number, right: number, mask: number) => {
-  const hash = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)
-  return (hash ^ (hash >>> 15)) & mask
 }
 
 /** ASCII by itself, `▁` with the space, the two kinds of surrogates apart from all else, and the rest hashed. */
@@ -180,6 +144,9 @@ function unitClasses(): Uint8Array {
   classes[meta] = 0x20
   return classes
 }
+
+/** Each byte is a class of its own. */
+const byteClasses = () => Uint8Array.from({ length: 0x10000 }, (_, unit) => unit & 0xff)
 
 /** For each score its place among the distinct scores, the highest being 0. */
 function rank(scores: Float32Array): Int32Array {

@@ -34,15 +34,15 @@ test('BOS and EOS only where asked for', () => {
 test('special tokens are text unless they are allowed', () => {
   expect(names(tokenizer.encode('<s>'))).not.toContain('<s>')
   const text = 'a</s>a<pad>'
-  expect(names(tokenizer.encode(text, { allowSpecial: 'all' }))).toEqual(['▁a', '</s>', '▁a', '<pad>'])
-  expect(names(tokenizer.encode('</s>a<pad>', { allowSpecial: ['</s>'] }))).toEqual([
+  expect(names(tokenizer.encode(text, { special: true }))).toEqual(['▁a', '</s>', '▁a', '<pad>'])
+  expect(names(tokenizer.encode('</s>a<pad>', { special: ['</s>'] }))).toEqual([
     '</s>',
     '▁a',
     ...['<0x3C>', '<0x70>', 'a', '<0x64>', '<0x3E>'],
   ])
-  expect(tokenizer.encode(text, { allowSpecial: [] })).toEqual(tokenizer.encode(text))
-  expect(() => tokenizer.encode(text, { allowSpecial: ['<mask>'] })).toThrow(SpecialTokenError)
-  expect(() => tokenizer.encode(text, { allowSpecial: ['a'] })).toThrow('"a" is no special token')
+  expect(tokenizer.encode(text, { special: [] })).toEqual(tokenizer.encode(text))
+  expect(() => tokenizer.encode(text, { special: ['<mask>'] })).toThrow(SpecialTokenError)
+  expect(() => tokenizer.encode(text, { special: ['a'] })).toThrow('"a" is no special token')
 })
 
 test('batches and counts are those of encode', () => {
@@ -54,8 +54,8 @@ test('batches and counts are those of encode', () => {
 
 test('offsets say what each token stands for', () => {
   const text = 'a 🦙</s>la'
-  const { ids, offsets } = tokenizer.encodeWithOffsets(text, { bos: true, eos: true, allowSpecial: 'all' })
-  expect(ids).toEqual(tokenizer.encode(text, { bos: true, eos: true, allowSpecial: 'all' }))
+  const { ids, offsets } = tokenizer.encodeWithOffsets(text, { bos: true, eos: true, special: true })
+  expect(ids).toEqual(tokenizer.encode(text, { bos: true, eos: true, special: true }))
   const surfaces = Array.from(ids, (id, i) => [tokenizer.idToPiece(id), text.slice(offsets[2 * i], offsets[2 * i + 1])])
   expect(surfaces).toEqual([
     ['<s>', ''],

@@ -1,9 +1,8 @@
-import { BytePairEncoder } from './bpe'
-import { CharsMap } from './charsmap'
-import { DecodingTable, TokenDecoder } from './decoder'
-import { SpecialTokenError, TokenIdError } from './errors'
-import { Literals } from './literals'
-import { Normalizer } from './normalizer'
+import { AddedTokens, addedToken } from './added-tokens'
+import { type Codec, codecOf, type Wanted } from './codec'
+import { type DecodeOptions, DecodingTable, TokenDecoder } from './decoder'
+import { ExplanationError, SpecialTokenError, TokenIdError } from './errors'
+import { type Explanation, maxExplained } from './explain'
 import { checkVocabulary, PieceType, type Vocabulary } from './vocabulary'
 
 export interface EncodeOptions {
@@ -12,10 +11,15 @@ export interface EncodeOptions {
   /** Put EOS after them. Default false. */
   readonly eos?: boolean
   /**
-   * Special (control) tokens to recognise by name in the text: none by default, so that text is never more than text.
-   * The parts between them are encoded as texts of their own.
+   * Special (control) tokens to recognise by name in the text: none by default, so that text is never more than text;
+   * all, or those that are named. The parts between them are encoded as texts of their own.
    */
-  readonly allowSpecial?: 'all' | Iterable<string>
+  readonly special?: boolean | Iterable<string>
+  /**
+   * Recognise the added tokens and user-defined pieces that are not special, which files state as part of the text.
+   * Default true. Without them, text from elsewhere cannot forge a tag that a file calls ordinary.
+   */
+  readonly added?: boolean
 }
 
 /** Tokens, and where in the text each stands. */
@@ -29,63 +33,82 @@ export interface EncodingWithOffsets {
   readonly offsets: Uint32Array
 }
 
+/** Names of the tokens that end a text or a message, whatever a file says of them. */
+const endNames = ['<|end_of_text|>', '<|endoftext|>', '<|eot_id|>', '<|eom_id|>', '<|im_end|>']
+
 /**
- * LLaMA's tokenizer: byte-pair encoding as SentencePiece does it, with the same ids for every text. Immutable.
+ * A byte-pair tokenizer of the LLaMA family, with the same ids for every text as the tool that a file is of:
+ * SentencePiece, Hugging Face's tokenizers, or tiktoken. Immutable.
  *
  * Text is taken as UTF-16; a surrogate without its other half counts as U+FFFD.
  */
 export class Tokenizer {
+  /** One more than the largest id. A model may have more rows than that, or fewer. */
   readonly vocabSize: number
-  readonly bosId: number
-  readonly eosId: number
-  readonly unkId: number
+  readonly bosId: number | undefined
+  readonly eosId: number | undefined
+  readonly unkId: number | undefined
   readonly padId: number | undefined
-  /** The names and ids of the control tokens, which `allowSpecial` allows in text. */
+  /** Whether a text is to begin with BOS: what the file says, else true for SentencePiece's kind that has one. */
+  readonly addsBos: boolean
+  /** Whether a text is to end with EOS. Files rarely say so. */
+  readonly addsEos: boolean
+  /** The tokens that end a text or a message: EOS, and those that the file or their names say. */
+  readonly endIds: readonly number[]
+  /** The names and ids of the control tokens, which `special` allows in text. */
   readonly specialTokens: ReadonlyMap<string, number>
-  private readonly allSpecial: Literals
-  private readonly encoder: BytePairEncoder
-  private readonly normalizer: Normalizer
+  /** The ids below `vocabSize` that have no piece. They decode to nothing, and text never becomes one. */
+  readonly gaps: readonly number[]
+  private readonly added: AddedTokens
+  private readonly codec: Codec
   private readonly table: DecodingTable
   private readonly idOf: ReadonlyMap<string, number>
+  private readonly hasOrdinary: boolean
 
   /**
    * @param vocabulary what the tokenizer is made of
    * @param options.name names the vocabulary in errors
    * @throws {TokenizerFormatError} for a vocabulary that contradicts itself
-   * @throws {UnsupportedTokenizerError} for one without BOS or EOS, or whose pieces can be made in too many ways
+   * @throws {UnsupportedTokenizerError} if BOS or EOS is an ordinary piece, or pieces can be made in too many ways
    */
   constructor(
     readonly vocabulary: Vocabulary,
     { name = 'vocabulary' }: { readonly name?: string } = {},
   ) {
-    const { pieces, types, normalizer } = checkVocabulary(name, vocabulary)
+    const { pieces, types, rules, added = [] } = checkVocabulary(name, vocabulary)
     this.vocabSize = pieces.length
     this.bosId = vocabulary.bosId
     this.eosId = vocabulary.eosId
     this.unkId = vocabulary.unkId
     this.padId = vocabulary.padId
-    this.idOf = new Map(pieces.map((piece, id) => [piece, id]))
+    this.addsBos = this.bosId !== undefined && (vocabulary.addBos ?? !rules?.byteLevel)
+    this.addsEos = this.eosId !== undefined && (vocabulary.addEos ?? false)
+    this.gaps = pieces.flatMap((piece, id) => (piece === '' ? [id] : []))
+    this.idOf = new Map(pieces.flatMap((piece, id) => (piece === '' ? [] : [[piece, id]])))
     this.specialTokens = new Map([...this.idOf].filter(([, id]) => types[id] === PieceType.control))
-    this.allSpecial = new Literals(this.specialTokens.keys())
-    const userDefined = pieces.filter((_, id) => types[id] === PieceType.userDefined)
-    this.normalizer = new Normalizer(
-      normalizer,
-      normalizer.charsMap.length > 0 ? new CharsMap(name, normalizer.charsMap) : undefined,
-      new Literals(userDefined),
-    )
-    this.encoder = new BytePairEncoder(vocabulary, name)
+    const named = endNames.flatMap(end => this.specialTokens.get(end) ?? [])
+    const stated = [this.eosId, vocabulary.eotId, vocabulary.eomId].filter(id => id !== undefined)
+    this.endIds = [...new Set([...stated, ...named])]
+
+    const stating = new Map(added.map(token => [token.id, token]))
+    const tokens = [...this.specialTokens].map(([piece, id]) => stating.get(id) ?? addedToken(id, piece))
+    for (const token of added) if (types[token.id] !== PieceType.control) tokens.push(token)
+    // Those of the normalised text are looked for there.
+    this.added = new AddedTokens(tokens.filter(token => rules === undefined || !token.normalized))
+    this.hasOrdinary = this.added.some(token => !token.special)
+    this.codec = codecOf(vocabulary, name)
     this.table = new DecodingTable(vocabulary)
   }
 
   /**
    * The tokens of a text. Takes O(n log n) time for n characters, whatever they are.
    *
-   * @throws {SpecialTokenError} where `allowSpecial` names a token that is none
+   * @throws {SpecialTokenError} where `special` names a token that is none, or there is no BOS or EOS to put
    * @throws {UnsupportedTokenizerError} where a replacement rule of the model's would match without end
    */
   encode(text: string, options: EncodeOptions = {}): Uint32Array {
     this.run(text, options)
-    return this.encoder.ids.slice(0, this.encoder.count)
+    return this.tokens()
   }
 
   /** The tokens of each text. */
@@ -96,82 +119,101 @@ export class Tokenizer {
   /** How many tokens `encode` would return. */
   countTokens(text: string, options: EncodeOptions = {}): number {
     this.run(text, options)
-    return this.encoder.count
+    return this.codec.tokens.count
   }
 
   /** The tokens of a text, and where in it they stand. */
   encodeWithOffsets(text: string, options: EncodeOptions = {}): EncodingWithOffsets {
     const offsets: number[] = []
     this.run(text, options, offsets)
-    return { ids: this.encoder.ids.slice(0, this.encoder.count), offsets: Uint32Array.from(offsets) }
+    return { ids: this.tokens(), offsets: Uint32Array.from(offsets) }
   }
 
   /**
-   * The text of tokens. Control tokens have none; bytes that are no UTF-8 become U+FFFD.
+   * The text of tokens. Control tokens have none unless `special` asks for it; bytes that are no UTF-8 become U+FFFD.
    *
    * @throws {TokenIdError} for an id that the vocabulary does not have
    */
-  decode(ids: Iterable<number>): string {
-    const decoder = this.decoder()
+  decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+    const decoder = this.decoder(options)
     let text = ''
     for (const id of ids) text += decoder.push(id)
     return text + decoder.end()
   }
 
   /** A decoder for tokens that come one at a time. */
-  decoder(): TokenDecoder {
-    return new TokenDecoder(this.table)
+  decoder(options: DecodeOptions = {}): TokenDecoder {
+    return new TokenDecoder(this.table, options)
   }
 
-  /** The id of a piece, spaces written as `▁`, or `undefined`. */
+  /**
+   * How text becomes pieces, merge by merge, by the definition of byte-pair encoding: for teaching, and not for speed. No
+   * token is recognised by its name in it.
+   *
+   * @throws {ExplanationError} for a text of more than 1000 code units
+   */
+  explain(text: string): Explanation[] {
+    if (text.length > maxExplained) throw new ExplanationError(text.length, maxExplained)
+    return this.codec.explain(text)
+  }
+
+  /** Whether an id is a special (control) token, such as BOS. */
+  isSpecial(id: number): boolean {
+    return this.vocabulary.types[id] === PieceType.control
+  }
+
+  /** The id of a piece as files write it, or `undefined`. */
   pieceToId(piece: string): number | undefined {
     return this.idOf.get(piece)
   }
 
-  /** @throws {TokenIdError} for an id that the vocabulary does not have */
+  /**
+   * The piece of an id as files write it; nothing for one of `gaps`.
+   *
+   * @throws {TokenIdError} for an id that the vocabulary does not have
+   */
   idToPiece(id: number): string {
     const piece = this.vocabulary.pieces[id]
     if (piece === undefined) throw new TokenIdError(id, this.vocabSize)
     return piece
   }
 
-  /** Leaves the tokens in the encoder, and appends where they stand to `offsets` where that is given. */
-  private run(text: string, { bos = false, eos = false, allowSpecial }: EncodeOptions, offsets?: number[]) {
-    this.encoder.clear()
-    if (bos) this.putSpecial(this.bosId, 0, 0, offsets)
-    let done = 0
-    for (const { at, text: token } of allowSpecial === undefined ? [] : this.allowed(allowSpecial).matches(text)) {
-      this.putText(text.slice(done, at), done, offsets)
-      done = at + token.length
-      this.putSpecial(this.specialTokens.get(token) as number, at, done, offsets)
-    }
-    this.putText(done === 0 ? text : text.slice(done), done, offsets)
-    if (eos) this.putSpecial(this.eosId, text.length, text.length, offsets)
+  private tokens(): Uint32Array {
+    const { ids, count } = this.codec.tokens
+    return ids.slice(0, count)
   }
 
-  private putSpecial(id: number, start: number, end: number, offsets: number[] | undefined) {
-    this.encoder.append(id, 0)
+  /** Leaves the tokens in the encoder, and appends where they stand to `offsets` where that is given. */
+  private run(text: string, options: EncodeOptions, offsets?: number[]) {
+    const { bos = false, eos = false } = options
+    const { tokens } = this.codec
+    const wanted = this.wanted(options)
+    tokens.clear()
+    if (bos) this.putToken(this.idOfRole('bos', this.bosId), 0, 0, offsets)
+    if (this.hasOrdinary || options.special) {
+      for (const { from, to, token } of this.added.split(text, wanted.added)) {
+        if (token !== undefined) this.putToken(token.id, from, to, offsets)
+        else this.codec.encode(text.slice(from, to), from, wanted, offsets)
+      }
+    } else this.codec.encode(text, 0, wanted, offsets)
+    if (eos) this.putToken(this.idOfRole('eos', this.eosId), text.length, text.length, offsets)
+  }
+
+  private idOfRole(role: string, id: number | undefined): number {
+    if (id === undefined) throw new SpecialTokenError(role, this.specialTokens.keys())
+    return id
+  }
+
+  private putToken(id: number, start: number, end: number, offsets: number[] | undefined) {
+    this.codec.tokens.append(id, end)
     offsets?.push(start, end)
   }
 
-  /** @param base where in the whole text this part starts */
-  private putText(part: string, base: number, offsets: number[] | undefined) {
-    const { encoder } = this
-    const first = encoder.count
-    const normalized = this.normalizer.normalize(part)
-    encoder.encode(normalized.text)
-    if (offsets === undefined) return
-    for (let i = first; i < encoder.count; i++) {
-      const start = i === first ? 0 : encoder.ends[i - 1]
-      offsets.push(base + normalized.originOf(start), base + normalized.originOf(encoder.ends[i]))
-    }
-  }
-
-  private allowed(allowed: 'all' | Iterable<string>): Literals {
-    if (allowed === 'all') return this.allSpecial
-    const names = [...allowed]
-    for (const name of names)
+  private wanted({ special = false, added = true }: EncodeOptions): Wanted {
+    const names = typeof special === 'boolean' ? undefined : new Set(special)
+    for (const name of names ?? [])
       if (!this.specialTokens.has(name)) throw new SpecialTokenError(name, this.specialTokens.keys())
-    return new Literals(names)
+    const isNamed = (content: string) => (names === undefined ? special === true : names.has(content))
+    return { userDefined: added, added: token => (token.special ? isNamed(token.content) : added) }
   }
 }

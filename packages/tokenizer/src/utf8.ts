@@ -13,20 +13,29 @@ const lengthAfter = (lead: number) =>
 
 const smallest = [0, 0, 0x80, 0x800, 0x10000]
 
-/**
- * Text out of bytes that come one at a time. As in SentencePiece, and unlike in `TextDecoder`, every byte that is part
- * of no character becomes a U+FFFD of its own.
- */
-export class Utf8Stream {
+/** Text out of bytes that come a few at a time. */
+export interface ByteStream {
+  /** Whether the start of a character is held back. */
+  readonly isWaiting: boolean
+  /** Takes bytes and returns the characters that they complete; holds back the start of one. */
+  push(bytes: Uint8Array): string
+  /** Returns what was held back, as U+FFFD. */
+  end(): string
+}
+
+/** As SentencePiece, and unlike `TextDecoder`: every byte that is part of no character becomes a U+FFFD of its own. */
+export class Utf8Stream implements ByteStream {
   private held: number[] = []
 
-  /** Takes a byte and returns the characters that it completes; holds back the start of one. */
-  push(byte: number): string {
-    this.held.push(byte)
+  get isWaiting(): boolean {
+    return this.held.length > 0
+  }
+
+  push(bytes: Uint8Array): string {
+    this.held.push(...bytes)
     return this.take(false)
   }
 
-  /** Returns what was held back, as U+FFFD. */
   end(): string {
     return this.held.length === 0 ? '' : this.take(true)
   }
@@ -52,5 +61,27 @@ export class Utf8Stream {
     for (let i = 1; i < length; i++) codePoint = (codePoint << 6) | (this.held[i] & 0x3f)
     const isSurrogate = codePoint >= 0xd800 && codePoint <= 0xdfff
     return codePoint < smallest[length] || codePoint > 0x10ffff || isSurrogate ? -1 : codePoint
+  }
+}
+
+/** As Rust's strings and `TextDecoder`: one U+FFFD for as many bytes as could have begun a character. */
+export class LossyUtf8 implements ByteStream {
+  private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  /** How many bytes the last character lacks; more than none wherever the decoder holds some back. */
+  private lacking = 0
+
+  get isWaiting(): boolean {
+    return this.lacking > 0
+  }
+
+  push(bytes: Uint8Array): string {
+    for (const byte of bytes)
+      this.lacking = this.lacking > 0 && (byte & 0xc0) === 0x80 ? this.lacking - 1 : lengthAfter(byte) - 1
+    return this.decoder.decode(bytes, { stream: true })
+  }
+
+  end(): string {
+    this.lacking = 0
+    return this.decoder.decode()
   }
 }

@@ -1,4 +1,6 @@
+import type { AddedToken } from './added-tokens'
 import { TokenizerFormatError, UnsupportedTokenizerError } from './errors'
+import type { TextRules } from './text-rules'
 
 /** Kinds of pieces, with the numbers that SentencePiece's `ModelProto.SentencePiece.Type` and GGUF give them. */
 export const PieceType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
@@ -29,21 +31,41 @@ export const llamaNormalizer: NormalizerFlags = {
 
 /** All that makes a tokenizer: what the formats read and write, and what the trainer makes. `id` indexes `pieces`. */
 export interface Vocabulary {
-  /** The text of each piece, spaces as `▁`. */
+  /**
+   * The text of each piece as files write it: spaces as `▁` or, in a byte-level vocabulary, each byte as a character of
+   * its own. Empty for an id without a piece, which is of type `unused`.
+   */
   readonly pieces: readonly string[]
-  /** Of two possible merges the one whose piece has the higher score goes first. */
+  /** Of two possible merges the one whose piece has the higher score goes first; not used where there are `merges`. */
   readonly scores: Float32Array
   /** The `PieceType` of each piece. */
   readonly types: Uint8Array
-  readonly unkId: number
-  readonly bosId: number
-  readonly eosId: number
+  readonly unkId: number | undefined
+  readonly bosId: number | undefined
+  readonly eosId: number | undefined
   readonly padId: number | undefined
+  /** The end of a message in a chat, and the end of a message after which more follows, where a file names them. */
+  readonly eotId?: number | undefined
+  readonly eomId?: number | undefined
+  /** Whether the model was trained with BOS before a text, and EOS after it, where a file says so. */
+  readonly addBos?: boolean | undefined
+  readonly addEos?: boolean | undefined
   /** Whether characters without a piece become their UTF-8 bytes (`<0x00>` to `<0xFF>`) instead of `unk`. */
   readonly byteFallback: boolean
   /** What `unk` decodes to. */
   readonly unkSurface: string
   readonly normalizer: NormalizerFlags
+  /**
+   * The merges in their order, three ids each: left, right, and what they make. Without them, any two pieces that make a
+   * third may be merged, as in SentencePiece.
+   */
+  readonly merges?: Uint32Array | undefined
+  /** Whether a run of characters without a piece is one `unk`; each is one otherwise. Default true. */
+  readonly fuseUnk?: boolean | undefined
+  /** Tokens that are cut out of the text before all else. */
+  readonly added?: readonly AddedToken[] | undefined
+  /** How text is made ready for merging; SentencePiece's normaliser without it. */
+  readonly rules?: TextRules | undefined
   /** What stood in a SentencePiece file beside the texts, scores and types of pieces, kept to be written back as it was. */
   readonly sentencePiece?: SentencePieceRemainder
 }
@@ -62,6 +84,9 @@ export const defaultUnkSurface = ' \u2047 '
 
 /** No published vocabulary comes near a million pieces; a claim beyond this is an error and never an allocation. */
 export const maxPieces = 1 << 20
+
+/** Ids without a piece: files have some hundreds at most, and each costs as much as one with a piece. */
+const maxGaps = 1 << 16
 
 /** Ways to make a piece of two others: two or three a piece in published vocabularies, and up to 511 in a hostile one. */
 export const maxMerges = 1 << 21
@@ -86,21 +111,26 @@ export const byteOf = (name: string) => (/^<0x[0-9A-F]{2}>$/.test(name) ? Number
  *
  * @throws {TokenizerFormatError} for no pieces, empty, repeated or overlong ones, ill-formed text, scores that are no finite
  * numbers, unknown types, not exactly one unknown piece, and byte pieces that are missing, doubled, misnamed or uncalled for
- * @throws {UnsupportedTokenizerError} for a vocabulary without BOS or EOS
+ * @throws {UnsupportedTokenizerError} for a BOS or EOS that is an ordinary piece
  */
 export function checkVocabulary(file: string, vocabulary: Vocabulary): Vocabulary {
-  const { pieces, scores, types, unkId, bosId, eosId, padId, byteFallback } = vocabulary
+  const { pieces, scores, types, unkId, bosId, eosId, padId, byteFallback, rules } = vocabulary
   const fail = (problem: string) => new TokenizerFormatError(file, problem)
   if (pieces.length === 0) throw fail('the vocabulary is empty')
   if (pieces.length > maxPieces) throw fail(`${pieces.length} pieces, at most ${maxPieces} are supported`)
   if (scores.length !== pieces.length || types.length !== pieces.length)
     throw fail(`${pieces.length} pieces, but ${scores.length} scores and ${types.length} types`)
+  const gaps = pieces.filter(piece => piece === '').length
+  if (gaps > maxGaps) throw fail(`${gaps} ids have no piece, at most ${maxGaps} are supported`)
   const seen = new Map<string, number>()
   const bytes = new Set<number>()
   for (let id = 0; id < pieces.length; id++) {
     const piece = pieces[id]
     const shown = `piece ${id} ${JSON.stringify(piece.slice(0, 80))}`
-    if (piece === '') throw fail(`piece ${id} is empty`)
+    if (piece === '') {
+      if (types[id] !== PieceType.unused) throw fail(`piece ${id} is empty`)
+      continue
+    }
     if (piece.length > maxPieceLength)
       throw fail(`piece ${id} is ${piece.length} characters long, at most ${maxPieceLength} are supported`)
     if (!piece.isWellFormed()) throw fail(`${shown} is not well-formed Unicode`)
@@ -120,26 +150,17 @@ export function checkVocabulary(file: string, vocabulary: Vocabulary): Vocabular
     const missing = Array.from({ length: 256 }, (_, byte) => byte).find(byte => !bytes.has(byte)) as number
     throw fail(`byte fallback needs the 256 byte pieces, ${byteName(missing)} is missing`)
   }
-  if (types[unkId] !== PieceType.unknown) throw fail('no unknown piece (<unk>), expected exactly one')
-  for (const [role, id] of [['beginning-of-text', bosId] as const, ['end-of-text', eosId] as const])
+  // Without `unk`, bytes must stand for what has no piece.
+  if (unkId === undefined ? !byteFallback && !rules?.byteLevel : types[unkId] !== PieceType.unknown)
+    throw fail('no unknown piece (<unk>), expected exactly one')
+  for (const [role, id] of [['beginning-of-text', bosId] as const, ['end-of-text', eosId] as const]) {
+    if (id === undefined) continue
+    if (types[id] === undefined) throw fail(`the ${role} token is ${id}, expected an id below ${pieces.length}`)
     if (types[id] !== PieceType.control)
-      throw new UnsupportedTokenizerError(file, `no control piece is the ${role} token, which LLaMA's tokenizers have`)
+      throw new UnsupportedTokenizerError(file, `the ${role} token ${id} is not a control piece`)
+  }
+  for (const { id, content } of vocabulary.added ?? [])
+    if (pieces[id] !== content) throw fail(`added token ${JSON.stringify(content.slice(0, 80))} is not piece ${id}`)
   if (padId !== undefined && types[padId] === undefined) throw fail(`padding id ${padId} is not in the vocabulary`)
   return vocabulary
 }
-
-/**
- * Checks that a format without fields for it loses nothing of how a vocabulary treats text: beyond a dummy prefix,
- * LLaMA's ways are all that such formats mean.
- *
- * @throws {UnsupportedTokenizerError} naming `format`
- */
-export function requireLlamaText(format: string, { normalizer, unkSurface }: Vocabulary): void {
-  const { removeExtraWhitespaces, escapeWhitespaces, whitespaceAsSuffix, charsMap } = normalizer
-  if (removeExtraWhitespaces || !escapeWhitespaces || whitespaceAsSuffix || charsMap.length > 0)
-    throw cannotSay(format, 'the normaliser does more than put a space first')
-  if (unkSurface !== defaultUnkSurface) throw cannotSay(format, 'unk decodes to another text than U+2047')
-}
-
-export const cannotSay = (format: string, what: string) =>
-  new UnsupportedTokenizerError(format, `such a file cannot say that ${what}`)

@@ -44,11 +44,18 @@ function ggufMetadata(bytes: Uint8Array): Map<string, Value> {
 export function ggufVocabulary(bytes: Uint8Array): GgufVocabulary {
   const metadata = ggufMetadata(bytes)
   const get = <T>(key: string) => metadata.get(`tokenizer.ggml.${key}`) as T
+  const scores = get<number[] | undefined>('scores')
   return {
     kind: 'gguf',
     model: get('model'),
     tokens: get('tokens'),
-    scores: Float32Array.from(get<number[]>('scores')),
+    scores: scores && Float32Array.from(scores),
+    merges: get('merges'),
+    pre: get('pre'),
+    addBos: get('add_bos_token'),
+    addEos: get('add_eos_token'),
+    eotId: get('eot_token_id'),
+    eomId: get('eom_token_id'),
     types: Int32Array.from(get<number[]>('token_type')),
     bosId: get('bos_token_id'),
     eosId: get('eos_token_id'),

@@ -33,7 +33,17 @@ interface TokenizerFile {
   added_tokens: { id: unknown; lstrip: unknown }[]
   normalizer: unknown
   pre_tokenizer: unknown
-  model: { type: unknown; vocab: Record<string, unknown>; merges: unknown[]; dropout: unknown; unk_token: unknown }
+  decoder: unknown
+  post_processor: { single: unknown[]; special_tokens: Record<string, { ids: number[] }> }
+  model: {
+    type: unknown
+    vocab: Record<string, unknown>
+    merges: unknown[]
+    dropout: unknown
+    unk_token: unknown
+    byte_fallback: boolean
+    ignore_merges: boolean
+  }
 }
 
 const json = JSON.parse(new TextDecoder().decode(writeTokenizerJson(good))) as TokenizerFile
@@ -41,6 +51,25 @@ const changedJson = (change: (json: TokenizerFile) => void): Uint8Array => {
   const copy = structuredClone(json)
   change(copy)
   return bytesOf(JSON.stringify(copy))
+}
+
+/** A byte-level tokenizer.json, changed. */
+const byteJson = (change: (json: TokenizerFile) => void): Uint8Array =>
+  changedJson(json => {
+    json.normalizer = null
+    change(json)
+  })
+const sequenceOf = (step: object) => ({
+  type: 'Sequence',
+  pretokenizers: [step, { type: 'ByteLevel', use_regex: false }],
+})
+
+/** Llama 3's list of ranks with tokens that mean nothing, and with another ninth line. */
+const ranks = (ninth: string): Uint8Array => {
+  const token = (rank: number) => btoa(String.fromCharCode(0x21, rank & 255, (rank >> 8) & 255, rank >> 16))
+  const lines = Array.from({ length: 128_000 }, (_, rank) => `${token(rank)} ${rank}`)
+  lines[8] = ninth
+  return new TextEncoder().encode(`${lines.join('\n')}\n`)
 }
 
 /** A file with this JSON text for the value of a key that stands once in it, or first in `within`. */
@@ -125,12 +154,6 @@ const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
   ],
   'the byte piece <0xff>': [model({ pieces: [...reserved, ...bytePieces, piece('<0xff>', 0, 6)] }), /<0x00> to <0xFF>/],
   'byte pieces without byte fallback': [model({ trainer: integer(3, 2) }), /no byte fallback/],
-  'no BOS': [model({ pieces: [reserved[0], reserved[2], ...bytePieces, ...words] }), /beginning-of-text/],
-  'a BOS that is an ordinary piece': [
-    model({ pieces: [reserved[0], piece('<s>', 0), reserved[2], ...bytePieces, ...words] }),
-    /beginning-of-text/,
-  ],
-  'no EOS': [model({ pieces: [...reserved.slice(0, 2), ...bytePieces, ...words] }), /end-of-text/],
   'an overlong piece': [
     model({ pieces: [...reserved, ...bytePieces, piece('a'.repeat(5000), 0)] }),
     /5000 characters long/,
@@ -166,7 +189,10 @@ const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
     /<0x01> is missing/,
   ],
   'a tokenizer.bin with a repeated piece': [bytesOf(llama2c(), llama2cPiece('ab')), /"ab" repeats/],
-  'a tokenizer.bin of one piece': [llama2c([llama2cPiece('<unk>')]), /beginning-of-text/],
+  'a tokenizer.bin of one piece': [
+    llama2c([llama2cPiece('<unk>')]),
+    /beginning-of-text token is 1, expected an id below 1/,
+  ],
 
   'JSON cut short': [bytesOf('{"model": {'), /not JSON/],
   'JSON that is not UTF-8': [bytesOf('{"a":"', [0xff], '"}'), /not JSON in UTF-8/],
@@ -180,44 +206,133 @@ const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
   'an id of 2^40': [changedJson(json => (json.model.vocab.a = 2 ** 40)), /model.vocab.a is 1099511627776/],
   'an id that is a text': [changedJson(json => (json.model.vocab.a = '5')), /model.vocab.a is "5"/],
   'an id of two pieces': [changedJson(json => (json.model.vocab.a = 262)), /other than that of/],
-  'a hole between the ids': [
+  'more ids without a piece than files have': [
     changedJson(json => (json.model.vocab.a = 400_000)),
-    /model.vocab.a is 400000, expected an id below 263/,
+    /399738 ids have no piece, at most 65536/,
   ],
+  'an empty piece': [changedJson(json => (json.model.vocab[''] = 270)), /is the id of an empty piece/],
   'merges that are a text': [changedJson(json => (json.model.merges = 'a b' as never)), /expected a list/],
   'a merge of one piece': [changedJson(json => json.model.merges.push('ab')), /two pieces that make a third/],
   'a merge of three pieces': [changedJson(json => json.model.merges.push('a b a')), /two pieces that make a third/],
   'a merge into no piece': [changedJson(json => json.model.merges.push('b a')), /two pieces that make a third/],
   'a merge named twice': [changedJson(json => json.model.merges.push('a b')), /not named before/],
-  'a merge that lacks': [changedJson(json => (json.model.merges = [])), /lack "a b"/],
-  'a merge of numbers': [changedJson(json => (json.model.merges = [[1, 2]])), /expected a string/],
+  'a merge of numbers': [
+    changedJson(json => (json.model.merges = [[1, 2]])),
+    /merges\[0\] is a list, expected two pieces/,
+  ],
   'an added token on another id': [
     changedJson(json => (json.added_tokens[1].id = 5)),
     /is 5, expected 1, the id of "<s>"$/,
   ],
-  'an added token that eats spaces': [changedJson(json => (json.added_tokens[1].lstrip = true)), /has lstrip/],
+  'an added token with a flag that is a number': [
+    changedJson(json => (json.added_tokens[1].lstrip = 1)),
+    /lstrip is 1, expected true or false/,
+  ],
   'another normaliser': [
-    changedJson(json => (json.normalizer = { type: 'NFKC' })),
-    /normalizer.type is "NFKC": LLaMA's normaliser/,
+    changedJson(json => (json.normalizer = { type: 'Lowercase' })),
+    /normalizer.type is "Lowercase", expected Prepend/,
+  ],
+  'normalisers within one another': [
+    changedJson(json => {
+      for (let i = 0; i < 100; i++) json.normalizer = { type: 'Sequence', normalizers: [json.normalizer] }
+    }),
+    /expected at most 8 sequences within one another/,
+  ],
+  'a replacement of nothing': [
+    changedJson(json => (json.normalizer = { type: 'Replace', pattern: { String: '' }, content: 'a' })),
+    /normalizer.pattern.String is "", expected a string of 1 to 64/,
+  ],
+  'a replacement by a regular expression': [
+    changedJson(json => (json.normalizer = { type: 'Replace', pattern: { Regex: '(a+)+$' }, content: 'a' })),
+    /normalizer.pattern.String is missing/,
+  ],
+  'a prepend scheme that nobody knows': [
+    changedJson(json => (json.pre_tokenizer = { type: 'Metaspace', prepend_scheme: 'last' })),
+    /prepend_scheme is "last", expected "first", "always" or "never"/,
+  ],
+  'a pattern that is not known': [
+    byteJson(json => (json.pre_tokenizer = sequenceOf({ type: 'Split', pattern: { Regex: '(a+)+$' } }))),
+    /pattern.Regex is "\(a\+\)\+\$", expected one of the patterns of GPT-2, Llama 3 and Qwen 2/,
+  ],
+  'a step that is not known': [
+    byteJson(json => (json.pre_tokenizer = sequenceOf({ type: 'Whitespace' }))),
+    /pre_tokenizer.pretokenizers\[0\].type is "Whitespace", expected ByteLevel, Split/,
+  ],
+  'ByteLevel that is not the last step': [
+    byteJson(
+      json =>
+        (json.pre_tokenizer = { type: 'Sequence', pretokenizers: [{ type: 'ByteLevel' }, { type: 'ByteLevel' }] }),
+    ),
+    /expected it to be the last/,
+  ],
+  'a decoder that is not known': [
+    changedJson(json => (json.decoder = { type: 'WordPiece' })),
+    /decoder.type is "WordPiece"/,
+  ],
+  'a template of two tokens': [
+    changedJson(json => json.post_processor.single.unshift(json.post_processor.single[0])),
+    /post_processor.single puts more than one token/,
+  ],
+  'a template with a token that it does not name': [
+    changedJson(json => (json.post_processor.special_tokens = {})),
+    /special_tokens.<s> is missing/,
+  ],
+  'a template whose token is text': [
+    changedJson(json => (json.post_processor.special_tokens['<s>'].ids = [261])),
+    /beginning-of-text token 261 is not a control piece/,
+  ],
+  'BERT around the text': [
+    changedJson(json => (json.post_processor = { type: 'BertProcessing' } as never)),
+    /post_processor.type is "BertProcessing"/,
+  ],
+  'ignore_merges without bytes': [changedJson(json => (json.model.ignore_merges = true)), /ignores merges without/],
+  'more merges than ids could make': [
+    changedJson(json => (json.model.merges = Array(2 ** 21 + 1).fill(0))),
+    /merges are 2097153, at most 2097152/,
   ],
   'a value nested deeper than the stack, for a number': [withValue('vocab', 'a', nested), /model.vocab.a is a list/],
   'a value nested deeper than the stack, for a name': [withValue('model', 'type', nested), /model.type is a list/],
   'an object that is no text, for a number': [
     withValue('vocab', '<s>', '{"toString":1,"valueOf":2}'),
-    /added_tokens\[1\].id is 1, expected an object/,
+    /model.vocab.<s> is an object, expected an id below 1048576/,
   ],
   'a __proto__ that is an object': [
     bytesOf(JSON.stringify(json).replace('"vocab":{', '"vocab":{"__proto__":{"a":1},')),
-    /model.vocab.__proto__ is an object, expected an id below 264/,
+    /model.vocab.__proto__ is an object, expected an id below 1048576/,
   ],
   'a piece of half a character': [
     bytesOf(JSON.stringify(json).replace('"vocab":{', '"vocab":{"\\ud800":263,')),
     /piece 263 "\\ud800" is not well-formed/,
   ],
   'an id beyond all numbers': [withValue('vocab', 'a', '1e999'), /model.vocab.a is Infinity/],
-  'a pre-tokenizer': [changedJson(json => (json.pre_tokenizer = { type: 'ByteLevel' })), /pre_tokenizer is set/],
+  'ByteLevel behind a normaliser that writes ▁': [
+    changedJson(json => (json.pre_tokenizer = { type: 'ByteLevel' })),
+    /normalizer replaces text before ByteLevel/,
+  ],
   dropout: [changedJson(json => (json.model.dropout = 0.1)), /has dropout/],
-  'no unk_token': [changedJson(json => (json.model.unk_token = null)), /unk_token is null, expected a string/],
+  'neither unk_token nor bytes': [
+    changedJson(json => {
+      json.model.unk_token = null
+      json.model.byte_fallback = false
+    }),
+    /has no unk_token and falls back to no bytes/,
+  ],
+  'an unk_token without an id': [
+    changedJson(json => (json.model.unk_token = '?')),
+    /unk_token is "\?", expected a piece/,
+  ],
+
+  'a pointer of Git LFS': [
+    bytesOf(`version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 499723\n`),
+    /is a pointer of Git LFS in place of the file/,
+  ],
+  'ranks of another model': [bytesOf('IQ== 0\nIg== 1\n'), /is a list of 2 ranks, expected the 128000 of Llama 3/],
+  'a rank that is a text': [ranks('IQ== first'), /line 9 is "IQ== first", expected a token in Base64 and its rank/],
+  'a rank named twice': [ranks('IQ== 0'), /line 9 has the rank 0, expected each below 128000 once/],
+  'a rank that is too large': [ranks('IQ== 128000'), /line 9 has the rank 128000/],
+  'a token that is not Base64': [ranks('I 8'), /line 9 is not Base64/],
+  'a rank of an empty line': [ranks(''), /line 9 is "", expected a token/],
+  'two ranks of one token': [ranks('IQAAAA== 8'), /piece 8 .* repeats piece 0/],
 }
 
 test('there are at least 30 malformed files, and the good ones are good', () => {
@@ -262,14 +377,56 @@ test('pieces that can be made of others in millions of ways are refused, in boun
 test('GGUF arrays that are missing, or of another model, are refused by name', () => {
   const gguf = writeGgufVocabulary(good)
   const read = (changes: object) => () => readGgufVocabulary({ ...gguf, ...changes }, { name: 'some.gguf' })
-  expect(read({ model: 'gpt2' })).toThrow(UnsupportedTokenizerError)
+  expect(read({ model: 'bert' })).toThrow('tokenizer.ggml.model is "bert", expected "llama" or "gpt2"')
+  expect(read({ model: 'gpt2', merges: [], pre: 'tekken' })).toThrow(UnsupportedTokenizerError)
+  expect(read({ model: 'gpt2', merges: [], pre: 'tekken' })).toThrow(
+    /tokenizer.ggml.pre is "tekken", expected one of default, gpt-2, .*smollm/,
+  )
+  expect(read({ model: 'gpt2' })).toThrow('tokenizer.ggml.merges is missing')
+  for (const merges of [['a'], ['a b c'], ['a z'], ['a b', 'a b'], ['']])
+    expect(read({ model: 'gpt2', merges })).toThrow(
+      /tokenizer.ggml.merges\[\d\] is .*, expected two pieces that make a third/,
+    )
+  expect(read({ model: 'gpt2', merges: Array(2 ** 21 + 1).fill('') })).toThrow('has 2097153 merges, at most 2097152')
+  expect(read({ model: 'gpt2', merges: ['a b'] })).toThrow('but the model has no byte fallback')
   expect(read({ scores: undefined })).toThrow('some.gguf: tokenizer.ggml.scores is missing')
   expect(read({ types: undefined })).toThrow('tokenizer.ggml.token_type is missing')
   expect(read({ scores: gguf.scores?.subarray(1) })).toThrow(TokenizerFormatError)
   expect(read({ types: gguf.types?.map(type => (type === 1 ? 257 : type)) })).toThrow('unknown type 0')
   expect(read({ unkId: 300 })).toThrow(TokenizerFormatError)
-  expect(read({ bosId: 300 })).toThrow(UnsupportedTokenizerError)
+  expect(read({ bosId: 300 })).toThrow('the beginning-of-text token is 300, expected an id below 263')
+  expect(read({ bosId: 261 })).toThrow(UnsupportedTokenizerError)
   expect(read({ padId: 300 })).toThrow('padding id 300')
+})
+
+test('files beside a tokenizer that are malformed are refused, by their own names', () => {
+  const token = { content: '<|im_end|>', special: true }
+  const refused: [object, RegExp][] = [
+    [{ config: bytesOf('{') }, /^tokenizer_config.json: is not JSON/],
+    [{ config: [] }, /^tokenizer_config.json: the file is a list, expected an object/],
+    [{ config: { added_tokens_decoder: { x: token } } }, /its name is "x", expected an id below/],
+    [{ config: { added_tokens_decoder: { 2000000: token } } }, /is 2000000, expected an id below/],
+    [{ config: { added_tokens_decoder: { 1000000: token } } }, /some\/file: 999737 ids have no piece, at most 65536/],
+    [{ config: { added_tokens_decoder: { 5: token } } }, /expected an id other than that of "<0x02>"/],
+    [{ config: { added_tokens_decoder: { 300: {} } } }, /added_tokens_decoder.300.content is missing/],
+    [{ config: { added_tokens_decoder: { 300: { content: '<s>' } } } }, /expected 1, the id of "<s>"/],
+    [{ config: { added_tokens_decoder: { 300: { content: '' } } } }, /expected a token with a text/],
+    [
+      { config: { added_tokens_decoder: { 300: { ...token, lstrip: 'no' } } } },
+      /lstrip is "no", expected true or false/,
+    ],
+    [{ config: { eos_token: '<|nowhere|>' } }, /eos_token is "<|nowhere|>", which the vocabulary does not have/],
+    [{ config: { eos_token: 7 } }, /eos_token is 7, expected an object/],
+    [{ config: { add_bos_token: 'yes' } }, /add_bos_token is "yes", expected true or false/],
+    [{ specialTokensMap: { bos_token: { content: 1 } } }, /^special_tokens_map.json: bos_token.content is 1/],
+    [{ addedTokens: { '<|im_end|>': -1 } }, /^added_tokens.json: <|im_end|> is -1, expected an id below/],
+    [{ addedTokens: { '<s>': 300 } }, /<s> is 300, expected 1, the id of "<s>"/],
+  ]
+  for (const [files, message] of refused) {
+    const load = () => loadTokenizer(model(), { name: 'some/file', ...files })
+    expect(load, String(message)).toThrow(TokenizerFormatError)
+    expect(load).toThrow(message)
+  }
 })
 
 test('fields that nobody knows are kept', () => {

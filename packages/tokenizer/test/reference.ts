@@ -26,7 +26,7 @@ export function referenceEncode({ pieces, scores, types, unkId, byteFallback }: 
     else if (byteFallback) {
       for (const byte of new TextEncoder().encode(symbol))
         ids.push(pieces.indexOf(`<0x${byte.toString(16).padStart(2, '0').toUpperCase()}>`))
-    } else if (ids.at(-1) !== unkId) ids.push(unkId)
+    } else if (unkId !== undefined && ids.at(-1) !== unkId) ids.push(unkId)
   }
   return ids
 }

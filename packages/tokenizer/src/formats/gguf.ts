@@ -1,20 +1,36 @@
+import { addedToken } from '../added-tokens'
 import { TokenizerFormatError, UnsupportedTokenizerError } from '../errors'
 import { Tokenizer } from '../tokenizer'
-import { cannotSay, defaultUnkSurface, llamaNormalizer, PieceType } from '../vocabulary'
+import { defaultUnkSurface, llamaNormalizer, maxMerges, PieceType, type Vocabulary } from '../vocabulary'
+import { ggufPatternOf, ggufPatterns } from './gguf-patterns'
+import { cannotSay, namedPieces, requirePlainTokens, requireSentencePiece } from './requirements'
+import { mergeTexts } from './score-merges'
 
 /** A vocabulary as GGUF's metadata holds it (`tokenizer.ggml.*`), in the shape in which `@cria/checkpoint` hands it out. */
 export interface GgufVocabulary {
   readonly kind: 'gguf'
-  /** `tokenizer.ggml.model`; SentencePiece's BPE is `llama`. */
+  /** `tokenizer.ggml.model`: `llama` is SentencePiece's BPE, `gpt2` is byte-level BPE. */
   readonly model: string
   readonly tokens: readonly string[]
+  /** Of `llama`. */
   readonly scores: Float32Array | undefined
   /** 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. */
   readonly types: Int32Array | undefined
+  /** Of `gpt2`: two pieces each, with a space between, the first to be merged first. */
+  readonly merges?: readonly string[] | undefined
+  /** Of `gpt2`: the name of the pattern that cuts text into words; `default` where the file does not say. */
+  readonly pre?: string | undefined
   readonly bosId: number | undefined
   readonly eosId: number | undefined
+  /** The end of a message in a chat, and the end of a message after which more follows. */
+  readonly eotId?: number | undefined
+  readonly eomId?: number | undefined
   readonly unkId: number | undefined
   readonly padId: number | undefined
+  /** Whether a text begins with BOS and ends with EOS; what the model's kind does where the file does not say. */
+  readonly addBos?: boolean | undefined
+  readonly addEos?: boolean | undefined
+  /** Of `llama`. */
   readonly addSpacePrefix: boolean
   /** SentencePiece's flag of that name; no where the file does not say. */
   readonly removeExtraWhitespaces?: boolean | undefined
@@ -38,23 +54,34 @@ const noId = 0xffffffff
  * @param gguf as `@cria/checkpoint` gives it
  * @param options.name names the file in errors
  * @throws {TokenizerFormatError} for arrays that are missing, of unlike lengths, or that contradict themselves
- * @throws {UnsupportedTokenizerError} for another model than `llama`
+ * @throws {UnsupportedTokenizerError} for another model than `llama` and `gpt2`, and a `pre` that is not known
  */
 export function readGgufVocabulary(gguf: GgufVocabulary, { name = 'GGUF' }: { name?: string } = {}): Tokenizer {
-  const { model, tokens, scores, types, addSpacePrefix } = gguf
-  if (model !== 'llama')
-    throw new UnsupportedTokenizerError(name, `tokenizer.ggml.model is ${JSON.stringify(model)}, expected "llama"`)
+  const read = readers.get(gguf.model)
+  if (read === undefined)
+    throw new UnsupportedTokenizerError(
+      name,
+      `tokenizer.ggml.model is ${JSON.stringify(gguf.model)}, expected "llama" or "gpt2"`,
+    )
+  const vocabulary = read(gguf, name)
+  // Whatever type a file gives them, they are tokens that no text may become.
+  for (const id of [vocabulary.bosId, vocabulary.eosId, vocabulary.eotId, vocabulary.eomId])
+    if (id !== undefined && vocabulary.types[id] === PieceType.userDefined) vocabulary.types[id] = PieceType.control
+  return new Tokenizer(vocabulary, { name })
+}
+
+function readLlama(gguf: GgufVocabulary, name: string): Vocabulary {
+  const { tokens, scores, types, addSpacePrefix } = gguf
   if (scores === undefined) throw new TokenizerFormatError(name, 'tokenizer.ggml.scores is missing')
   if (types === undefined) throw new TokenizerFormatError(name, 'tokenizer.ggml.token_type is missing')
-  const vocabulary = {
+  return {
+    ...idsOf(gguf),
     pieces: tokens,
     scores,
-    // What does not fit in a byte is as unknown a type as 0 is.
-    types: Uint8Array.from(types, type => (type > 0 && type < 256 ? type : 0)),
+    types: bytesOfTypes(types),
     unkId: optional(gguf.unkId) ?? types.indexOf(PieceType.unknown),
     bosId: optional(gguf.bosId) ?? defaults.bosId,
     eosId: optional(gguf.eosId) ?? defaults.eosId,
-    padId: optional(gguf.padId),
     byteFallback: types.includes(PieceType.byte),
     unkSurface: gguf.unkSurface ?? defaultUnkSurface,
     normalizer: {
@@ -64,33 +91,135 @@ export function readGgufVocabulary(gguf: GgufVocabulary, { name = 'GGUF' }: { na
       charsMap: gguf.charsMap ?? llamaNormalizer.charsMap,
     },
   }
-  return new Tokenizer(vocabulary, { name })
+}
+
+function readGpt2(gguf: GgufVocabulary, name: string): Vocabulary {
+  const { tokens, merges, pre = 'default' } = gguf
+  const pattern = ggufPatterns.get(pre)
+  if (pattern === undefined)
+    throw new UnsupportedTokenizerError(
+      name,
+      `tokenizer.ggml.pre is ${JSON.stringify(pre)}, expected one of ${[...ggufPatterns.keys()].join(', ')}`,
+    )
+  if (merges === undefined) throw new TokenizerFormatError(name, 'tokenizer.ggml.merges is missing')
+  const types =
+    gguf.types === undefined ? new Uint8Array(tokens.length).fill(PieceType.normal) : bytesOfTypes(gguf.types)
+  const isAdded = (id: number) => types[id] === PieceType.control || types[id] === PieceType.userDefined
+  const unkId = types.indexOf(PieceType.unknown)
+  return {
+    ...idsOf(gguf),
+    pieces: tokens,
+    scores: new Float32Array(tokens.length),
+    types,
+    unkId: unkId < 0 ? undefined : unkId,
+    bosId: optional(gguf.bosId),
+    eosId: optional(gguf.eosId),
+    addBos: gguf.addBos ?? pattern.addBos,
+    byteFallback: false,
+    unkSurface: gguf.unkSurface ?? defaultUnkSurface,
+    normalizer: { ...llamaNormalizer, addDummyPrefix: false, escapeWhitespaces: false },
+    merges: readMerges(merges, tokens, name),
+    added: tokens.flatMap((token, id) =>
+      isAdded(id) ? [addedToken(id, token, { special: types[id] === PieceType.control })] : [],
+    ),
+    rules: {
+      normalizers: [],
+      escapesSpaces: false,
+      metaspace: undefined,
+      byteLevel: true,
+      prefixSpace: false,
+      splits: pattern.splits,
+      ignoreMerges: pattern.ignoreMerges,
+      stripsSpace: false,
+    },
+  }
+}
+
+const readers = new Map([
+  ['llama', readLlama],
+  ['gpt2', readGpt2],
+])
+
+/** What does not fit in a byte is as unknown a type as 0 is. */
+const bytesOfTypes = (types: Int32Array) => Uint8Array.from(types, type => (type > 0 && type < 256 ? type : 0))
+
+const idsOf = (gguf: GgufVocabulary) => ({
+  padId: optional(gguf.padId),
+  eotId: optional(gguf.eotId),
+  eomId: optional(gguf.eomId),
+  addBos: gguf.addBos,
+  addEos: gguf.addEos,
+})
+
+function readMerges(merges: readonly string[], tokens: readonly string[], name: string): Uint32Array {
+  if (merges.length > maxMerges)
+    throw new UnsupportedTokenizerError(name, `tokenizer.ggml.merges has ${merges.length} merges, at most ${maxMerges}`)
+  const idOf = new Map(tokens.map((token, id) => [token, id]))
+  const named = new Set<string>()
+  const ids = new Uint32Array(3 * merges.length)
+  for (const [i, merge] of merges.entries()) {
+    const [left, right, more] = merge.split(' ')
+    const found = [idOf.get(left), idOf.get(right), idOf.get(`${left}${right}`)].filter(id => id !== undefined)
+    if (found.length < 3 || more !== undefined || named.has(merge))
+      throw new TokenizerFormatError(
+        name,
+        `tokenizer.ggml.merges[${i}] is ${JSON.stringify(merge.slice(0, 80))}, expected two pieces that make a third, not named before`,
+      )
+    named.add(merge)
+    ids.set(found, 3 * i)
+  }
+  return ids
 }
 
 /**
  * The vocabulary as a GGUF file holds it.
  *
- * @throws {UnsupportedTokenizerError} for what GGUF cannot say: spaces that are not escaped
+ * @throws {UnsupportedTokenizerError} for what GGUF cannot say: spaces that are not escaped, merges by characters that
+ * are not SentencePiece's, added tokens that take spaces with them, and words that no pattern of GGUF cuts
  */
 export function writeGgufVocabulary({ vocabulary }: Tokenizer): GgufVocabulary {
-  const { pieces, scores, types, unkId, bosId, eosId, padId, normalizer, unkSurface } = vocabulary
+  const { scores, types, normalizer, unkSurface, rules } = vocabulary
+  const shared = {
+    kind: 'gguf' as const,
+    tokens: namedPieces(vocabulary),
+    types: Int32Array.from(types),
+    bosId: vocabulary.bosId,
+    eosId: vocabulary.eosId,
+    eotId: vocabulary.eotId,
+    eomId: vocabulary.eomId,
+    unkId: vocabulary.unkId,
+    padId: vocabulary.padId,
+    addBos: vocabulary.addBos,
+    addEos: vocabulary.addEos,
+    unkSurface: unkSurface === defaultUnkSurface ? undefined : unkSurface,
+    chatTemplate: undefined,
+  }
+  if (rules?.byteLevel) return { ...shared, ...byteLevelFields(vocabulary) }
+  requireSentencePiece('GGUF', vocabulary)
   if (!normalizer.escapeWhitespaces || normalizer.whitespaceAsSuffix)
     throw cannotSay('GGUF', 'spaces stay as they are, or go to the end of words')
   return {
-    kind: 'gguf',
+    ...shared,
     model: 'llama',
-    tokens: pieces,
     scores,
-    types: Int32Array.from(types),
-    bosId,
-    eosId,
-    unkId,
-    padId,
     addSpacePrefix: normalizer.addDummyPrefix,
     removeExtraWhitespaces: normalizer.removeExtraWhitespaces || undefined,
     charsMap: normalizer.charsMap.length > 0 ? normalizer.charsMap : undefined,
-    unkSurface: unkSurface === defaultUnkSurface ? undefined : unkSurface,
-    chatTemplate: undefined,
+  }
+}
+
+function byteLevelFields(vocabulary: Vocabulary) {
+  const { rules, added } = vocabulary
+  requirePlainTokens('GGUF', added)
+  const pre = rules && ggufPatternOf(rules)
+  if (rules === undefined || pre === undefined || rules.prefixSpace || rules.normalizers.length > 0)
+    throw cannotSay('GGUF', 'text is normalised or cut into words in this way')
+  return {
+    model: 'gpt2',
+    pre,
+    scores: undefined,
+    merges: mergeTexts(vocabulary, problem => cannotSay('GGUF', problem)),
+    addSpacePrefix: false,
   }
 }
 

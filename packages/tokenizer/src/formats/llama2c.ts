@@ -1,15 +1,7 @@
 import { TokenizerFormatError } from '../errors'
 import { Tokenizer } from '../tokenizer'
-import {
-  byteName,
-  byteOf,
-  cannotSay,
-  defaultUnkSurface,
-  llamaNormalizer,
-  maxPieces,
-  PieceType,
-  requireLlamaText,
-} from '../vocabulary'
+import { byteName, byteOf, defaultUnkSurface, llamaNormalizer, maxPieces, PieceType } from '../vocabulary'
+import { cannotSay, requireLlamaText, requireSentencePiece } from './requirements'
 
 // The format knows no types and no ids: these are fixed in llama2.c's run.c.
 const unkId = 0
@@ -85,6 +77,7 @@ export function readLlama2c(bytes: Uint8Array, { name = 'tokenizer.bin' }: { nam
 export function writeLlama2c({ vocabulary }: Tokenizer): Uint8Array {
   const { pieces, scores, types } = vocabulary
   const refuse = (what: string) => cannotSay('tokenizer.bin', what)
+  requireSentencePiece('tokenizer.bin', vocabulary)
   requireLlamaText('tokenizer.bin', vocabulary)
   if (vocabulary.unkId !== unkId || vocabulary.bosId !== bosId || vocabulary.eosId !== eosId)
     throw refuse(`unk, BOS and EOS are other ids than ${unkId}, ${bosId} and ${eosId}`)

@@ -9,7 +9,9 @@ import {
   type SentencePieceRemainder,
   type Vocabulary,
 } from '../vocabulary'
+import { extendVocabulary, type TokenizerFiles } from './added-files'
 import { concatenate, delimitedField, type Field, floatField, integerField, readMessage, stringField } from './protobuf'
+import { namedPieces, requireSentencePiece } from './requirements'
 
 // Field numbers of sentencepiece_model.proto.
 const model = { pieces: 1, trainerSpec: 2, normalizerSpec: 3, denormalizerSpec: 5 } as const
@@ -45,10 +47,14 @@ const bpe = 2
  *
  * @param bytes the file
  * @param options.name names it in errors
+ * @param options.config the parsed `tokenizer_config.json` beside it, and the other files that state tokens
  * @throws {TokenizerFormatError} for a file that is no such message, or whose vocabulary contradicts itself
  * @throws {UnsupportedTokenizerError} for a unigram, word or char model, and for one with a denormaliser
  */
-export function readSentencePiece(bytes: Uint8Array, { name = 'tokenizer.model' }: { name?: string } = {}): Tokenizer {
+export function readSentencePiece(
+  bytes: Uint8Array,
+  { name = 'tokenizer.model', ...files }: { name?: string } & TokenizerFiles = {},
+): Tokenizer {
   const pieces: string[] = []
   const scores: number[] = []
   const types: number[] = []
@@ -81,7 +87,8 @@ export function readSentencePiece(bytes: Uint8Array, { name = 'tokenizer.model' 
     pieceFields,
   }
   const list = { pieces, scores: Float32Array.from(scores), types: Uint8Array.from(types) }
-  return new Tokenizer({ ...list, ...readSpecs(name, list, sentencePiece), sentencePiece }, { name })
+  const vocabulary = { ...list, ...readSpecs(name, list, sentencePiece), sentencePiece }
+  return new Tokenizer(extendVocabulary(vocabulary, files), { name })
 }
 
 /** What a file says of its list of pieces. */
@@ -93,14 +100,13 @@ function readSpecs(
   const spec = readTrainerSpec(file, trainerSpec)
   const control = (text: string) => {
     const id = pieces.indexOf(text)
-    return types[id] === PieceType.control ? id : -1
+    return types[id] === PieceType.control ? id : undefined
   }
-  const padId = control(spec.padPiece)
   return {
     unkId: types.indexOf(PieceType.unknown),
     bosId: control(spec.bosPiece),
     eosId: control(spec.eosPiece),
-    padId: padId < 0 ? undefined : padId,
+    padId: control(spec.padPiece),
     byteFallback: spec.byteFallback,
     unkSurface: spec.unkSurface,
     normalizer: readNormalizerSpec(file, normalizerSpec, spec.treatWhitespaceAsSuffix),
@@ -112,8 +118,9 @@ function readSpecs(
  * vocabulary that was changed since, what it says now stands behind that, where it counts.
  */
 export function writeSentencePiece({ vocabulary }: Tokenizer): Uint8Array {
+  requireSentencePiece('tokenizer.model', vocabulary)
   const remainder = remainderOf(vocabulary)
-  const pieces = vocabulary.pieces.map((text, id) => {
+  const pieces = namedPieces(vocabulary).map((text, id) => {
     const type = vocabulary.types[id]
     const fields = [stringField(piece.piece, text), floatField(piece.score, vocabulary.scores[id])]
     if (type !== PieceType.normal) fields.push(integerField(piece.type, type))
@@ -211,19 +218,21 @@ function refuseRules(file: string, field: Field) {
 }
 
 function trainerSpecOf({ pieces, unkId, bosId, eosId, padId, byteFallback, unkSurface, normalizer }: Vocabulary) {
+  /** An id and its piece; a name that no piece has where there is none. */
+  const role = (idField: number, pieceField: number, id: number | undefined) => [
+    ...(id === undefined ? [] : [integerField(idField, id)]),
+    stringField(pieceField, id === undefined ? '' : pieces[id]),
+  ]
   return concatenate([
     integerField(trainer.modelType, bpe),
     integerField(trainer.vocabSize, pieces.length),
     integerField(trainer.treatWhitespaceAsSuffix, Number(normalizer.whitespaceAsSuffix)),
     integerField(trainer.byteFallback, Number(byteFallback)),
-    integerField(trainer.unkId, unkId),
-    integerField(trainer.bosId, bosId),
-    integerField(trainer.eosId, eosId),
-    ...(padId === undefined ? [] : [integerField(trainer.padId, padId), stringField(trainer.padPiece, pieces[padId])]),
+    ...role(trainer.unkId, trainer.unkPiece, unkId),
+    ...role(trainer.bosId, trainer.bosPiece, bosId),
+    ...role(trainer.eosId, trainer.eosPiece, eosId),
+    ...(padId === undefined ? [] : role(trainer.padId, trainer.padPiece, padId)),
     stringField(trainer.unkSurface, unkSurface),
-    stringField(trainer.unkPiece, pieces[unkId]),
-    stringField(trainer.bosPiece, pieces[bosId]),
-    stringField(trainer.eosPiece, pieces[eosId]),
   ])
 }
 
