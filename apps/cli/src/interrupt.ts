@@ -3,6 +3,13 @@ import { constants } from 'node:os'
 /** How long a command may take to put away what it has half done. */
 const GRACE_MS = 1000
 
+let grace = GRACE_MS
+
+/** Gives the command more time to put away what it has half done, such as a checkpoint. */
+export const extendGrace = (milliseconds: number): void => {
+  grace = milliseconds
+}
+
 /**
  * A signal that aborts when Ctrl-C is pressed or the process is told to end. The command then gives up; if it does not
  * soon, the process ends all the same, and a second Ctrl-C ends it on the spot.
@@ -16,7 +23,7 @@ export const abortOnInterrupt = (): { signal: AbortSignal; exitCode: () => numbe
     process.once(name, () => {
       exitCode = 128 + constants.signals[name]
       controller.abort()
-      setTimeout(() => process.exit(exitCode), GRACE_MS).unref()
+      setTimeout(() => process.exit(exitCode), grace).unref()
     })
   }
   return { signal: controller.signal, exitCode: () => exitCode }

@@ -1,4 +1,4 @@
-import { openDevice } from '@cria/tensor'
+import { type DeviceName, listDevices, openDevice } from '@cria/tensor'
 import { describe, expect, test } from 'vitest'
 import { adamW, type Optimizer, Trainer, warmupCosine } from '../src'
 import { arraysOf, type Case, dataOf, fixture, modelOf, relativeError } from './pytorch'
@@ -32,12 +32,16 @@ const keeper = () => {
   return { gradients, optimizer }
 }
 
-describe.each(fixture.cases.map(of => [of.name, of] as const))('%s', (_, of) => {
+const names: readonly DeviceName[] = ['cpu', 'simd']
+const devices = (await listDevices()).filter(({ name, available }) => names.includes(name) && available)
+const cases = devices.flatMap(({ name }) => fixture.cases.map(of => [name, of.name, of] as const))
+
+describe.each(cases)('on %s: %s', (name, _, of) => {
   test.each([
     ['in one pass', {}],
     ['in four passes', { passTokens: batchTokens / 4 }],
   ])('the gradient of every weight, %s', async (_, more) => {
-    await using device = await openDevice('cpu')
+    await using device = await openDevice(name)
     using model = modelOf(device, of)
     const { gradients, optimizer } = keeper()
     using trainer = trainerOf(model, of, { optimizer, ...more })
@@ -50,7 +54,7 @@ describe.each(fixture.cases.map(of => [of.name, of] as const))('%s', (_, of) => 
   })
 
   test('20 steps of AdamW', async () => {
-    await using device = await openDevice('cpu')
+    await using device = await openDevice(name)
     using model = modelOf(device, of)
     using trainer = trainerOf(model, of)
     let i = 0
@@ -63,4 +67,18 @@ describe.each(fixture.cases.map(of => [of.name, of] as const))('%s', (_, of) => 
     for (const [path, { tensor }] of model.parameters())
       expect(relativeError(await tensor.read(), expected.get(path) ?? []), path).toBeLessThan(1e-4)
   })
+})
+
+test.each(fixture.cases.map(of => [of.name, of] as const))('100 losses: %s', async (_, of) => {
+  await using device = await openDevice(devices.some(({ name }) => name === 'simd') ? 'simd' : 'cpu')
+  for (const recompute of [false, true]) {
+    using model = modelOf(device, of)
+    model.recompute = recompute
+    using trainer = trainerOf(model, of)
+    let i = 0
+    for await (const { loss } of trainer.steps({ until: schedule.steps })) {
+      expect(Math.abs(loss / of.losses[i] - 1), `loss of step ${i + 1}`).toBeLessThan(1e-4)
+      i++
+    }
+  }
 })
