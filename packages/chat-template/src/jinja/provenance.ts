@@ -62,12 +62,16 @@ export class Provenance {
     return this.text(values.flatMap(value => this.segments(value)))
   }
 
-  /** The text without white space at its ends. */
-  trimmed(value: StringValue, start = true, end = true): StringValue {
+  /** The text without white space at its ends, or without certain characters. */
+  trimmed(value: StringValue, start = true, end = true, characters?: string): StringValue {
     const text = value.value
-    const from = start ? text.length - text.trimStart().length : 0
-    const to = end ? text.trimEnd().length : text.length
-    return this.text(sliced(this.segments(value), from, Math.max(from, to)))
+    const isTrimmed = (unit: string): boolean =>
+      characters === undefined ? unit.trim() === '' : characters.includes(unit)
+    let from = 0
+    let to = text.length
+    if (start) while (from < to && isTrimmed(text[from])) from++
+    if (end) while (to > from && isTrimmed(text[to - 1])) to--
+    return this.text(sliced(this.segments(value), from, to))
   }
 
   /** What a value is put out as. */

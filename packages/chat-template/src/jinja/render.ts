@@ -12,6 +12,7 @@ import {
   itemsOf,
   type LibraryValue,
   type Node,
+  type StringValue,
   sizeOf,
   stringValue,
   undefinedValue,
@@ -59,6 +60,8 @@ export const render = (program: Program, input: RenderInput): Segment[] => {
     throw new ChatTemplateError('failed', `the chat template fails: ${(error as Error).message}`, { cause: error })
   }
 }
+
+const statements = new Set(['If', 'For', 'Set', 'Macro', 'Comment', 'Break', 'Continue'])
 
 class Renderer extends Evaluator {
   readonly #budget: Budget
@@ -108,11 +111,22 @@ class Renderer extends Evaluator {
 
   /** What a node of a block puts out. */
   #output(node: Node, value: Value): Value {
-    // These are made of what their own blocks put out; the others put out nothing.
-    if (node.type === 'If' || node.type === 'For' || value.value == null) return value
-    if (typeof value.value === 'number' || typeof value.value === 'boolean') return value
+    // Their value is what their own blocks put out, or nothing.
+    if (statements.has(node.type)) return value
+    const written = this.#written(value)
+    if (written) return written
     this.#budget.emit(itemsOf(value) ? this.#budget.walk(value) : sizeOf(value))
     return this.#provenance.marked(value)
+  }
+
+  /** A number, a truth value or none as Jinja writes it, which is Python's way; undefined for other values. */
+  #written(given: Value): StringValue | undefined {
+    const { type, value } = given
+    if (type === 'UndefinedValue') return this.#provenance.own(stringValue(''))
+    if (type === 'NullValue') return this.#provenance.own(stringValue('None'))
+    if (typeof value === 'boolean') return this.#provenance.own(stringValue(value ? 'True' : 'False'))
+    if (typeof value === 'number') return this.#provenance.own(stringValue(given.toString()))
+    return undefined
   }
 
   #value(node: Node, environment: Environment): Value {
@@ -212,10 +226,8 @@ class Renderer extends Evaluator {
     const operands = [this.#evaluated(node.left, environment), this.#evaluated(node.right, environment)]
     charge(this.#budget, operator, operands)
     const joins = operator === '~' || (operator === '+' && operands.some(isString))
-    if (joins && operands.every(({ value }) => ['string', 'number', 'boolean'].includes(typeof value))) {
-      const texts = operands.map(value =>
-        isString(value) ? value : this.#provenance.own(stringValue(String(value.value))),
-      )
+    const texts = operands.flatMap(value => (isString(value) ? value : (this.#written(value) ?? [])))
+    if (joins && texts.length === operands.length) {
       this.#budget.step(texts.reduce((sum, text) => sum + this.#provenance.segments(text).length, 0))
       return this.#provenance.concatenated(texts)
     }
@@ -248,8 +260,10 @@ class Renderer extends Evaluator {
     const { args, values } = this.#arguments(node.args as Node[], environment)
     const call = this.#evaluated(node.callee, environment)
     const { subject, name } = this.#methods.get(call) ?? { name: 'call' }
-    if (subject && isString(subject) && args.length === 0 && ['strip', 'lstrip', 'rstrip'].includes(name))
-      return this.#provenance.trimmed(subject, name !== 'rstrip', name !== 'lstrip')
+    if (subject && isString(subject) && ['strip', 'lstrip', 'rstrip'].includes(name) && values.every(isString)) {
+      this.#budget.work(subject.value.length)
+      return this.#provenance.trimmed(subject, name !== 'rstrip', name !== 'lstrip', values[0]?.value)
+    }
     const operands = subject ? [subject, ...values] : values
     charge(this.#budget, name, operands)
     const called = { ...node, callee: constant(call), args }
@@ -281,7 +295,7 @@ class Renderer extends Evaluator {
     const iterable = node.iterable as Node
     const isSelect = iterable.type === 'SelectExpression'
     const items = this.#evaluated(isSelect ? iterable.lhs : iterable, environment)
-    this.#budget.step(3 * sizeOf(items))
+    this.#budget.step(8 * sizeOf(items))
     const given = isSelect ? { ...iterable, lhs: constant(items) } : constant(items)
     return this.evaluateByLibrary({ ...node, iterable: given }, environment)
   }
