@@ -40,7 +40,7 @@ export interface Pass extends Disposable {
   /** i32 [N] */
   readonly rows: Tensor
   readonly ranges: Ranges
-  /** i32 [M]; undefined where all tokens are wanted. */
+  /** i32 [M]; undefined where all tokens are wanted, or none. */
   readonly outputs: Tensor | undefined
   readonly cache: KvCache | undefined
   readonly observe: Observe | undefined
@@ -50,8 +50,8 @@ export interface Pass extends Disposable {
 export const uploadPass = (device: Device, list: TokenList, rotary?: RotaryEmbedding, observe?: Observe): Pass => {
   const { ids, positions, lengths, rows, first, last, outputs, cache } = list
   const angles = rotary?.angles(device, positions, lengths)
-  const all = outputs.length === ids.length
-  const arrays = [ids, angles?.rows ?? positions, rows, first, last, ...(all ? [] : [outputs])]
+  const some = outputs.length > 0 && outputs.length < ids.length
+  const arrays = [ids, angles?.rows ?? positions, rows, first, last, ...(some ? [outputs] : [])]
   const tensors = device.tensors(arrays.map(data => ({ data, shape: [data.length] })))
   const [idsTensor, positionsTensor, rowsTensor, firstTensor, lastTensor, outputsTensor] = tensors
   let span = 1

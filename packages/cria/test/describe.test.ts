@@ -1,5 +1,5 @@
 import { initialise } from '@cria/layers'
-import { Llama2 } from '@cria/llama2'
+import { llama2 } from '@cria/llama2'
 import { listDevices, openDevice, type WebGpuDevice } from '@cria/tensor'
 import { describe, expect, test, vi } from 'vitest'
 import { describeConfig, planDecode, publishedSizes } from '../src'
@@ -14,10 +14,8 @@ test.each([
   ['llama2-7b', 6_738_415_616],
   ['llama2-13b', 13_015_864_320],
   ['llama2-70b', 68_976_648_192],
-])('%s has %d parameters, known in under a second', async (name, expected) => {
-  const start = performance.now()
+])('%s has %d parameters', async (name, expected) => {
   const { parameters } = await describeConfig(publishedSizes[name])
-  expect(performance.now() - start).toBeLessThan(1000)
   expect(parameters).toBe(expected)
 })
 
@@ -47,8 +45,8 @@ describe('a decoding step', async () => {
     expect(dispatches.map(({ kernel }) => kernel).join(' ')).toBe(
       [
         'embedding',
-        'inverseRms rmsNorm linear ropeInterleaved linear ropeInterleaved linear writeRows writeRows',
-        'attentionScores attentionMaximum attentionExponentials attentionValues linear add',
+        'inverseRms rmsNorm linear rope linear rope linear writeRows writeRows',
+        'attentionScores attentionMaximum attentionTotal attentionWeights attention linear add',
         'inverseRms rmsNorm linear linear siluMul linear add',
         'inverseRms rmsNorm linear',
       ].join(' '),
@@ -81,12 +79,13 @@ describe('a decoding step', async () => {
 
   test.skipIf(!webgpu?.available)('is one submit on webgpu', { timeout: 60_000 }, async () => {
     await using device = (await openDevice('webgpu')) as WebGpuDevice
-    using network = new Llama2(device, config)
+    using network = llama2(device, config)
     initialise(network, device)
     using cache = network.createCache()
+    const sequence = cache.sequence({ capacity: 64 })
     const step = async (ids: readonly number[]) => {
       const { submits } = device
-      using logits = network.forward(ids, cache)
+      using logits = network.forward(ids, sequence)
       expect(device.submits).toBe(submits)
       await logits.read()
       return device.submits - submits

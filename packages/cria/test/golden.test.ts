@@ -18,7 +18,7 @@ const hosts = [
 ] as const
 const [first] = greedyCases
 const load = (device: DeviceName, threads?: number) =>
-  loadModel(stories('stories260K.bin'), { tokenizer: stories('tok512.model'), device, threads })
+  loadModel(stories('stories260K.bin'), { tokenizer: stories('tok512.model'), device, threads, cache: 'f32' })
 const named = (device: string, threads?: number) =>
   threads ? `${device} with ${threads} ${threads === 1 ? 'thread' : 'threads'}` : device
 

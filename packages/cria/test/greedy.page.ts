@@ -12,7 +12,7 @@ const fetchFile = async (name: string) => new File([await (await fetch(`/${name}
 /** Loads the model on a device of the page from files, generates one text, and reads all. */
 export default async ({ device, golden, sequences }: Input) => {
   const files = [await fetchFile('stories260K.bin'), await fetchFile('tok512.bin')]
-  await using model = await loadModel(files, { device })
+  await using model = await loadModel(files, { device, cache: 'f32' })
   const { text } = await generateGreedily(model, golden)
   const likeliest: number[][] = []
   for (const ids of sequences) likeliest.push(await likeliestAfterEach(model, ids))

@@ -19,15 +19,16 @@ export const generateGreedily = async (
   return { text, ids }
 }
 
-/** The most likely token after each of `ids`, which run in chunks as a long prompt does. */
+/** The most likely token after each of `ids`, which run in parts as a long prompt does. */
 export const likeliestAfterEach = async (model: Model, ids: readonly number[]): Promise<number[]> => {
-  const CHUNK = 64
-  using cache = model.createCache({ capacity: ids.length })
+  const PART = 64
+  using cache = model.createCache()
+  const sequence = cache.sequence({ capacity: ids.length })
   const likeliest: number[] = []
-  for (let at = 0; at < ids.length; at += CHUNK) {
-    using logits = model.forward(ids.slice(at, at + CHUNK), cache, 'all')
+  for (let at = 0; at < ids.length; at += PART) {
+    using logits = model.forward(ids.slice(at, at + PART), sequence, { logits: 'all' })
     const values = await logits.read()
-    const vocab = logits.shape[2]
+    const [, vocab] = logits.shape
     for (let row = 0; row < values.length; row += vocab) {
       const scores = values.subarray(row, row + vocab)
       likeliest.push(scores.indexOf(scores.reduce((a, b) => Math.max(a, b))))

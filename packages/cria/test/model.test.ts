@@ -1,24 +1,117 @@
 import { initialise } from '@cria/layers'
-import { Llama2 } from '@cria/llama2'
-import { openDevice } from '@cria/tensor'
+import { llama2 } from '@cria/llama2'
+import { type Device, type DeviceName, openDevice } from '@cria/tensor'
 import { trainTokenizer } from '@cria/tokenizer'
-import { expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Model } from '../src'
 
-test('a long prompt runs in passes of 512 tokens, or as many as asked for', async () => {
+const tokenizer = await trainTokenizer(['a b'], { vocabSize: 262, characterCoverage: 1 })
+
+const modelOn = (device: Device, size: { dim?: number; n_layers?: number; max_seq_len?: number } = {}) => {
+  const config = { dim: 16, n_layers: 2, n_heads: 2, hidden_dim: 32, vocab_size: tokenizer.vocabSize, ...size }
+  const network = llama2(device, { max_seq_len: 1200, ...config })
+  initialise(network, device, { seed: 1, deviation: 0.3 })
+  return new Model({
+    ...{ network, tokenizer, config, format: 'none', cacheType: undefined, ownsDevice: false },
+    defaults: { stopIds: [] },
+  })
+}
+
+const textOf = async (generation: AsyncIterable<string>) => {
+  let text = ''
+  for await (const piece of generation) text += piece
+  return text
+}
+
+for (const name of ['cpu', 'simd'] as const satisfies readonly DeviceName[])
+  describe(`on ${name}`, () => {
+    test('texts generated side by side are those that each prompt gets alone', { timeout: 60_000 }, async () => {
+      await using device = await openDevice(name)
+      await using model = modelOn(device)
+      const prompts = ['a', 'ab ab', 'b'.repeat(150), 'b a b']
+      const options = { maxTokens: 12, seed: 7 }
+      const alone: string[] = []
+      for (const [i, prompt] of prompts.entries())
+        alone.push(await textOf(model.generate(prompt, { ...options, seed: 7 + i })))
+      const passes = vi.spyOn(model.network, 'steps')
+      const batch = model.generateBatch(prompts, options)
+      expect((await batch.all).map(pieces => pieces.join(''))).toEqual(alone)
+      // Twelve steps of four sequences, and prompts in parts beside them: far from one pass a token.
+      expect(passes.mock.calls.length).toBeLessThan(4 * 12 - 10)
+      const [widest] = passes.mock.calls.map(([{ outputs }]) => outputs.length).sort((a, b) => b - a)
+      expect(widest).toBe(4)
+      expect(device.memory.allocations).toBeGreaterThan(0)
+    })
+
+    test('several answers compute the prompt once', async () => {
+      await using device = await openDevice(name)
+      await using model = modelOn(device)
+      const passes = vi.spyOn(model.network, 'steps')
+      const batch = model.generateBatch(['ab'.repeat(50)], { n: 8, maxTokens: 3, seed: 1 })
+      await batch.all
+      const tokens = passes.mock.calls.reduce((sum, [{ ids }]) => sum + ids.length, 0)
+      const prompt = model.tokenizer.encode('ab'.repeat(50), { bos: true }).length
+      expect(tokens).toBe(prompt + 8 * 2)
+    })
+  })
+
+test('a session computes only what is new of the next prompt', async () => {
+  await using device = await openDevice('cpu')
+  await using model = modelOn(device)
+  using session = model.createSession()
+  const first = model.generate('ab ab', { session, maxTokens: 4, temperature: 0 })
+  const answer = await textOf(first)
+  const ids = [...session.ids]
+  const second = model.generate([...ids, 5, 6, 7], { session, maxTokens: 2, temperature: 0 })
+  await textOf(second)
+  expect(second.stats.cachedTokens).toBe(ids.length)
+  expect(answer).toBe(await textOf(model.generate('ab ab', { maxTokens: 4, temperature: 0 })))
+})
+
+test('an abort is heard amid a long prompt, and timers run while it is computed', { timeout: 60_000 }, async () => {
   await using device = await openDevice('simd', { threads: 1 })
-  const tokenizer = await trainTokenizer(['a b'], { vocabSize: 262, characterCoverage: 1 })
-  const size = { dim: 8, n_layers: 1, n_heads: 2, hidden_dim: 16, vocab_size: tokenizer.vocabSize, max_seq_len: 1200 }
-  const network = new Llama2(device, size)
-  initialise(network, device)
-  await using model = new Model(network, tokenizer, { format: 'llama2.c' }, false)
-  const forward = vi.spyOn(network, 'forward')
-  const passes = async (options: { prefillChunk?: number }) => {
-    forward.mockClear()
-    for await (const _ of model.generate('b'.repeat(1100), { maxTokens: 1, seed: 1, ...options }));
-    return forward.mock.calls.map(([ids]) => ids.length)
+  await using model = modelOn(device, { dim: 512, n_layers: 12, max_seq_len: 3000 })
+  const controller = new AbortController()
+  const passes = vi.spyOn(model.network, 'steps')
+  setTimeout(() => controller.abort(new Error('enough')), 50)
+  const generation = model.generate('b'.repeat(2500), { signal: controller.signal, maxTokens: 1 })
+  await expect(textOf(generation)).rejects.toThrow('enough')
+  expect(generation.finishReason).toBe('abort')
+  expect(passes.mock.calls.reduce((sum, [{ ids }]) => sum + ids.length, 0)).toBeLessThan(2500)
+  // The model still works, and computes what it would have computed.
+  const again = await textOf(model.generate('ab', { maxTokens: 3, temperature: 0 }))
+  await using other = modelOn(device, { dim: 512, n_layers: 12, max_seq_len: 3000 })
+  expect(again).toBe(await textOf(other.generate('ab', { maxTokens: 3, temperature: 0 })))
+})
+
+test('tensors that are made while a pass is paused are not its own', { timeout: 60_000 }, async () => {
+  await using device = await openDevice('simd', { threads: 1 })
+  await using model = modelOn(device, { dim: 512, n_layers: 12 })
+  const made: { disposed: boolean }[] = []
+  const timer = setInterval(() => made.push(device.tensor([1], [1])), 1)
+  try {
+    await textOf(model.generate('b'.repeat(600), { maxTokens: 1 }))
+  } finally {
+    clearInterval(timer)
   }
-  const [first, second, rest, ...others] = await passes({})
-  expect([first, second, others]).toEqual([512, 512, []])
-  expect(await passes({ prefillChunk: 1000 })).toEqual([1000, 24 + rest])
+  expect(made.length).toBeGreaterThan(0)
+  expect(made.some(({ disposed }) => disposed)).toBe(false)
+})
+
+test('a profile adds up time by op', async () => {
+  await using device = await openDevice('simd')
+  await using model = modelOn(device)
+  using profile = model.profile()
+  await textOf(model.generate('ab', { maxTokens: 5, temperature: 0 }))
+  const linear = profile.rows.find(({ op }) => op === 'linear')
+  expect(linear).toMatchObject({ implementation: 'simd', calls: 5 * (2 * 7 + 1) })
+  expect(profile.rows.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1)
+})
+
+test('a closed device says so', async () => {
+  const device = await openDevice('simd')
+  const model = modelOn(device)
+  await device.close()
+  await expect(textOf(model.generate('a', { maxTokens: 1 }))).rejects.toThrow('device "simd" is closed')
+  await model.dispose()
 })
