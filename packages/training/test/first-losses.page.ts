@@ -1,0 +1,3 @@
+import { firstLosses } from './first-losses'
+
+export default firstLosses
