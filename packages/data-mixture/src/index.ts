@@ -1,6 +1,6 @@
 export { type FileFormat, type MixtureConfig, parseMixtureConfig, type SourceConfig, type SourceFiles } from './config'
 export type { Bytes } from './documents/bytes'
-export { decompressed } from './documents/decompress'
+export { type DecompressOptions, decompressed, type Gunzip } from './documents/decompress'
 export { type FieldOptions, jsonlDocuments } from './documents/jsonl'
 export { type ParquetFile, parquetDocuments } from './documents/parquet'
 export { type TextOptions, textDocuments } from './documents/text'

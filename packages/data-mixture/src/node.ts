@@ -1,4 +1,5 @@
 export { type ExportRowsOptions, exportRows, type RowsManifest } from './node/export-rows'
+export { gunzip } from './node/gunzip'
 export {
   type OpenedMixture,
   type OpenedTokens,

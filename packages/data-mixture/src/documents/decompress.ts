@@ -2,14 +2,26 @@ import { DocumentError } from '../errors'
 import { type Bytes, piecesOf } from './bytes'
 import { ZstdFrames } from './zstd-frames'
 
+/** Decompresses gzip. Whatever it throws is taken for damaged data. */
+export type Gunzip = (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
+
+export interface DecompressOptions {
+  /** Default: the `DecompressionStream` of the runtime, most of which read files of a single gzip member alone. */
+  readonly gunzip?: Gunzip | undefined
+}
+
 /**
  * The content of a file that may be compressed by gzip or zstd, which its first bytes tell; other bytes come as they are. Neither
- * starts a UTF-8 text. Checksums of zstd are not verified. Browsers read only the first member of a gzip file, and refuse a
- * second one.
+ * starts a UTF-8 text. Checksums of zstd are not verified.
  *
+ * @param file names the file in errors
  * @throws DocumentError if the compressed data is damaged or cut short
  */
-export async function* decompressed(bytes: Bytes, file: string): AsyncGenerator<Uint8Array> {
+export async function* decompressed(
+  bytes: Bytes,
+  file: string,
+  { gunzip = decompressionStream }: DecompressOptions = {},
+): AsyncGenerator<Uint8Array> {
   const pieces = piecesOf(bytes)
   const head: Uint8Array[] = []
   let length = 0
@@ -21,7 +33,7 @@ export async function* decompressed(bytes: Bytes, file: string): AsyncGenerator<
   }
   const start = concat(head, length)
   const all = resume(start, pieces)
-  if (start[0] === 0x1f && start[1] === 0x8b) yield* gunzipped(all, file)
+  if (start[0] === 0x1f && start[1] === 0x8b) yield* gunzipped(all, file, gunzip)
   else if (isZstd(start)) yield* unzstd(all, file)
   else yield* all
 }
@@ -52,36 +64,44 @@ async function* resume(start: Uint8Array, rest: AsyncGenerator<Uint8Array>): Asy
 }
 
 const damaged = (file: string, format: string, error: unknown): DocumentError => {
-  const problem = error instanceof Error ? error.message : String(error)
+  const problem = (error instanceof Error && error.message) || 'no more is known'
   return new DocumentError(file, `its ${format} data is damaged or cut short (${problem}): fetch it again`, {
     cause: error,
   })
 }
 
-async function* gunzipped(bytes: AsyncGenerator<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {
+async function* gunzipped(bytes: AsyncIterable<Uint8Array>, file: string, gunzip: Gunzip): AsyncGenerator<Uint8Array> {
   // What goes wrong in reading is not the fault of the compressed data.
-  let failed = false
+  let failure: { readonly error: unknown } | undefined
+  async function* watched() {
+    try {
+      yield* bytes
+    } catch (error) {
+      failure = { error }
+      throw error
+    }
+  }
+  try {
+    yield* gunzip(watched())
+  } catch (error) {
+    throw failure ? failure.error : damaged(file, 'gzip', error)
+  }
+}
+
+async function* decompressionStream(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const pieces = bytes[Symbol.asyncIterator]()
   const source = new ReadableStream<BufferSource>({
     async pull(controller) {
-      try {
-        const { done, value } = await bytes.next()
-        if (done) controller.close()
-        // A copy: the stream may hand its pieces' memory on.
-        else controller.enqueue(value.slice())
-      } catch (error) {
-        failed = true
-        throw error
-      }
+      const { done, value } = await pieces.next()
+      if (done) controller.close()
+      // A copy: the stream may hand its pieces' memory on.
+      else controller.enqueue(value.slice())
     },
     async cancel() {
-      await bytes.return(undefined)
+      await pieces.return?.()
     },
   })
-  try {
-    yield* piecesOf(source.pipeThrough(new DecompressionStream('gzip')))
-  } catch (error) {
-    throw failed || error instanceof DocumentError ? error : damaged(file, 'gzip', error)
-  }
+  yield* piecesOf(source.pipeThrough(new DecompressionStream('gzip')))
 }
 
 async function* unzstd(bytes: AsyncGenerator<Uint8Array>, file: string): AsyncGenerator<Uint8Array> {

@@ -8,6 +8,7 @@ import { parquetDocuments } from '../documents/parquet'
 import { textDocuments } from '../documents/text'
 import { DocumentError, MixtureConfigError } from '../errors'
 import { findFiles } from './find-files'
+import { gunzip } from './gunzip'
 
 export interface ReadOptions {
   /** The folder that relative paths start from. Default: the working directory. */
@@ -70,7 +71,7 @@ async function* fileBytes(path: string, signal: AbortSignal | undefined): AsyncG
 }
 
 const readBytes = (path: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> =>
-  decompressed(fileBytes(path, signal), path)
+  decompressed(fileBytes(path, signal), path, { gunzip })
 
 async function* readParquet(path: string, field: string | undefined, signal?: AbortSignal): AsyncGenerator<string> {
   const handle = await open(path, 'r').catch(error => {
