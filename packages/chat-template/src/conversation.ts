@@ -1,5 +1,5 @@
 import type { ChatTemplate, RenderOptions } from './chat-template'
-import { type ChatTokenizer, type EncodeChatOptions, encodeChat } from './encode'
+import { type ChatTokenizer, type EncodeChatOptions, encodeChat, ownTokens } from './encode'
 import type { ChatMessage } from './messages'
 import { joined, type Segment, sliced, textOf } from './segments'
 
@@ -75,7 +75,8 @@ export class Conversation {
 
   /** The ids of the chat so far, which the assistant's answer follows. */
   prompt(): number[] {
-    const segments = this.template.render(this.#messages, { ...this.options.render, addGenerationPrompt: true })
+    const options = { ...this.options.render, addGenerationPrompt: true }
+    const segments = joined(this.template.render(this.#messages, options))
     const ids = this.#encoded(segments)
     this.#held = { segments, ids }
     return ids.slice()
@@ -105,27 +106,29 @@ export class Conversation {
   }
 
   /**
-   * What is held is continued if the prompt begins with its text, by the same hands, and goes on with text of the
-   * template that starts with a special token: nothing merges across that.
+   * What is held is continued if the prompt begins with its text and goes on with a special token: nothing merges
+   * across that.
    */
   #encoded(segments: readonly Segment[]): number[] {
-    const rest = this.#held && restAfter(this.#held.segments, segments)
-    if (this.#held && rest?.[0]?.special && startsWithSpecial(this.tokenizer, rest[0].text))
-      return [...this.#held.ids, ...encodeChat(this.tokenizer, rest)]
+    const rest = this.#held && restAfter(this.tokenizer, this.#held.segments, segments)
+    if (this.#held && rest) return [...this.#held.ids, ...encodeChat(this.tokenizer, rest)]
     return encodeChat(this.tokenizer, segments, this.options)
   }
 }
 
-/** The segments after those of `start`, or undefined if they do not begin with the same text of the same kind. */
-const restAfter = (start: readonly Segment[], segments: readonly Segment[]): Segment[] | undefined => {
-  const length = textOf(start).length
-  const same = joined(sliced(segments, 0, length))
-  if (same.length !== start.length) return undefined
-  if (same.some(({ text, special }, i) => text !== start[i].text || special !== start[i].special)) return undefined
-  return sliced(segments, length, Infinity)
-}
-
-const startsWithSpecial = ({ specialTokens }: ChatTokenizer, text: string): boolean => {
-  for (const name of specialTokens.keys()) if (name !== '' && text.startsWith(name)) return true
-  return false
+/**
+ * The segments after those of `start`: undefined unless they begin with the same text and the same special tokens, and
+ * go on with a special token.
+ */
+const restAfter = (
+  tokenizer: ChatTokenizer,
+  start: readonly Segment[],
+  segments: readonly Segment[],
+): Segment[] | undefined => {
+  const text = textOf(start)
+  if (!textOf(segments).startsWith(text)) return undefined
+  const before = ownTokens(tokenizer, start).tokens
+  const after = ownTokens(tokenizer, segments).tokens
+  const isSame = before.every((part, i) => part.start === after[i]?.start && part.end === after[i].end)
+  return isSame && after[before.length]?.start === text.length ? sliced(segments, text.length, Infinity) : undefined
 }

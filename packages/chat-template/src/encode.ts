@@ -1,4 +1,4 @@
-import { type Segment, textOf } from './segments'
+import { joined, type Segment, textOf } from './segments'
 
 /** All that encoding a chat needs of a tokenizer. Cria's has it. */
 export interface ChatTokenizer {
@@ -32,7 +32,7 @@ export const encodeChat = (
   segments: readonly Segment[],
   { bos = false }: EncodeChatOptions = {},
 ): number[] => {
-  const ids = encoded(tokenizer, segments)
+  const ids = encoded(tokenizer, joined(segments))
   if (bos && tokenizer.bosId !== undefined && ids[0] !== tokenizer.bosId) ids.unshift(tokenizer.bosId)
   return ids
 }
@@ -40,14 +40,7 @@ export const encodeChat = (
 const encoded = (tokenizer: ChatTokenizer, segments: readonly Segment[]): number[] => {
   const text = textOf(segments)
   const owners = ownersOf(segments)
-  const own: Part[] = []
-  let isForged = false
-  for (const part of occurrences(text, trieOf(tokenizer))) {
-    if (!owners.isOwn(part)) isForged = true
-    // Of several that start at one place the longest counts, and it comes last.
-    else if (own[own.length - 1]?.start === part.start) own[own.length - 1] = part
-    else own.push(part)
-  }
+  const { tokens, isForged } = ownTokens(tokenizer, segments)
   // Where content holds no name, the tokenizer's own splitting of the whole text does what is wanted.
   if (!isForged && tokenizer.addedTokens !== undefined) return Array.from(tokenizer.encode(text, { special: true }))
 
@@ -59,8 +52,7 @@ const encoded = (tokenizer: ChatTokenizer, segments: readonly Segment[]): number
   }
   const addText = (part: Part): void => add(part, { special: false, added: owners.isOwn(part) })
   let at = 0
-  for (const part of own) {
-    if (part.start < at) continue
+  for (const part of tokens) {
     addText({ start: at, end: part.start })
     add(part, { special: true })
     at = part.end
@@ -69,8 +61,31 @@ const encoded = (tokenizer: ChatTokenizer, segments: readonly Segment[]): number
   return ids
 }
 
+/**
+ * Where the template's own text holds special tokens, from the left, the longest at each place.
+ *
+ * @param segments joined
+ * @returns isForged whether names stand in other text too, or in text of both kinds
+ */
+export const ownTokens = (
+  tokenizer: ChatTokenizer,
+  segments: readonly Segment[],
+): { tokens: readonly Part[]; isForged: boolean } => {
+  const owners = ownersOf(segments)
+  const tokens: Part[] = []
+  let isForged = false
+  for (const part of occurrences(textOf(segments), trieOf(tokenizer))) {
+    const last = tokens[tokens.length - 1]
+    if (!owners.isOwn(part)) isForged = true
+    // Of several that start at one place the longest comes last.
+    else if (last?.start === part.start) tokens[tokens.length - 1] = part
+    else if (last === undefined || part.start >= last.end) tokens.push(part)
+  }
+  return { tokens, isForged }
+}
+
 /** A part of a text, in UTF-16 units. */
-interface Part {
+export interface Part {
   readonly start: number
   readonly end: number
 }
