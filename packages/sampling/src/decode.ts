@@ -24,6 +24,7 @@ export interface Decoding {
   readonly maxTokens: number
   readonly minTokens: number
   readonly stopIds: ReadonlySet<number>
+  readonly bannedIds: ReadonlySet<number>
   readonly vocabSize: number | undefined
   readonly logprobs: number | undefined
   readonly signal: AbortSignal | undefined
@@ -94,7 +95,7 @@ interface Choice {
  *   each takes its random numbers.
  */
 const pass = async (decoding: Decoding, draft: readonly number[]): Promise<(at: number) => Choice> => {
-  const { session, history, plan, stopIds, vocabSize, signal, stats } = decoding
+  const { session, history, plan, vocabSize, signal, stats } = decoding
   const held = session.length
   const ids = [...history.slice(held), ...draft]
   const progress = stats.tokens === 0 ? decoding.onPromptProgress : undefined
@@ -106,8 +107,8 @@ const pass = async (decoding: Decoding, draft: readonly number[]): Promise<(at: 
       progress(told, history.length)
     })
   const request = { logits: draft.length > 0 ? ('all' as const) : ('last' as const), signal, onProgress }
-  const mustBar = stats.tokens < decoding.minTokens && stopIds.size > 0
-  const isGreedy = plan.isGreedy && session.canBeGreedy && decoding.logprobs === undefined && !mustBar
+  const needsLogits = decoding.logprobs !== undefined || barred(decoding).length > 0
+  const isGreedy = plan.isGreedy && session.canBeGreedy && !needsLogits
   const choose = isGreedy
     ? fromGreedy(await abortable(session.greedy(ids, { ...request, vocabSize }), signal))
     : fromLogits(decoding, await abortable(session.forward(ids, request), signal))
@@ -123,15 +124,19 @@ const fromGreedy =
   }
 
 const fromLogits =
-  ({ history, plan, random, stopIds, vocabSize, minTokens, stats }: Decoding, rows: readonly Float32Array[]) =>
+  (decoding: Decoding, rows: readonly Float32Array[]) =>
   (at: number): Choice => {
+    const { history, plan, random, vocabSize } = decoding
     const logits = rows[at].subarray(0, vocabSize)
-    const allowed = stats.tokens < minTokens ? bar(logits, stopIds) : logits
+    const ids = barred(decoding)
+    const allowed = ids.length > 0 ? logits.slice() : logits
+    for (const id of ids) if (id < allowed.length) allowed[id] = -Infinity
     return { id: draw(plan.sampler(allowed, history), random), logits }
   }
 
-const bar = (logits: Float32Array, ids: ReadonlySet<number>): Float32Array =>
-  logits.map((logit, id) => (ids.has(id) ? -Infinity : logit))
+/** The ids that may not be drawn next. */
+const barred = ({ bannedIds, stopIds, minTokens, stats }: Decoding): number[] =>
+  stats.tokens < minTokens ? [...bannedIds, ...stopIds] : [...bannedIds]
 
 const logprobs = (logits: Float32Array, id: number, alternatives: number): { logprob: number; top: TokenLogprob[] } => {
   const total = logSumExp(logits)

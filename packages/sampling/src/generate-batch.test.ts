@@ -118,6 +118,12 @@ describe('a batch that does not end by itself frees everything', () => {
     expect(log.sequences).toBe(0)
   })
 
+  test('abort before the start', async () => {
+    const { model, log } = toyModel({ next })
+    await expect(generateBatch(model, [[1]], { n: 2, signal: AbortSignal.abort() }).all).rejects.toThrow()
+    expect(log.created).toBe(0)
+  })
+
   test('an error of the model, in the prompt or later', async () => {
     for (const at of [2, 4]) {
       const { model, log } = toyModel({

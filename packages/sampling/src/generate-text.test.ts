@@ -164,6 +164,12 @@ describe('generateText', () => {
     expect(text).toBe('A')
   })
 
+  test('draws no id below it that has no text', async () => {
+    const { model } = toyModel({ next: () => Float32Array.from({ length: 80 }, (_, each) => each) })
+    const holes = { ...codec, vocabSize: 70, gaps: [69, 68] }
+    expect(await generateText(model, holes, '', { ...greedy, bannedIds: [67], maxTokens: 1 }).text).toBe('B')
+  })
+
   test('onToken sees each token, with log-probabilities if asked for', async () => {
     const { model } = says([id(' once'), id(' EN')])
     const seen: [number, boolean][] = []

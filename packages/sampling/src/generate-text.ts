@@ -16,6 +16,8 @@ export interface TextCodec {
   decoder(): { push(id: number): string; end(): string }
   /** How many ids it can decode; no other is drawn, even if the model's vocabulary is larger. */
   readonly vocabSize?: number
+  /** Ids below it that have no text; they are not drawn either. */
+  readonly gaps?: readonly number[]
 }
 
 /** The options of `generateText`; `generationOptions` says what each does. */
@@ -67,6 +69,7 @@ export const textRun = (tokenizer: TextCodec, options: GenerateTextOptions): Tex
     tokenOptions: {
       ...rest,
       vocabSize: rest.vocabSize ?? tokenizer.vocabSize,
+      bannedIds: [...(rest.bannedIds ?? []), ...(tokenizer.gaps ?? [])],
       dryBreakers: rest.dryMultiplier ? breakerIds(tokenizer, rest.dryBreakers) : undefined,
     },
     idsOf: prompt => (typeof prompt === 'string' ? tokenizer.encode(prompt, { bos: true }) : prompt),

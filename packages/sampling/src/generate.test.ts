@@ -140,6 +140,17 @@ describe('generate', () => {
     ])
   })
 
+  test('draws no banned id, by any sampler', async () => {
+    const next = () => Float32Array.of(9, 8, 1)
+    for (const options of [greedy, { sampler: (logits: Float32Array) => logits }]) {
+      const { model, log } = toyModel({ next, greedy: true })
+      expect(await idsOf(generate(model, [1], { ...options, bannedIds: new Set([0, 1, 7]), maxTokens: 2 }))).toEqual([
+        2, 2,
+      ])
+      expect(log.kinds).toEqual(['forward', 'forward'])
+    }
+  })
+
   test('maxTokens may be Infinity', async () => {
     const { model } = scripted([5, 6, 7, 8], 1, { maxSeqLen: 3 })
     const generation = generate(model, [1], { ...greedy, maxTokens: Infinity })
@@ -343,7 +354,7 @@ describe('abort', () => {
   test('before the start runs nothing', async () => {
     const { model, log } = scripted([5], 1)
     await expect(collect(generate(model, [1], { signal: AbortSignal.abort(gone) }))).rejects.toBe(gone)
-    expect(log.passes).toEqual([])
+    expect(log).toMatchObject({ passes: [], created: 0 })
   })
 
   test('between tokens ends with the signal’s reason', async () => {
@@ -360,6 +371,25 @@ describe('abort', () => {
     expect(seen).toEqual([5, 6])
     expect(log.passes).toHaveLength(2)
     expect(log).toMatchObject({ sequences: 0 })
+  })
+
+  test('between the tokens of a draft gives none after it', async () => {
+    const { model, log } = scripted([5, 6, 5, 6, 5, 6, 5, 6], 4)
+    const controller = new AbortController()
+    const generation = generate(model, [5, 6, 5, 6], { ...greedy, draft: 'prompt', signal: controller.signal })
+    const seen: number[] = []
+    const consume = async () => {
+      for await (const { id } of generation) {
+        seen.push(id)
+        if (seen.length === 3) controller.abort(gone)
+      }
+    }
+    await expect(consume()).rejects.toBe(gone)
+    // The pass that gave the third token has a fourth one ready.
+    expect(log.passes.at(-1)?.length).toBeGreaterThan(2)
+    expect(seen).toEqual([5, 6, 5])
+    expect(generation.finishReason).toBe('abort')
+    expect(log.sequences).toBe(0)
   })
 
   test('while the logits are awaited ends at once, though they never come or fail later', async () => {

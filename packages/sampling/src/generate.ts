@@ -86,14 +86,14 @@ export interface Start {
 /** Generates what follows. */
 export async function* continued(start: Start): AsyncGenerator<Token, Ending, void> {
   const { session, history, settings, stats, context, first } = start
-  const { options, stopIds } = settings
+  const { options, stopIds, bannedIds } = settings
   const random = randomStream(xorshift(start.seed ?? settings.seed))
   const promptLength = history.length
   const planOf = (source: () => number) => chosenPlan(options, { random: source, promptLength, stopIds })
   const drafter = drafterOf(start, random, planOf)
   try {
     return yield* decode({
-      ...{ session, history, first, context, drafter, stopIds, stats },
+      ...{ session, history, first, context, drafter, stopIds, bannedIds, stats },
       plan: planOf(random.next),
       random: random.next,
       maxTokens: options.maxTokens ?? tokenOptions.maxTokens.default,

@@ -1,9 +1,9 @@
 export { type Answer, Batch, type BatchItem, TextBatch } from './batch'
 export { argMax, draw, logSumExp } from './distribution'
 export { LogitsError, OptionError, PromptError, SessionError } from './errors'
+export { nextTurn } from './event-loop'
 export { generate } from './generate'
 export { type BatchOptions, generateBatch, generateTextBatch } from './generate-batch'
-export { nextTurn } from './event-loop'
 export { checkGenerateTextOptions, type GenerateTextOptions, generateText, type TextCodec } from './generate-text'
 export {
   type FinishReason,

@@ -12,16 +12,23 @@ export type GenerateOptions = OptionsOf<typeof tokenOptions>
 export interface Settings {
   readonly options: GenerateOptions
   readonly stopIds: ReadonlySet<number>
+  readonly bannedIds: ReadonlySet<number>
   readonly seed: number
 }
 
 /** @throws OptionError if an option is out of range or unknown, or excludes another */
 export const settingsOf = (options: GenerateOptions): Settings => {
   checkOptions(options, tokenOptions)
-  const stopIds = new Set(options.stopIds)
-  for (const id of stopIds) if (!isId(id)) throw new OptionError('stopIds', [...stopIds], tokenOptions.stopIds.expected)
   checkSamplers(options)
-  return { options, stopIds, seed: options.seed ?? freshSeed() }
+  const [stopIds, bannedIds] = [idSet('stopIds', options), idSet('bannedIds', options)]
+  return { options, stopIds, bannedIds, seed: options.seed ?? freshSeed() }
+}
+
+/** The ids of an option, which may be an iterator: it is read once, here. */
+const idSet = (option: 'stopIds' | 'bannedIds', { [option]: ids }: GenerateOptions): ReadonlySet<number> => {
+  const set = new Set(ids)
+  for (const id of set) if (!isId(id)) throw new OptionError(option, [...set], tokenOptions[option].expected)
+  return set
 }
 
 /** @throws OptionError if sampling options exclude each other */

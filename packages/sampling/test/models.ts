@@ -6,7 +6,8 @@ export interface Log {
   readonly passes: number[][]
   /** The kind of each pass. */
   readonly kinds: string[]
-  /** Sequences that live. */
+  /** Sequences made, and those of them that live. */
+  created: number
   sequences: number
   /** Of the last sequence. */
   capacity: number
@@ -25,12 +26,13 @@ interface Toy {
 
 /** A model that is a function of all ids so far, and counts the sequences that nobody has disposed of. */
 export const toyModel = ({ maxSeqLen = 64, next, wait = async () => {}, greedy = false }: Toy) => {
-  const log: Log = { passes: [], kinds: [], sequences: 0, capacity: 0, forks: 0 }
+  const log: Log = { passes: [], kinds: [], created: 0, sequences: 0, capacity: 0, forks: 0 }
 
   const createSequence = (capacity: number, held: readonly number[] = []): TokenSequence => {
     const ids = [...held]
     let isRunning = false
     let isDisposed = false
+    log.created++
     log.sequences++
     log.capacity = capacity
 

@@ -29,7 +29,7 @@ describe('every option', () => {
     const singular: Record<string, string> = { dryBreakers: '--dry-breaker' }
     for (const [name, { flags }] of rows)
       if (flags.length > 0) expect(flags[0].name.split(' ')[0]).toBe(singular[name] ?? kebab(name))
-    expect(names).toHaveLength(28)
+    expect(names).toHaveLength(29)
   })
 })
 
@@ -43,6 +43,7 @@ describe('flags', () => {
     ['--stop', ['END', 'a,b'], ['END', 'a,b']],
     ['--stop-regex', ['\\d+'], [/\d+/u]],
     ['--stop-ids', ['2,128009'], [2, 128009]],
+    ['--banned-ids', ['0'], [0]],
     ['--logit-bias', ['3=1.5', '7=-Infinity', '3=2'], { 3: 2, 7: -Infinity }],
     ['--samplers', ['topK,temperature'], ['topK', 'temperature']],
     ['--dry-breaker', ['\n', ':'], ['\n', ':']],

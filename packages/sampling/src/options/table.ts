@@ -26,6 +26,11 @@ export type SamplerName = (typeof samplerNames)[number]
 /** What is added to the logits of ids; -Infinity bars an id. */
 export type LogitBias = Readonly<Record<number, number>> | ReadonlyMap<number, number>
 
+const idsFlag = (name: string) =>
+  flag(name, 'token ids with commas between', text =>
+    /^\d+(,\d+)*$/.test(text) ? text.split(',').map(Number) : undefined,
+  )
+
 const isSamplerName = (value: unknown): boolean => samplerNames.includes(value as SamplerName)
 
 const signedPenalty = {
@@ -195,9 +200,13 @@ export const tokenOptions = {
       description: 'token ids that end the text, with commas between',
       absent: 'none',
     },
-    flag('--stop-ids <ids>', 'token ids with commas between', text =>
-      /^\d+(,\d+)*$/.test(text) ? text.split(',').map(Number) : undefined,
-    ),
+    idsFlag('--stop-ids <ids>'),
+  ),
+  bannedIds: option<Iterable<number>>(
+    'token ids, such as an array of them',
+    value => isIterableOf(value, isId),
+    { description: 'token ids that are never drawn, with commas between', absent: 'none' },
+    idsFlag('--banned-ids <ids>'),
   ),
   vocabSize: option<number>(
     'a whole number of at least 1',
