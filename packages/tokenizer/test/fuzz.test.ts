@@ -1,5 +1,15 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { loadTokenizer, TokenizerFormatError, UnsupportedTokenizerError, writeTokenizerJson } from '../src/index'
+import {
+  type GgufVocabulary,
+  loadTokenizer,
+  readGgufVocabulary,
+  readTokenizerJson,
+  TokenizerFormatError,
+  UnsupportedTokenizerError,
+  writeGgufVocabulary,
+  writeTokenizerJson,
+} from '../src/index'
 import { dataBytes, hasData } from './data'
 import { llama2c, model } from './wire'
 
@@ -19,7 +29,74 @@ function generator(state: number) {
 
 const real = ['stories260K/tok512.model', 'stories260K/tok512.bin'].filter(path => hasData(path)).map(dataBytes)
 const json = writeTokenizerJson(loadTokenizer(model()))
-const files = [...real, model(), llama2c(), json]
+const small = JSON.parse(readFileSync(new URL('./small-json.fixture.json', import.meta.url), 'utf8')) as {
+  cases: { name: string; file: object }[]
+}
+const smallFiles = small.cases.map(({ file }) => new TextEncoder().encode(JSON.stringify(file)))
+const files = [...real, model(), llama2c(), json, ...smallFiles]
+
+/** What may stand beside a file; as JSON it is changed like one. */
+const beside = new TextEncoder().encode(
+  JSON.stringify({
+    bos_token: '<s>',
+    eos_token: { content: '<|im_end|>', lstrip: false },
+    add_bos_token: true,
+    added_tokens_decoder: { 700: { content: '<|im_end|>', special: true }, 705: { content: 'ab', normalized: true } },
+  }),
+)
+
+/** The arrays of a GGUF file, as JSON that is changed like a file. */
+const gguf = smallFiles.flatMap(file => {
+  try {
+    const { types, scores, charsMap, ...vocabulary } = writeGgufVocabulary(readTokenizerJson(file))
+    const arrays = { ...vocabulary, types: types && [...types], scores: scores && [...scores] }
+    return [new TextEncoder().encode(JSON.stringify(arrays))]
+  } catch {
+    // One that GGUF cannot say.
+    return []
+  }
+})
+
+/** @cria/checkpoint hands out values of these types and no others, of whatever lengths and contents. */
+function changedArrays(random: (limit: number) => number): GgufVocabulary {
+  let changed: Record<string, unknown>
+  try {
+    changed = JSON.parse(new TextDecoder().decode(mutateJson(gguf[random(gguf.length)], random)))
+  } catch {
+    return changedArrays(random)
+  }
+  const list = (value: unknown) => (Array.isArray(value) ? value : [])
+  const text = (value: unknown) => (typeof value === 'string' ? value : typeof value)
+  const id = (value: unknown) => (typeof value === 'number' ? value : undefined)
+  return {
+    kind: 'gguf',
+    model: text(changed.model),
+    tokens: list(changed.tokens).map(text),
+    merges: changed.merges ? list(changed.merges).map(text) : undefined,
+    pre: changed.pre ? text(changed.pre) : undefined,
+    types: changed.types ? Int32Array.from(list(changed.types), value => id(value) ?? 0) : undefined,
+    scores: changed.scores ? Float32Array.from(list(changed.scores), value => id(value) ?? 0) : undefined,
+    bosId: id(changed.bosId),
+    eosId: id(changed.eosId),
+    eotId: id(changed.eotId),
+    eomId: id(changed.eomId),
+    unkId: id(changed.unkId),
+    padId: id(changed.padId),
+    addBos: changed.addBos === true,
+    addSpacePrefix: changed.addSpacePrefix === true,
+    chatTemplate: undefined,
+  }
+}
+
+/** A tokenizer of a changed file, with or without a changed file beside it, or of changed arrays of GGUF. */
+function open(random: (limit: number) => number) {
+  const kind = random(8)
+  if (kind === 0) return readGgufVocabulary(changedArrays(random), { name: 'fuzzed' })
+  const file = files[random(files.length)]
+  if (kind === 1) return loadTokenizer(file, { name: 'fuzzed', config: mutateJson(beside, random) })
+  const bytes = file[0] === 0x7b && random(2) === 0 ? mutateJson(file, random) : mutate(file, random)
+  return loadTokenizer(bytes, { name: 'fuzzed' })
+}
 
 function mutate(file: Uint8Array, random: (limit: number) => number): Uint8Array {
   const bytes = Array.from(file)
@@ -70,21 +147,27 @@ function mutateJson(file: Uint8Array, random: (limit: number) => number): Uint8A
 test(`changed files give a tokenizer that works, or a typed error (${seconds} s, seed ${seed})`, {
   timeout: (seconds + 60) * 1000,
 }, () => {
-  const random = generator(seed | 1)
+  let state = seed | 1
+  const random = (limit: number) => {
+    state = generator(state)(2 ** 32) | 0
+    return (state >>> 0) % limit
+  }
   const outcomes = { tokenizers: 0, errors: 0 }
   for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
-    const file = files[random(files.length)]
-    const bytes = file[0] === 0x7b && random(2) === 0 ? mutateJson(file, random) : mutate(file, random)
+    const before = state
     try {
-      const tokenizer = loadTokenizer(bytes, { name: 'fuzzed' })
-      const text = 'Once upon a  time, 1234 🦙 é\u0000漢字 <s>'
-      const ids = tokenizer.encode(text, { bos: true })
-      expect(ids.every(id => id < tokenizer.vocabSize)).toBe(true)
-      expect(typeof tokenizer.decode(ids)).toBe('string')
+      const tokenizer = open(random)
+      const text = 'Once upon a  time, 1234 🦙 é\u0000漢字 <s> <|im_end|>'
+      for (const special of [false, true]) {
+        const ids = tokenizer.encode(text, { bos: tokenizer.addsBos, special })
+        expect(ids.every(id => id < tokenizer.vocabSize)).toBe(true)
+        expect(typeof tokenizer.decode(ids, { special })).toBe('string')
+      }
+      expect(tokenizer.explain('a the 1').length).toBeGreaterThan(0)
       outcomes.tokenizers++
     } catch (error) {
       if (!(error instanceof TokenizerFormatError || error instanceof UnsupportedTokenizerError)) {
-        const where = `seed ${seed}, file ${Buffer.from(bytes).toString('base64').slice(0, 4000)}`
+        const where = `state ${before} of seed ${seed}`
         throw new Error(`not a typed error (${where})`, { cause: error })
       }
       outcomes.errors++
