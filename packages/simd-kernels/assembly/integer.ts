@@ -29,6 +29,25 @@ function sumsPairs<P>(): bool {
   return !isSigned<P>() && sizeof<P>() == 1
 }
 
+/** Whether the products of two units are added up before they are widened. */
+// @ts-ignore: decorator
+@inline
+export function takesTwo<P>(): bool {
+  return !isSigned<P>() && sizeof<P>() == 2
+}
+
+/** c + a · b in each lane, over 2 or 4 neighbours, as below. */
+// @ts-ignore: decorator
+@inline
+export function productAdd<P>(a: v128, b: v128, c: v128): v128 {
+  if (widens<P>()) return i32x4.add(i32x4.dot_i16x8_s(a, b), c)
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (isSigned<P>()) return i32x4.relaxed_dot_i8x16_i7x16_add_s(a, b, c)
+    return i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(a, b), c)
+  }
+  return unreachable()
+}
+
 /**
  * c + a · b + d · e in each lane, over 2 or 4 neighbours. What b and e may hold in 8 bits is for the probe to say; of pairs, 0 to 15,
  * and of pairs of two, 0 to 63.
@@ -36,36 +55,30 @@ function sumsPairs<P>(): bool {
 // @ts-ignore: decorator
 @inline
 export function twoProductsAdd<P>(a: v128, b: v128, d: v128, e: v128, c: v128): v128 {
-  if (widens<P>()) return i32x4.add(i32x4.dot_i16x8_s(d, e), i32x4.add(i32x4.dot_i16x8_s(a, b), c))
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (isSigned<P>())
-      return i32x4.relaxed_dot_i8x16_i7x16_add_s(d, e, i32x4.relaxed_dot_i8x16_i7x16_add_s(a, b, c))
-    if (sumsPairs<P>())
-      return i16x8.add(
-        i16x8.relaxed_dot_i8x16_i7x16_s(d, e),
-        i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(a, b), c),
-      )
-    const pairs = i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(a, b), i16x8.relaxed_dot_i8x16_i7x16_s(d, e))
-    return i32x4.add(i32x4.extadd_pairwise_i16x8_s(pairs), c)
+    if (takesTwo<P>()) {
+      const pairs = i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(a, b), i16x8.relaxed_dot_i8x16_i7x16_s(d, e))
+      return i32x4.add(i32x4.extadd_pairwise_i16x8_s(pairs), c)
+    }
   }
-  return unreachable()
+  return productAdd<P>(d, e, productAdd<P>(a, b, c))
 }
 
-/** What the sums of a block start from: the correction of a token. An i16 holds the products of a block, and no more. */
+/**
+ * What the sums of a block start from: the correction of a token. Two i16 sums make one result, so each starts from half of it; an
+ * i16 holds these and the products of a block, and no more.
+ */
 // @ts-ignore: decorator
 @inline
-export function blockStart<P>(correction: usize): v128 {
-  if (sumsPairs<P>()) return i16x8.splat(0)
+export function blockStart(correction: usize): v128 {
   return v128.load32_splat(correction)
 }
 
 /** The sums of a block as f32. */
 // @ts-ignore: decorator
 @inline
-export function blockSum<P>(sum: v128, correction: usize): v128 {
-  if (sumsPairs<P>())
-    return f32x4.convert_i32x4_s(i32x4.add(v128.load32_splat(correction), i32x4.extadd_pairwise_i16x8_s(sum)))
-  return f32x4.convert_i32x4_s(sum)
+export function blockSum<P>(sum: v128): v128 {
+  return f32x4.convert_i32x4_s(sumsPairs<P>() ? i32x4.extadd_pairwise_i16x8_s(sum) : sum)
 }
 
 /** Bytes of weights, of 8 bits each, that are multiplied at a time. */

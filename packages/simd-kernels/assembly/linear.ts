@@ -30,7 +30,7 @@ export function linear(
   reserve(<usize>(padded * tokenBytes(columns, widen)) * <usize>(k / columns), PRODUCT_SCRATCH)
   for (let token = 0; token < tokens; token += SLAB) {
     const count = min(SLAB, tokens - token)
-    quantize(x + (<usize>token * <usize>k << 2), count, k, columns, zero, widen)
+    quantize(x + (<usize>token * <usize>k << 2), count, k, columns, zero, product)
     multiply(panels, out + (<usize>token * <usize>n << 2), count, n, k, type, product, zero)
   }
 }

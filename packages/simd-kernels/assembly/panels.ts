@@ -95,12 +95,19 @@ function storeScales(small: v128, d0: v128, d1: v128, to: usize): void {
 /** The values of iq4's indices. */
 const TABLE = memory.data<i8>([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], 16)
 
+/** The table of iq4, with `zero` added as for `linear`. */
+// @ts-ignore: decorator
+@inline
+export function iq4Table(zero: i32): v128 {
+  return v128.xor(v128.load(TABLE), i8x16.splat(zero == OFFSET ? -128 : 0))
+}
+
 /**
  * The values of `blocks` blocks from a group's start, as bytes in the order in which the kernels multiply, with `zero` added as for
  * `linear`.
  */
 export function unpackValues(type: i32, group: usize, blocks: i32, to: usize, zero: i32): void {
-  const table = v128.xor(v128.load(TABLE), i8x16.splat(zero == OFFSET ? -128 : 0))
+  const table = iq4Table(zero)
   const blocksOfGroup = groupColumns(type) / BLOCK
   const head = <usize>headBytes(type)
   const bytes = <usize>(valueBytes(type) + smallBytes(type))

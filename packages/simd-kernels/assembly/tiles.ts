@@ -2,8 +2,8 @@
 // block add up as integers, exactly; blocks are scaled and added up in f32, in the order of columns. So a row's result is the same
 // bits in a tile of any size.
 
-import { blockStart, blockSum, loadUnits, twoProductsAdd, unitBytes } from './integer'
-import { madd, nibbles } from './lanes'
+import { blockStart, blockSum, loadUnits, productAdd, takesTwo, twoProductsAdd, unitBytes } from './integer'
+import { madd } from './lanes'
 import { SCALES } from './panels'
 
 /** How many tokens a tile has, as types, for kernels that are compiled once for each. */
@@ -53,63 +53,86 @@ export function multiplyTile<P, T>(
   for (let block = 0; block < blocks; block++) {
     const end = x + <usize>units * step
     const corrections = end + step
-    let i0 = blockStart<P>(corrections)
+    let i0 = blockStart(corrections)
     let i1 = i0
     let j0 = i0
     let k0 = i0
     let l0 = i0
-    if (tokens > 1) j0 = blockStart<P>(corrections + 4)
+    if (tokens > 1) j0 = blockStart(corrections + 4)
     if (tokens > 2) {
-      k0 = blockStart<P>(corrections + 8)
-      l0 = blockStart<P>(corrections + 12)
+      k0 = blockStart(corrections + 8)
+      l0 = blockStart(corrections + 12)
     }
     let j1 = j0
     let k1 = k0
     let l1 = l0
-    for (let w = values; x < end; x += 2 * step) {
-      const w0 = loadUnits<P>(w)
-      const w1 = loadUnits<P>(w + unit)
-      const w2 = loadUnits<P>(w + 2 * unit)
-      const w3 = loadUnits<P>(w + 3 * unit)
-      let u = v128.load32_splat(x)
-      let v = v128.load32_splat(x + step)
-      i0 = twoProductsAdd<P>(u, w0, v, w2, i0)
-      i1 = twoProductsAdd<P>(u, w1, v, w3, i1)
-      if (tokens > 1) {
-        u = v128.load32_splat(x, 4)
-        v = v128.load32_splat(x + step, 4)
-        j0 = twoProductsAdd<P>(u, w0, v, w2, j0)
-        j1 = twoProductsAdd<P>(u, w1, v, w3, j1)
+    if (takesTwo<P>())
+      for (let w = values; x < end; x += 2 * step) {
+        const w0 = loadUnits<P>(w)
+        const w1 = loadUnits<P>(w + unit)
+        const w2 = loadUnits<P>(w + 2 * unit)
+        const w3 = loadUnits<P>(w + 3 * unit)
+        let u = v128.load32_splat(x)
+        let v = v128.load32_splat(x + step)
+        i0 = twoProductsAdd<P>(u, w0, v, w2, i0)
+        i1 = twoProductsAdd<P>(u, w1, v, w3, i1)
+        if (tokens > 1) {
+          u = v128.load32_splat(x, 4)
+          v = v128.load32_splat(x + step, 4)
+          j0 = twoProductsAdd<P>(u, w0, v, w2, j0)
+          j1 = twoProductsAdd<P>(u, w1, v, w3, j1)
+        }
+        if (tokens > 2) {
+          u = v128.load32_splat(x, 8)
+          v = v128.load32_splat(x + step, 8)
+          k0 = twoProductsAdd<P>(u, w0, v, w2, k0)
+          k1 = twoProductsAdd<P>(u, w1, v, w3, k1)
+          u = v128.load32_splat(x, 12)
+          v = v128.load32_splat(x + step, 12)
+          l0 = twoProductsAdd<P>(u, w0, v, w2, l0)
+          l1 = twoProductsAdd<P>(u, w1, v, w3, l1)
+        }
+        w += 4 * unit
       }
-      if (tokens > 2) {
-        u = v128.load32_splat(x, 8)
-        v = v128.load32_splat(x + step, 8)
-        k0 = twoProductsAdd<P>(u, w0, v, w2, k0)
-        k1 = twoProductsAdd<P>(u, w1, v, w3, k1)
-        u = v128.load32_splat(x, 12)
-        v = v128.load32_splat(x + step, 12)
-        l0 = twoProductsAdd<P>(u, w0, v, w2, l0)
-        l1 = twoProductsAdd<P>(u, w1, v, w3, l1)
+    else
+      for (let w = values; x < end; x += step) {
+        const w0 = loadUnits<P>(w)
+        const w1 = loadUnits<P>(w + unit)
+        let u = v128.load32_splat(x)
+        i0 = productAdd<P>(u, w0, i0)
+        i1 = productAdd<P>(u, w1, i1)
+        if (tokens > 1) {
+          u = v128.load32_splat(x, 4)
+          j0 = productAdd<P>(u, w0, j0)
+          j1 = productAdd<P>(u, w1, j1)
+        }
+        if (tokens > 2) {
+          u = v128.load32_splat(x, 8)
+          k0 = productAdd<P>(u, w0, k0)
+          k1 = productAdd<P>(u, w1, k1)
+          u = v128.load32_splat(x, 12)
+          l0 = productAdd<P>(u, w0, l0)
+          l1 = productAdd<P>(u, w1, l1)
+        }
+        w += 2 * unit
       }
-      w += 4 * unit
-    }
     const scale0 = v128.load(scales)
     const scale1 = v128.load(scales, 16)
     let scale = v128.load32_splat(x)
-    a0 = madd(blockSum<P>(i0, corrections), f32x4.mul(scale, scale0), a0)
-    a1 = madd(blockSum<P>(i1, corrections), f32x4.mul(scale, scale1), a1)
+    a0 = madd(blockSum<P>(i0), f32x4.mul(scale, scale0), a0)
+    a1 = madd(blockSum<P>(i1), f32x4.mul(scale, scale1), a1)
     if (tokens > 1) {
       scale = v128.load32_splat(x, 4)
-      b0 = madd(blockSum<P>(j0, corrections + 4), f32x4.mul(scale, scale0), b0)
-      b1 = madd(blockSum<P>(j1, corrections + 4), f32x4.mul(scale, scale1), b1)
+      b0 = madd(blockSum<P>(j0), f32x4.mul(scale, scale0), b0)
+      b1 = madd(blockSum<P>(j1), f32x4.mul(scale, scale1), b1)
     }
     if (tokens > 2) {
       scale = v128.load32_splat(x, 8)
-      c0 = madd(blockSum<P>(k0, corrections + 8), f32x4.mul(scale, scale0), c0)
-      c1 = madd(blockSum<P>(k1, corrections + 8), f32x4.mul(scale, scale1), c1)
+      c0 = madd(blockSum<P>(k0), f32x4.mul(scale, scale0), c0)
+      c1 = madd(blockSum<P>(k1), f32x4.mul(scale, scale1), c1)
       scale = v128.load32_splat(x, 12)
-      d0 = madd(blockSum<P>(l0, corrections + 12), f32x4.mul(scale, scale0), d0)
-      d1 = madd(blockSum<P>(l1, corrections + 12), f32x4.mul(scale, scale1), d1)
+      d0 = madd(blockSum<P>(l0), f32x4.mul(scale, scale0), d0)
+      d1 = madd(blockSum<P>(l1), f32x4.mul(scale, scale1), d1)
     }
     if (minima != 0) {
       const minimum0 = v128.load(minima)
@@ -149,69 +172,4 @@ export function multiplyTile<P, T>(
     v128.store(out + 3 * outStep, d0)
     v128.store(out + 3 * outStep, d1, 16)
   }
-}
-
-/**
- * The same for one token and 4-bit values, which are not unpacked before: bound by memory, a panel is read once, as a stream. The
- * blocks have 32 columns; of a value's byte the low half is one of the first 16 columns, the high half one of the others.
- */
-export function multiplyNibbles<P>(
-  x: usize,
-  values: usize,
-  valueStep: usize,
-  scales: usize,
-  minima: usize,
-  blocks: i32,
-  out: usize,
-): void {
-  const half = nibbles()
-  const unit = unitBytes<P>()
-  const second: usize = 8 * 4 * (16 / unit) / 2
-  let a0 = v128.load(out)
-  let a1 = v128.load(out, 16)
-  for (let block = 0; block < blocks; block++) {
-    const corrections = x + 2 * second + 4
-    let i0 = blockStart<P>(corrections)
-    let i1 = i0
-    let w = values
-    for (const end = values + 128; w < end; w += 32) {
-      const w0 = v128.load(w)
-      const w1 = v128.load(w, 16)
-      const low0 = v128.and(w0, half)
-      const low1 = v128.and(w1, half)
-      const high0 = v128.and(i16x8.shr_u(w0, 4), half)
-      const high1 = v128.and(i16x8.shr_u(w1, 4), half)
-      if (unit == 8) {
-        let u = v128.load32_splat(x)
-        let v = v128.load32_splat(x + second)
-        i0 = twoProductsAdd<P>(u, i16x8.extend_low_i8x16_s(low0), v, i16x8.extend_low_i8x16_s(high0), i0)
-        i1 = twoProductsAdd<P>(u, i16x8.extend_high_i8x16_s(low0), v, i16x8.extend_high_i8x16_s(high0), i1)
-        u = v128.load32_splat(x, 4)
-        v = v128.load32_splat(x + second, 4)
-        i0 = twoProductsAdd<P>(u, i16x8.extend_low_i8x16_s(low1), v, i16x8.extend_low_i8x16_s(high1), i0)
-        i1 = twoProductsAdd<P>(u, i16x8.extend_high_i8x16_s(low1), v, i16x8.extend_high_i8x16_s(high1), i1)
-        x += 8
-      } else {
-        const u = v128.load32_splat(x)
-        const v = v128.load32_splat(x + second)
-        i0 = twoProductsAdd<P>(u, low0, v, high0, i0)
-        i1 = twoProductsAdd<P>(u, low1, v, high1, i1)
-        x += 4
-      }
-    }
-    const scale = v128.load32_splat(corrections - 4)
-    a0 = madd(blockSum<P>(i0, corrections), f32x4.mul(scale, v128.load(scales)), a0)
-    a1 = madd(blockSum<P>(i1, corrections), f32x4.mul(scale, v128.load(scales, 16)), a1)
-    if (minima != 0) {
-      const sum = v128.load32_splat(corrections + 4)
-      a0 = madd(sum, v128.load(minima), a0)
-      a1 = madd(sum, v128.load(minima, 16), a1)
-      minima += SCALES
-    }
-    x = corrections + 8
-    values += valueStep
-    scales += SCALES
-  }
-  v128.store(out, a0)
-  v128.store(out, a1, 16)
 }

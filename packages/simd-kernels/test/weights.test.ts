@@ -112,6 +112,19 @@ describe.each(opened.map(engine => ({ build: engine.build, engine })))(`$build b
         }
     })
 
+    test('NaN among the activations of a row makes that row NaN', () => {
+      const { weight } = randomWeight(random, dtype, 9, 512)
+      const packed = engine.packWeight(weight)
+      for (const rows of [1, 4]) {
+        const x = random.normal(rows * 512)
+        x[510] = Number.NaN
+        const y = room(engine, rows * 9)
+        engine.linear(put(engine, x), packed, y, rows)
+        const nans = Array.from(take(engine, y, rows * 9), Number.isNaN)
+        expect(nans).toEqual(nans.map((_, i) => i < 9))
+      }
+    })
+
     test('a scale that is infinite or NaN is refused', () => {
       const [out, columns] = [9, 2 * block]
       const { weight } = randomWeight(random, dtype, out, columns)
