@@ -1,7 +1,7 @@
 import { ConversionError } from './errors'
 import type { GgufEntry } from './formats/gguf-metadata'
 import type { JsonObject } from './formats/json'
-import { endTexts, type GenerationSettings, type SamplingSettings } from './generation'
+import { endTexts, type GenerationSettings, ggufSamplingNames, huggingFaceSamplingNames } from './generation'
 import { bytesFile, jsonFile, type OutputFile } from './output-file'
 import type { GgufVocabulary } from './vocabulary'
 
@@ -34,50 +34,19 @@ export const withGeneration = (
   }
 }
 
-/** GGUF's names of sampling settings, after `general.sampling.`; undefined for those that it does not have. */
-const ggufNames: Readonly<Record<keyof SamplingSettings, string | undefined>> = {
-  doSample: undefined,
-  temperature: 'temp',
-  topK: 'top_k',
-  topP: 'top_p',
-  minP: 'min_p',
-  typicalP: undefined,
-  repetitionPenalty: 'penalty_repeat',
-  penaltyWindow: 'penalty_last_n',
-  xtcProbability: 'xtc_probability',
-  xtcThreshold: 'xtc_threshold',
-  noRepeatNgramSize: undefined,
-}
-
-const whole: readonly string[] = ['top_k', 'penalty_last_n']
+const wholeNumbers: readonly string[] = ['topK', 'penaltyWindow']
 
 /** The metadata of a GGUF file for how tokens are sampled, and for chat templates beside the usual one. */
 export const generationEntries = ({ sampling, chatTemplates }: GenerationSettings): GgufEntry[] => {
   const entries: GgufEntry[] = []
-  for (const [setting, value] of Object.entries(sampling)) {
-    const name = ggufNames[setting as keyof SamplingSettings]
-    if (name === undefined || typeof value !== 'number') continue
-    entries.push([`general.sampling.${name}`, { type: whole.includes(name) ? 'i32' : 'f32', value }])
+  for (const [setting, key] of Object.entries(ggufSamplingNames)) {
+    const value = sampling[setting as keyof typeof ggufSamplingNames]
+    if (value !== undefined) entries.push([key, { type: wholeNumbers.includes(setting) ? 'i32' : 'f32', value }])
   }
   for (const [name, value] of chatTemplates) {
     if (name !== 'default') entries.push([`tokenizer.chat_template.${name}`, { type: 'string', value }])
   }
   return entries
-}
-
-/** transformers' names of sampling settings; undefined for those that it does not have. */
-const huggingFaceNames: Readonly<Record<keyof SamplingSettings, string | undefined>> = {
-  doSample: 'do_sample',
-  temperature: 'temperature',
-  topK: 'top_k',
-  topP: 'top_p',
-  minP: 'min_p',
-  typicalP: 'typical_p',
-  repetitionPenalty: 'repetition_penalty',
-  penaltyWindow: undefined,
-  xtcProbability: undefined,
-  xtcThreshold: undefined,
-  noRepeatNgramSize: 'no_repeat_ngram_size',
 }
 
 /** What a Hugging Face folder says of generation: fields of `config.json`, and the files beside it. */
@@ -94,11 +63,16 @@ export const generationFiles = (settings: GenerationSettings): HuggingFaceGenera
     ...(eosIds.length > 0 && { eos_token_id: eosIds.length === 1 ? eosIds[0] : eosIds }),
     ...(padId !== undefined && { pad_token_id: padId }),
   }
-  const sampled = Object.entries(sampling).flatMap(([setting, value]) => {
-    const name = huggingFaceNames[setting as keyof SamplingSettings]
-    return name === undefined ? [] : [[name, value] as const]
+  const sampled = Object.entries(huggingFaceSamplingNames).flatMap(([setting, name]) => {
+    const value = sampling[setting as keyof typeof huggingFaceSamplingNames]
+    return value === undefined ? [] : [[name, value] as const]
   })
-  const generation = { ...config, ...Object.fromEntries(sampled) }
+  const { doSample } = sampling
+  const generation = {
+    ...config,
+    ...(doSample !== undefined && { do_sample: doSample }),
+    ...Object.fromEntries(sampled),
+  }
   const others = [...chatTemplates]
     .filter(([name]) => name !== 'default')
     .map(([name, template]) => ({ name, template }))

@@ -1,5 +1,5 @@
 import { MalformedFileError } from './errors'
-import { type GgufFields, ggufFields } from './formats/gguf-metadata'
+import { ggufFields } from './formats/gguf-metadata'
 import { isObject, type JsonObject } from './formats/json'
 import type { GgufFileMetadata, HuggingFaceMetadata, Metadata } from './metadata'
 import type { GgufVocabulary, Vocabulary } from './vocabulary'
@@ -103,7 +103,7 @@ const ggufSettings = (
     addBos: vocabulary?.addBos,
     eosIds: vocabulary ? ggufEosIds(vocabulary) : [],
     padId: vocabulary?.padId,
-    sampling: ggufSampling(read),
+    sampling: readSampling(ggufSamplingNames, read.number, file),
     chatTemplates: checkTemplates(templates, file),
   }
 }
@@ -115,35 +115,88 @@ const ggufEosIds = ({ eosId, eotId, eomId, tokens, types }: GgufVocabulary): num
   return [...new Set([...named, ...texts])]
 }
 
-const ggufSampling = (read: GgufFields): SamplingSettings => {
-  const number = (name: string) => read.number(`general.sampling.${name}`)
-  return defined({
-    temperature: number('temp'),
-    topK: number('top_k'),
-    topP: number('top_p'),
-    minP: number('min_p'),
-    repetitionPenalty: number('penalty_repeat'),
-    penaltyWindow: number('penalty_last_n'),
-    xtcProbability: number('xtc_probability'),
-    xtcThreshold: number('xtc_threshold'),
-  })
+interface Range {
+  readonly expected: string
+  readonly holds: (value: number) => boolean
+}
+
+const atLeast = (least: number): Range => ({
+  expected: `a number of at least ${least}`,
+  holds: value => value >= least && value < Infinity,
+})
+const share: Range = { expected: 'a number from 0 to 1', holds: value => value >= 0 && value <= 1 }
+const whole: Range = { expected: 'a whole number', holds: Number.isSafeInteger }
+
+/** The values that settings may have. */
+const ranges: Readonly<Record<Exclude<keyof SamplingSettings, 'doSample'>, Range>> = {
+  temperature: atLeast(0),
+  topK: whole,
+  topP: share,
+  minP: share,
+  typicalP: share,
+  repetitionPenalty: { expected: 'a number from 0.01 to 100', holds: value => value >= 0.01 && value <= 100 },
+  penaltyWindow: whole,
+  xtcProbability: share,
+  xtcThreshold: share,
+  noRepeatNgramSize: whole,
+}
+
+type NumberNames = Readonly<Partial<Record<keyof typeof ranges, string>>>
+
+/** The settings that a file has, by its own names for them. */
+const readSampling = (
+  names: NumberNames,
+  read: (name: string) => number | undefined,
+  file: string,
+): SamplingSettings => {
+  const settings: { -readonly [K in keyof typeof ranges]?: number } = {}
+  for (const [setting, field] of Object.entries(names) as [keyof typeof ranges, string][]) {
+    const value = read(field)
+    if (value === undefined) continue
+    const { expected, holds } = ranges[setting]
+    if (!holds(value)) throw new MalformedFileError({ file, field }, `is ${value}, expected ${expected}`)
+    settings[setting] = value
+  }
+  return settings
+}
+
+/** GGUF's names of sampling settings. */
+export const ggufSamplingNames: NumberNames = {
+  temperature: 'general.sampling.temp',
+  topK: 'general.sampling.top_k',
+  topP: 'general.sampling.top_p',
+  minP: 'general.sampling.min_p',
+  repetitionPenalty: 'general.sampling.penalty_repeat',
+  penaltyWindow: 'general.sampling.penalty_last_n',
+  xtcProbability: 'general.sampling.xtc_probability',
+  xtcThreshold: 'general.sampling.xtc_threshold',
+}
+
+/** transformers' names of sampling settings. */
+export const huggingFaceSamplingNames: NumberNames = {
+  temperature: 'temperature',
+  topK: 'top_k',
+  topP: 'top_p',
+  minP: 'min_p',
+  typicalP: 'typical_p',
+  repetitionPenalty: 'repetition_penalty',
+  noRepeatNgramSize: 'no_repeat_ngram_size',
 }
 
 const huggingFaceSettings = (metadata: HuggingFaceMetadata): GenerationSettings => {
   const { file, config, generationConfig = {}, tokenizerConfig = {} } = metadata
-  const eosIds = [
-    ...idsOf(config, 'eos_token_id', file),
-    ...idsOf(generationConfig, 'eos_token_id', file),
-    ...addedTokenIds(tokenizerConfig, tokenizerConfig.eos_token),
-  ]
-  const id = (name: string) => idsOf(generationConfig, name, file)[0] ?? idsOf(config, name, file)[0]
+  const beside = (name: string) => file.replace(/[^/\\]+$/, name)
+  const generationFile = beside('generation_config.json')
+  const tokenizerFile = beside('tokenizer_config.json')
+  const ids = (name: string) => [...idsOf(config, name, file), ...idsOf(generationConfig, name, generationFile)]
   return {
-    bosId: id('bos_token_id'),
-    addBos: value(tokenizerConfig, 'add_bos_token', 'boolean', file),
-    eosIds: [...new Set(eosIds)],
-    padId: id('pad_token_id'),
-    sampling: huggingFaceSampling(generationConfig, file),
-    chatTemplates: checkTemplates(huggingFaceTemplates(metadata), file),
+    // generation_config.json counts before config.json, as in transformers.
+    bosId: ids('bos_token_id').at(-1),
+    addBos: value(tokenizerConfig, 'add_bos_token', 'boolean', tokenizerFile),
+    eosIds: [...new Set([...ids('eos_token_id'), ...addedTokenIds(tokenizerConfig, tokenizerConfig.eos_token)])],
+    padId: ids('pad_token_id').at(-1),
+    sampling: huggingFaceSampling(generationConfig, generationFile),
+    chatTemplates: checkTemplates(huggingFaceTemplates(metadata), tokenizerFile),
   }
 }
 
@@ -177,17 +230,9 @@ const value = <K extends keyof Kinds>(json: JsonObject, field: string, kind: K, 
 }
 
 const huggingFaceSampling = (json: JsonObject, file: string): SamplingSettings => {
-  const number = (field: string) => value(json, field, 'number', file)
-  return defined({
-    doSample: value(json, 'do_sample', 'boolean', file),
-    temperature: number('temperature'),
-    topK: number('top_k'),
-    topP: number('top_p'),
-    minP: number('min_p'),
-    typicalP: number('typical_p'),
-    repetitionPenalty: number('repetition_penalty'),
-    noRepeatNgramSize: number('no_repeat_ngram_size'),
-  })
+  const doSample = value(json, 'do_sample', 'boolean', file)
+  const read = (field: string) => value(json, field, 'number', file)
+  return { ...(doSample !== undefined && { doSample }), ...readSampling(huggingFaceSamplingNames, read, file) }
 }
 
 /** `chat_template.jinja`, else `chat_template` of `tokenizer_config.json`: a text, or a list of named ones. */
@@ -202,6 +247,3 @@ const huggingFaceTemplates = ({ chatTemplate, tokenizerConfig = {} }: HuggingFac
   if (chatTemplate !== undefined) templates.set('default', chatTemplate)
   return templates
 }
-
-const defined = (settings: SamplingSettings): SamplingSettings =>
-  Object.fromEntries(Object.entries(settings).filter(([, given]) => given !== undefined))

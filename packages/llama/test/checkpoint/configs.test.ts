@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { type GgufVocabulary, memorySource, type OutputFile, outputBytes } from '@cria/checkpoint'
+import { type GgufVocabulary, memorySource, type OutputFile, outputBytes, writeSafetensors } from '@cria/checkpoint'
+import { bytesOf } from '@cria/dtypes'
 import type { RopeScaling } from '@cria/layers'
 import { expect, test } from 'vitest'
-import { writeGguf, writeHuggingFace, writeLlama2c } from '../../src/checkpoint'
-import type { LlamaConfig } from '../../src/config'
-import { haveStories, open, openSources, stories } from './stories'
+import { llamaWeights, writeGguf, writeHuggingFace, writeLlama2c } from '../../src/checkpoint'
+import { type LlamaConfig, resolveConfig } from '../../src/config'
+import { expectSameTensors, haveStories, open, openSources, readAll, stories } from './stories'
 import { tinyConfig, tinyModel } from './tiny'
 
 const reopen = async (files: readonly OutputFile[]) =>
@@ -20,16 +21,31 @@ const scalings: RopeScaling[] = [
     beta_slow: 1,
     attention_factor: 1.2772588722239782,
   },
+  { type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_seq_len: 8192 },
 ]
 const configs: Record<string, LlamaConfig> = {
   'as it is': tinyConfig,
   'with a tied output': { ...tinyConfig, tied_output: true },
   'with one key head': { ...tinyConfig, n_kv_heads: 1 },
+  'with heads of another size': { ...tinyConfig, head_dim: 16 },
+  'with biases in attention': { ...tinyConfig, attention_bias: true },
+  'with biases in the feed-forward': { ...tinyConfig, mlp_bias: true },
   'with another theta and epsilon': { ...tinyConfig, rope_theta: 1_000_000, norm_eps: 1e-5 },
   ...Object.fromEntries(
-    scalings.map(scaling => [`with ${scaling.type} scaling`, { ...tinyConfig, rope_scaling: scaling }]),
+    scalings.map(scaling => [
+      `with ${scaling.type} scaling`,
+      // Of Llama 3's base one pair is slow, so that the tensor in a GGUF file has the factor itself.
+      { ...tinyConfig, rope_scaling: scaling, ...(scaling.type === 'llama3' && { rope_theta: 500_000 }) },
+    ]),
   ),
 }
+
+test.each(Object.keys(configs))('weights of a model %s survive GGUF and a Hugging Face folder', async name => {
+  const model = tinyModel(configs[name])
+  const expected = await readAll(model)
+  expectSameTensors(await readAll(await reopen([writeGguf(model)])), expected)
+  expectSameTensors(await readAll(await reopen(writeHuggingFace(model))), expected)
+})
 
 test.each(Object.keys(configs))('a config %s survives GGUF and a Hugging Face folder', async name => {
   const checkpoint = tinyModel(configs[name])
@@ -76,6 +92,62 @@ test('a Hugging Face config has the defaults of transformers, and the fields of 
   expect([five.rope_theta, five.rope_scaling]).toEqual([500_000, { type: 'linear', factor: 2 }])
 })
 
+test('a config of transformers 5 reads as the model that it says', async () => {
+  // What LlamaConfig of transformers 5.24.0 saves.
+  const five = {
+    ...{ attention_bias: true, attention_dropout: 0, bos_token_id: 1, eos_token_id: 2, head_dim: 16 },
+    ...{ hidden_act: 'silu', hidden_size: 32, initializer_range: 0.02, intermediate_size: 64 },
+    ...{ max_position_embeddings: 128, mlp_bias: true, model_type: 'llama', num_attention_heads: 4 },
+    ...{ num_hidden_layers: 2, num_key_value_heads: 2, pad_token_id: null, pretraining_tp: 1, rms_norm_eps: 1e-5 },
+    rope_parameters: {
+      ...{ factor: 8, high_freq_factor: 4, low_freq_factor: 1, original_max_position_embeddings: 64 },
+      ...{ rope_theta: 500_000, rope_type: 'llama3' },
+    },
+    ...{ tie_word_embeddings: true, transformers_version: '5.24.0', use_cache: true, vocab_size: 48 },
+  }
+  const config = resolveConfig({
+    ...{ dim: 32, n_layers: 2, n_heads: 4, n_kv_heads: 2, head_dim: 16, vocab_size: 48, hidden_dim: 64 },
+    ...{
+      norm_eps: 1e-5,
+      max_seq_len: 128,
+      rope_theta: 500_000,
+      attention_bias: true,
+      mlp_bias: true,
+      tied_output: true,
+    },
+    rope_scaling: { type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_seq_len: 64 },
+  })
+  const weights = writeHuggingFace(tinyModel(config)).find(({ name }) => name === 'model.safetensors') as OutputFile
+  const opened = await openSources([
+    memorySource(new TextEncoder().encode(JSON.stringify(five)), 'config.json'),
+    memorySource(await outputBytes(weights), weights.name),
+  ])
+  expect(opened.config).toEqual(config)
+})
+
+test('a tied output may have either name, and a copy of it does not count', async () => {
+  const model = tinyModel({ ...tinyConfig, tied_output: true })
+  const [config] = writeHuggingFace(model)
+  const header = (names: readonly string[]) => {
+    const tensors = [...llamaWeights(model.config)].flatMap(({ path, huggingFace, shape }) =>
+      (path === 'tok_embeddings.weight' ? names : [huggingFace]).map(name => ({
+        ...{ name, dtype: 'f32' as const, shape },
+        bytes: async () =>
+          bytesOf(new Float32Array(shape.reduce((a, b) => a * b)).fill(name === 'lm_head.weight' ? 2 : 1)),
+      })),
+    )
+    return writeSafetensors('model.safetensors', tensors)
+  }
+  for (const [names, expected] of [
+    [['lm_head.weight'], 2],
+    [['model.embed_tokens.weight'], 1],
+    [['model.embed_tokens.weight', 'lm_head.weight'], 1],
+  ] as const) {
+    const { data } = await (await reopen([config, header(names)])).read('tok_embeddings.weight')
+    expect(data[0], names.join()).toBe(expected)
+  }
+})
+
 test('rotary settings come from where transformers has them', async () => {
   const rope_parameters = { rope_type: 'linear', factor: 2 }
   const outside = await huggingFace({ rope_scaling: null, rope_parameters, rope_theta: 500_000 })
@@ -107,6 +179,8 @@ test('a format that cannot say what the config does refuses it by field', () => 
   expect(() => writeLlama2c(tinyModel({ ...bin, rope_theta: 5 }))).toThrow(/rope_theta: is 5/)
   expect(() => writeLlama2c(tinyModel({ ...bin, rope_scaling: scalings[0] }))).toThrow(/rope_scaling: is linear/)
   const dynamic = { type: 'dynamic', factor: 2, original_max_seq_len: 128 } as const
+  expect(() => writeLlama2c(tinyModel({ ...bin, head_dim: 16 }))).toThrow(/head_dim: is 16/)
+  expect(() => writeLlama2c(tinyModel({ ...bin, attention_bias: true }))).toThrow(/attention_bias: is true/)
   expect(() => writeGguf(tinyModel({ ...tinyConfig, rope_scaling: dynamic }))).toThrow(/rope_scaling: is dynamic/)
 })
 

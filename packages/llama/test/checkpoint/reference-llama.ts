@@ -7,9 +7,9 @@ import type { ResolvedConfig } from '../../src/config'
 
 type Weights = ReadonlyMap<string, Float32Array>
 
-/** [rows, D] weights times a vector of D. */
-const linear = (weight: Float32Array, x: Float64Array): Float64Array => {
-  const out = new Float64Array(weight.length / x.length)
+/** [rows, D] weights times a vector of D, plus a bias of [rows]. */
+const linear = (weight: Float32Array, x: Float64Array, bias?: Float32Array): Float64Array => {
+  const out = Float64Array.from({ length: weight.length / x.length }, (_, r) => bias?.[r] ?? 0)
   for (let r = 0; r < out.length; r++) for (let i = 0; i < x.length; i++) out[r] += weight[r * x.length + i] * x[i]
   return out
 }
@@ -20,8 +20,7 @@ const rmsNorm = (x: Float64Array, weight: Float32Array, eps: number): Float64Arr
 }
 
 /** Angle of each pair for a step of one position, and the factor of the rotated values. */
-const rotary = ({ dim, n_heads, rope_theta, rope_scaling: scaling }: ResolvedConfig, tokens: number) => {
-  const head = dim / n_heads
+const rotary = ({ head_dim: head, rope_theta, rope_scaling: scaling }: ResolvedConfig, tokens: number) => {
   let theta = rope_theta
   if (scaling?.type === 'dynamic' && tokens > scaling.original_max_seq_len) {
     const { factor, original_max_seq_len } = scaling
@@ -29,6 +28,18 @@ const rotary = ({ dim, n_heads, rope_theta, rope_scaling: scaling }: ResolvedCon
   }
   const plain = Float64Array.from({ length: head / 2 }, (_, i) => theta ** ((-2 * i) / head))
   if (scaling?.type === 'linear') return { steps: plain.map(step => step / scaling.factor), factor: 1 }
+  if (scaling?.type === 'llama3') {
+    // By wavelengths, as transformers' _compute_llama3_parameters.
+    const { factor, low_freq_factor: low, high_freq_factor: high, original_max_seq_len: original } = scaling
+    const steps = plain.map(step => {
+      const wavelength = (2 * Math.PI) / step
+      if (wavelength < original / high) return step
+      if (wavelength > original / low) return step / factor
+      const smooth = (original / wavelength - low) / (high - low)
+      return ((1 - smooth) * step) / factor + smooth * step
+    })
+    return { steps, factor: 1 }
+  }
   if (scaling?.type !== 'yarn') return { steps: plain, factor: 1 }
   const dimensionOf = (rotations: number) =>
     (head * Math.log(scaling.original_max_seq_len / (rotations * 2 * Math.PI))) / (2 * Math.log(theta))
@@ -60,9 +71,8 @@ const attend = (
   values: readonly Float64Array[],
   config: ResolvedConfig,
 ) => {
-  const { n_heads, n_kv_heads, dim } = config
-  const head = dim / n_heads
-  const out = new Float64Array(dim)
+  const { n_heads, n_kv_heads, head_dim: head } = config
+  const out = new Float64Array(n_heads * head)
   for (let h = 0; h < n_heads; h++) {
     const from = Math.floor(h / (n_heads / n_kv_heads)) * head
     const scores = keys.map(k => {
@@ -95,18 +105,19 @@ export const referenceLogits = (config: ResolvedConfig, weights: Weights, ids: r
   let states = ids.map(id => Float64Array.from(embedding.subarray(id * dim, (id + 1) * dim)))
   for (let layer = 0; layer < n_layers; layer++) {
     const at = (name: string) => weight(`layers.${layer}.${name}`)
+    const project = (name: string, x: Float64Array) => linear(at(name), x, weights.get(`layers.${layer}.${name}.bias`))
     const normed = states.map(x => rmsNorm(x, at('attention_norm'), norm_eps))
-    const keys = normed.map((x, t) => rotate(linear(at('attention.wk'), x), t, angles))
-    const values = normed.map(x => linear(at('attention.wv'), x))
+    const keys = normed.map((x, t) => rotate(project('attention.wk', x), t, angles))
+    const values = normed.map(x => project('attention.wv', x))
     states = states.map((x, t) => {
-      const q = rotate(linear(at('attention.wq'), normed[t]), t, angles)
-      return add(x, linear(at('attention.wo'), attend(q, keys.slice(0, t + 1), values.slice(0, t + 1), config)))
+      const q = rotate(project('attention.wq', normed[t]), t, angles)
+      return add(x, project('attention.wo', attend(q, keys.slice(0, t + 1), values.slice(0, t + 1), config)))
     })
     states = states.map(x => {
       const y = rmsNorm(x, at('ffn_norm'), norm_eps)
-      const up = linear(at('feed_forward.w3'), y)
-      const gated = linear(at('feed_forward.w1'), y).map((value, i) => (value / (1 + Math.exp(-value))) * up[i])
-      return add(x, linear(at('feed_forward.w2'), gated))
+      const up = project('feed_forward.w3', y)
+      const gated = project('feed_forward.w1', y).map((value, i) => (value / (1 + Math.exp(-value))) * up[i])
+      return add(x, project('feed_forward.w2', gated))
     })
   }
   const last = rmsNorm(states[states.length - 1], weight('norm'), norm_eps)
