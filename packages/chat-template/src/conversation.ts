@@ -85,11 +85,12 @@ export class Conversation {
   /**
    * Adds the assistant's answer to the last prompt.
    *
-   * @param ids the tokens that were generated, without the one that ended them
+   * @param ids the tokens of just this text, without the one that ended them. To be left out if the text was cut, as at a
+   *   stop text: it is encoded anew then
    */
-  answered(content: string, ids: ArrayLike<number>): void {
+  answered(content: string, ids?: ArrayLike<number>): void {
     this.#messages = [...this.#messages, { role: 'assistant', content }]
-    if (!this.#held) return
+    if (!this.#held || !ids) return
     const segments = joined([...this.#held.segments, { text: content, special: false }])
     this.#held = { segments, ids: [...this.#held.ids, ...Array.from(ids)] }
   }

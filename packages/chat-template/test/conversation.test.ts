@@ -48,6 +48,15 @@ describe('a conversation', () => {
     expect(second.slice(first.length + 3, first.length + 4)).toEqual(encode('\n'))
   })
 
+  test('encodes an answer anew that comes without ids', () => {
+    const { chat, read } = conversation('chatml')
+    const first = chat.ask('hi')
+    chat.answered('hello')
+    const second = chat.ask('bye')
+    expect(second.slice(0, first.length)).toEqual(first)
+    expect(read(second.slice(first.length))).toMatch(/^hello⟦<\|im_end\|>⟧/)
+  })
+
   test('encodes anew where the template changes what was said', () => {
     const { chat, read } = conversation('llama3')
     const first = chat.ask('hi')

@@ -6,6 +6,7 @@ import { type Ending, Generation, type GenerationStats, type Token } from './gen
 import { checkOptions } from './options/check'
 import type { OptionsOf } from './options/kinds'
 import { batchOptions } from './options/table'
+import { answerSeed } from './random'
 import type { SequenceModel } from './sequence'
 import { createSession, Session } from './session'
 import { type GenerateOptions, promptIds, type Settings, settingsOf } from './settings'
@@ -16,7 +17,7 @@ export type BatchOptions = OptionsOf<typeof batchOptions>
 
 /**
  * Generates `n` answers for each of several prompts, side by side. A prompt is computed once, however many answers it
- * gets. Answer number i, over all prompts, draws with the seed `seed + i`, as `generate` with that seed would.
+ * gets. Each answer draws with a seed of its own, made of `seed` and told by `answers`, as `generate` would with it.
  *
  * @param prompts ids, at least one (BOS) each
  * @throws OptionError, PromptError, LogitsError as `generate`
@@ -67,7 +68,7 @@ const batchOf = (
   )
   const generations = histories.flatMap((history, i) =>
     Array.from({ length: n }, (_, k) => {
-      const seed = (settings.seed + i * n + k) % 2 ** 53
+      const seed = answerSeed(settings.seed, i * n + k)
       const stats = emptyStats(history.length)
       return new Generation(seed, stats, answer(shared[i], { settings, seed, stats }), settings.options.signal)
     }),

@@ -226,7 +226,7 @@ describe('generateTextBatch', () => {
     const batch = generateTextBatch(model, codec, ['once', [BOS, 97]], { n: 3, ...options })
     const texts = await batch.texts
     for (const [i, text] of texts.entries()) {
-      const alone = generateText(model, codec, i < 3 ? 'once' : [BOS, 97], { ...options, seed: 9 + i })
+      const alone = generateText(model, codec, i < 3 ? 'once' : [BOS, 97], { ...options, seed: batch.answers[i].seed })
       expect(text).toBe(await alone.text)
       expect(batch.answers[i].finishReason).toBe(alone.finishReason)
     }

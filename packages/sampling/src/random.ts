@@ -1,8 +1,8 @@
 /** A source of numbers, uniform in [0, 1). */
 export type Random = () => number
 
-/** xorshift never leaves the state 0, so the seed 0 stands for another: 2^64 divided by the golden ratio. */
-const SEED_OF_ZERO = 0x9e3779b97f4a7c15n
+/** 2^64 divided by the golden ratio. */
+const GOLDEN = 0x9e3779b97f4a7c15n
 
 /**
  * xorshift64*: the generator of Marsaglia (Xorshift RNGs, 2003) with the multiplier of Vigna (An experimental
@@ -13,7 +13,8 @@ const SEED_OF_ZERO = 0x9e3779b97f4a7c15n
  * @returns numbers of 24 random bits, in [0, 1)
  */
 export const xorshift = (seed: number): Random => {
-  let state = seed === 0 ? SEED_OF_ZERO : BigInt(seed)
+  // xorshift never leaves the state 0, so the seed 0 stands for another.
+  let state = seed === 0 ? GOLDEN : BigInt(seed)
   return () => {
     state ^= state >> 12n
     state ^= BigInt.asUintN(64, state << 25n)
@@ -45,4 +46,19 @@ export const randomStream = (random: Random): RandomStream => {
       }
     },
   }
+}
+
+/**
+ * The seed of one of several answers: of the first the seed itself, of the others numbers of their own by SplitMix64
+ * (Steele et al., Fast Splittable Pseudorandom Number Generators, 2014). Seeds that differ by one would begin alike: the
+ * first numbers of xorshift are close to each other for those.
+ *
+ * @param index of the answer
+ */
+export const answerSeed = (seed: number, index: number): number => {
+  if (index === 0) return seed
+  let mixed = BigInt.asUintN(64, BigInt(seed) + GOLDEN * BigInt(index))
+  mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 30n)) * 0xbf58476d1ce4e5b9n)
+  mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 27n)) * 0x94d049bb133111ebn)
+  return Number((mixed ^ (mixed >> 31n)) >> 11n)
 }
