@@ -5,3 +5,8 @@
 export class LoadError extends Error {
   override readonly name = 'LoadError'
 }
+
+/** A chat with a model that has no chat template, when none is named. */
+export class ChatError extends Error {
+  override readonly name = 'ChatError'
+}

@@ -1,4 +1,5 @@
 export type { KvCache } from '@cria/attention-variants'
+export { type ChatMessage, ChatTemplateError } from '@cria/chat-template'
 export {
   type Checkpoint,
   CheckpointError,
@@ -33,9 +34,17 @@ export {
   openDevice,
 } from '@cria/tensor'
 export { TokenizerFormatError, UnsupportedTokenizerError } from '@cria/tokenizer'
+export { type ChatOptions, ChatSession, type ChatSessionOptions } from './chat'
 export { describeConfig, type ModelDescription, planDecode, publishedSizes } from './describe'
-export { LoadError } from './errors'
+export { ChatError, LoadError } from './errors'
 export { type ModelFile, type ModelLocation, openLocation, readTokenizerFile } from './files'
-export { loadModel, loadWeights, readTokenizer } from './load'
+export type { Inspection, InspectOptions, Values } from './inspect'
+export { loadWeights, readTokenizer } from './load'
+export { loadModel, type WorkerOption } from './load-model'
 export type { LoadOptions } from './load-options'
 export { Model } from './model'
+export type { GenerateOptions } from './text-model'
+export { WorkerError } from './worker/errors'
+export type { PlatformWorker } from './worker/ports'
+export type { DeviceFacts } from './worker/protocol'
+export type { WorkerModel } from './worker/worker-model'

@@ -27,20 +27,8 @@ import { heldType } from './weight-types'
 /** Architectures that are known without being given. */
 const known: readonly Architecture[] = [llama2Architecture as Architecture]
 
-/**
- * Loads a model: opens its files, chooses its architecture, reads its config and tokenizer, and moves its weights to a
- * device tensor by tensor.
- * @param from a path, URL or `hf:OWNER/NAME`, files or bytes, or an open checkpoint, which then stays the caller's
- * @throws LoadError if there is no model or no tokenizer that fits it, if the device does not read the type of weights, or
- * for an option that is unknown or has a wrong value
- * @throws CheckpointError for files that are missing, damaged, or of no known architecture
- * @throws TokenizerFormatError @throws UnsupportedTokenizerError
- * @throws DeviceUnavailableError @throws DeviceFailedError
- */
-export const loadModel = async (from?: ModelLocation, options: LoadOptions = {}): Promise<Model> => {
-  if (from === undefined || from === null) {
-    throw new LoadError('no model was given: name a folder, a GGUF, safetensors or llama2.c file, or a URL')
-  }
+/** What `loadModel` does without a worker. */
+export const loadHere = async (from: ModelLocation, options: LoadOptions): Promise<Model> => {
   checkLoadOptions(options)
   const { signal, headers, tokenizer } = options
   const checkpoint = await openLocation(from, { signal, headers, vocabulary: tokenizer === undefined })
@@ -69,9 +57,11 @@ const loadCheckpoint = async (checkpoint: Checkpoint, options: LoadOptions): Pro
     checkTokenizer(tokenizer, network, checkpoint)
     checkCache(options.cache, device)
     await loadWeights(network, weights, options)
-    const defaults = defaultsOf(generationSettings(checkpoint), tokenizer)
+    const settings = generationSettings(checkpoint)
+    const defaults = defaultsOf(settings, tokenizer)
     const { format } = checkpoint
-    return new Model({ network, tokenizer, config, format, defaults, cacheType: options.cache, ownsDevice })
+    const parts = { tokenizer, config, format, defaults, chatTemplates: settings.chatTemplates }
+    return new Model({ ...parts, network, cacheType: options.cache, ownsDevice })
   } catch (error) {
     network?.dispose()
     if (ownsDevice) await device.close()

@@ -1,11 +1,12 @@
 import type { Model } from '../src'
+import type { TextModel } from '../src/text-model'
 import type { GoldenCase } from './stories'
 
 // Runs in Node and in pages alike.
 
 /** What a case's prompt is continued with, token by token through a cache. */
 export const generateGreedily = async (
-  model: Model,
+  model: TextModel,
   { prompt, prompt_ids, steps }: Pick<GoldenCase, 'prompt' | 'prompt_ids' | 'steps'>,
 ): Promise<{ text: string; ids: number[] }> => {
   const ids: number[] = []

@@ -14,6 +14,7 @@ const modelOn = (device: Device, size: { dim?: number; n_layers?: number; max_se
   return new Model({
     ...{ network, tokenizer, config, format: 'none', cacheType: undefined, ownsDevice: false },
     defaults: { stopIds: [] },
+    chatTemplates: new Map(),
   })
 }
 

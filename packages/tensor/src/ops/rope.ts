@@ -11,8 +11,9 @@ import type { Tensor } from '../tensor'
 
 const interleaved = kernel('rope', [3, 2, 2, 1, 'float'], function (x, cosines, sines, positions, direction) {
   const pair = Math.floor((this.thread.x + 0.5) / 2)
-  const cosine = cosines[positions[this.thread.z]][pair]
-  const sine = sines[positions[this.thread.z]][pair] * direction
+  const row = positions[this.thread.z]
+  const cosine = cosines[row][pair]
+  const sine = sines[row][pair] * direction
   const first = x[this.thread.z][this.thread.y][2 * pair]
   const second = x[this.thread.z][this.thread.y][2 * pair + 1]
   if (this.thread.x > 2 * pair) {
@@ -29,8 +30,9 @@ const halves = kernel(
     if (this.thread.x >= half) {
       pair = this.thread.x - half
     }
-    const cosine = cosines[positions[this.thread.z]][pair]
-    const sine = sines[positions[this.thread.z]][pair] * direction
+    const row = positions[this.thread.z]
+    const cosine = cosines[row][pair]
+    const sine = sines[row][pair] * direction
     const first = x[this.thread.z][this.thread.y][pair]
     const second = x[this.thread.z][this.thread.y][pair + half]
     if (this.thread.x >= half) {

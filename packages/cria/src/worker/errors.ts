@@ -1,0 +1,67 @@
+import { MalformedFileError, SourceError, UnsupportedModelError } from '@cria/checkpoint'
+import { LogitsError, OptionError, PromptError, SessionError } from '@cria/sampling'
+import { SpecialTokenError, TokenIdError, TokenizerFormatError, UnsupportedTokenizerError } from '@cria/tokenizer'
+import { LoadError } from '../errors'
+
+/** A worker that could not be started, or that ended while a model was in it. Load the model again. */
+export class WorkerError extends Error {
+  override readonly name = 'WorkerError'
+}
+
+/** An error as it crosses between threads. */
+export interface SentError {
+  readonly name: string
+  readonly message: string
+  readonly stack: string | undefined
+  /** Its other fields, as far as they can be cloned. */
+  readonly fields: Readonly<Record<string, unknown>>
+  /** What caused it, if that was an error too. */
+  readonly cause: SentError | undefined
+}
+
+/** Classes whose errors are instances again on the other side. Others keep name, message and fields. */
+const classes: Readonly<Record<string, { readonly prototype: Error }>> = {
+  LoadError,
+  LogitsError,
+  MalformedFileError,
+  OptionError,
+  PromptError,
+  SessionError,
+  SourceError,
+  SpecialTokenError,
+  TokenIdError,
+  TokenizerFormatError,
+  UnsupportedModelError,
+  UnsupportedTokenizerError,
+  WorkerError,
+}
+
+const isPlain = (value: unknown): boolean => value === null || !['function', 'object', 'symbol'].includes(typeof value)
+
+/** How far causes are followed: a chain can be a circle. */
+const maxCauses = 4
+
+export const sentError = (error: unknown, depth = 0): SentError => {
+  if (!(error instanceof Error))
+    return { name: 'Error', message: String(error), stack: undefined, fields: {}, cause: undefined }
+  const { name, message, stack, cause } = error
+  const own = Object.entries(error).filter(([field, value]) => field !== 'name' && isPlain(value))
+  return {
+    name,
+    message,
+    stack,
+    fields: Object.fromEntries(own),
+    cause: cause instanceof Error && depth < maxCauses ? sentError(cause, depth + 1) : undefined,
+  }
+}
+
+export const receivedError = ({ name, message, stack, fields, cause }: SentError): Error => {
+  const options = cause && { cause: receivedError(cause) }
+  const error = new Error(message, options)
+  const found = Object.hasOwn(classes, name) ? classes[name] : undefined
+  if (found) Object.setPrototypeOf(error, found.prototype)
+  Object.assign(error, fields)
+  Object.defineProperty(error, 'name', { value: name, configurable: true })
+  if (stack !== undefined) Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true })
+  return error
+}

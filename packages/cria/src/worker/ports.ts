@@ -1,0 +1,89 @@
+// Where messages go: a Web Worker in pages, worker_threads in Node.
+
+type WorkerThreads = typeof import('node:worker_threads')
+type NodeWorker = import('node:worker_threads').Worker
+
+/** A worker of the platform: a Web Worker, or a `Worker` of `node:worker_threads`. */
+export type PlatformWorker = Worker | NodeWorker
+
+/** One end of a line between two threads. */
+export interface Port {
+  send(message: unknown, transfer: readonly ArrayBuffer[]): void
+  /** Both are called from now on; `onEnd` if the other thread fails or ends. */
+  listen(onMessage: (message: unknown) => void, onEnd: (problem: string) => void): void
+  /** Stops listening. */
+  close(): void
+}
+
+/** Node's module without an import that bundlers of pages would follow. */
+const workerThreads = (): WorkerThreads | undefined =>
+  globalThis.process?.getBuiltinModule?.('node:worker_threads') as WorkerThreads | undefined
+
+const isNodeWorker = (worker: PlatformWorker): worker is NodeWorker => 'on' in worker && typeof worker.on === 'function'
+
+/** The line to a worker. */
+export const portTo = (worker: PlatformWorker): Port =>
+  isNodeWorker(worker) ? toNodeWorker(worker) : toWebWorker(worker)
+
+const toWebWorker = (worker: Worker): Port => {
+  const stop = new AbortController()
+  const { signal } = stop
+  return {
+    send: (message, transfer) => worker.postMessage(message, [...transfer]),
+    listen(onMessage, onEnd) {
+      worker.addEventListener('message', ({ data }) => onMessage(data), { signal })
+      // A script that cannot be fetched says nothing more than that.
+      const failed = ({ message }: ErrorEvent) => onEnd(message || 'its script could not be loaded')
+      worker.addEventListener('error', failed, { signal })
+      worker.addEventListener('messageerror', () => onEnd('a message could not be read'), { signal })
+    },
+    close: () => stop.abort(),
+  }
+}
+
+const toNodeWorker = (worker: NodeWorker): Port => {
+  let release = () => {}
+  return {
+    send: (message, transfer) => worker.postMessage(message, [...transfer]),
+    listen(onMessage, onEnd) {
+      const failed = (error: unknown) => onEnd(error instanceof Error ? error.message : String(error))
+      const exited = (code: number) => onEnd(`it ended with code ${code}`)
+      worker.on('message', onMessage)
+      worker.on('error', failed)
+      worker.on('exit', exited)
+      release = () => {
+        worker.off('message', onMessage)
+        worker.off('error', failed)
+        worker.off('exit', exited)
+      }
+    },
+    close: () => release(),
+  }
+}
+
+interface WorkerScope {
+  /** There in workers alone. */
+  readonly WorkerGlobalScope: unknown
+  postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
+  close(): void
+}
+
+/** The line from a worker to the thread that started it; undefined outside of a worker. */
+export const portToOwner = (): Port | undefined => {
+  const parent = workerThreads()?.parentPort
+  if (parent)
+    return {
+      send: (message, transfer) => parent.postMessage(message, [...transfer]),
+      listen: onMessage => void parent.on('message', onMessage),
+      close: () => parent.close(),
+    }
+  // Types of pages do not know what a worker's global scope has.
+  const scope = globalThis as unknown as WorkerScope
+  if (scope.WorkerGlobalScope === undefined) return undefined
+  return {
+    send: (message, transfer) => scope.postMessage(message, transfer),
+    listen: onMessage => scope.addEventListener('message', ({ data }) => onMessage(data)),
+    close: () => scope.close(),
+  }
+}

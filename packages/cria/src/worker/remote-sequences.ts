@@ -1,0 +1,82 @@
+import type { GreedyRequest, PassRequest, SequenceModel, TokenSequence } from '@cria/sampling'
+import type { Caller } from './calls'
+import type { ModelOffer } from './serve-models'
+
+/** Numbers of sequences in their worker: of all models, for one thread may use several. */
+let sequenceNumbers = 0
+
+/** Sequences of a model in a worker. What samples from them runs here, so that a model there has the same interface. */
+export class RemoteSequences implements SequenceModel {
+  constructor(
+    readonly caller: Caller<ModelOffer>,
+    readonly model: number,
+    readonly maxSeqLen: number,
+  ) {}
+
+  createSequence({ capacity }: { readonly capacity: number }): TokenSequence {
+    const sequence = ++sequenceNumbers
+    this.send('create', { sequence, capacity })
+    return new RemoteSequence(this, sequence, capacity, 0)
+  }
+
+  /** For {@link RemoteSequence}: a call whose failure the next pass will show. */
+  send<Name extends 'create' | 'fork' | 'rewind' | 'drop'>(
+    name: Name,
+    input: Omit<Parameters<ModelOffer[Name]>[0], 'model'>,
+  ): void {
+    this.caller.call(name, { model: this.model, ...input } as never).catch(() => {})
+  }
+}
+
+class RemoteSequence implements TokenSequence {
+  constructor(
+    private readonly owner: RemoteSequences,
+    private readonly sequence: number,
+    readonly capacity: number,
+    /** As known here: the worker holds as many once it has done what it was sent. */
+    public length: number,
+  ) {}
+
+  forward(ids: readonly number[], request: PassRequest = {}): Promise<readonly Float32Array[]> {
+    const { logits, signal, onProgress } = request
+    const input = { ...this.#address, ids, logits }
+    return this.#pass(ids, this.owner.caller.call('forward', input, { signal, onProgress }))
+  }
+
+  greedy(ids: readonly number[], request: GreedyRequest = {}): Promise<readonly number[]> {
+    const { logits, signal, onProgress, vocabSize } = request
+    const input = { ...this.#address, ids, logits, vocabSize }
+    return this.#pass(ids, this.owner.caller.call('greedy', input, { signal, onProgress }))
+  }
+
+  rewind(length: number): void {
+    this.length = length
+    this.owner.send('rewind', { sequence: this.sequence, length })
+  }
+
+  fork(): TokenSequence {
+    const sequence = ++sequenceNumbers
+    this.owner.send('fork', { sequence, from: this.sequence })
+    return new RemoteSequence(this.owner, sequence, this.capacity, this.length)
+  }
+
+  dispose(): void {
+    this.owner.send('drop', { sequence: this.sequence })
+  }
+
+  get #address() {
+    return { model: this.owner.model, sequence: this.sequence }
+  }
+
+  async #pass<Result>(ids: readonly number[], pass: Promise<Result>): Promise<Result> {
+    try {
+      const result = await pass
+      this.length += ids.length
+      return result
+    } catch (error) {
+      // Parts of the pass may have run.
+      this.length = await this.owner.caller.call('length', this.#address).catch(() => this.length)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,4 @@
+// The script of the worker that `loadModel(…, { worker: true })` starts.
+import { serveModels } from './serve-models'
+
+serveModels()
