@@ -10,6 +10,7 @@ import {
   parquetDocuments,
   textDocuments,
 } from '../src'
+import { decodeUtf8 } from '../src/documents/bytes'
 import { ZstdFrames } from '../src/documents/zstd-frames'
 import { gunzip } from '../src/node'
 
@@ -226,6 +227,13 @@ describe(`compressed files, seed ${seed}`, () => {
     expect(cancelled).toBe(true)
   })
 
+  test('zstd: frames of a block of one repeated byte', async () => {
+    // One segment of 20 bytes; the last block, 20 times the byte that follows.
+    const frame = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 20, 0xa3, 0, 0, 97]
+    const text = await all(decodeUtf8(decompressed([Uint8Array.of(...frame, ...frame)], 'a.zst'), 'a.zst'))
+    expect(text.join('')).toBe('a'.repeat(40))
+  })
+
   test.each([
     ['a window of 2 GiB', [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0, 0, 0], 'a frame needs a window of 2147483648 bytes'],
     [
@@ -275,6 +283,7 @@ describe('documents of Parquet', () => {
     ['a column of numbers', fixture('snappy.parquet'), 'id', 'its column "id" is of type INT32: expected text'],
     ['a missing text', fixture('null.parquet'), 'text', 'row 1 has no text in "text"'],
     ['other bytes than UTF-8', fixture('not-utf8.parquet'), 'text', 'a text in it is not UTF-8'],
+    ['a page of 256 MiB in 9 kB', fixture('bomb.parquet'), 'text', 'a page of 268435461 bytes is over the limit'],
     ['another format', utf8('{"text": "a"}\n'), 'text', 'it cannot be read as Parquet'],
     ['nothing', new Uint8Array(0), 'text', 'it cannot be read as Parquet'],
   ])('%s', async (_, bytes, field, message) => {

@@ -144,6 +144,23 @@ describe(`shards, seed ${seed}`, () => {
     await training.close()
   })
 
+  test('are synced to the disk, each and their folder, before the manifest appears', async () => {
+    mkdirSync(folder)
+    const probe = await open(join(folder, 'probe'), 'w')
+    const prototype = Object.getPrototypeOf(probe)
+    await probe.close()
+    const sync = vi.spyOn(prototype, 'sync')
+    await tokenize({ name: 'a', documents: texts }, tokenizer, folder)
+    expect(sync).toHaveBeenCalledTimes(process.platform === 'win32' ? 3 : 4)
+    sync.mockRestore()
+  })
+
+  test('start anew once they have the tokens that were asked for', async () => {
+    const documents = ['ab', 'cd', 'efg', 'h']
+    const manifest = await tokenize({ name: 'a', documents }, tokenizer, folder, { shardTokens: 8 })
+    expect(manifest.splits.training.shards.map(({ tokens }) => tokens)).toEqual([8, 8])
+  })
+
   test('of 8 GiB are read in place', async () => {
     await tokenize({ name: 'a', documents: ['ab'] }, tokenizer, folder)
     const tokens = 2 ** 32
@@ -265,6 +282,18 @@ describe('tokenizing again', () => {
         return tokenize(source(file), tokenizer, shards)
       },
       'a.txt has changed',
+    ],
+    [
+      'a shard that was cut short',
+      (file, shards) => {
+        truncateSync(join(shards, 'training-00000.bin'), 10)
+        const again = tokenize(source(file), tokenizer, shards)
+        return again.finally(() => {
+          rmSync(shards, { recursive: true })
+          return tokenize(source(file), tokenizer, shards)
+        })
+      },
+      'training-00000.bin: it is cut short',
     ],
     [
       'another file',

@@ -31,3 +31,6 @@ for codec in ["snappy", "zstd", "gzip", "brotli", "none"]:
 pq.write_table(pa.table({"text": ["a", None]}), FIXTURES / "null.parquet", store_schema=False)
 binary = pa.table({"text": pa.array([b"fine", b"\xff\xfe"], pa.binary())})
 pq.write_table(binary, FIXTURES / "not-utf8.parquet", store_schema=False)
+bomb = pa.table({"text": pa.array(["a" * (2**28 + 1)])}, schema=pa.schema([pa.field("text", pa.string(), nullable=False)]))
+options = dict(compression="zstd", use_dictionary=False, store_schema=False, write_statistics=False)
+pq.write_table(bomb, FIXTURES / "bomb.parquet", **options)

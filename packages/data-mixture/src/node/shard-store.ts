@@ -59,7 +59,7 @@ class ShardStore implements TokenStore {
       const to = Math.min(shard.tokens, end - shard.firstToken)
       if (from === 0) starts.push(shard.firstToken)
       // The next documents start where others end.
-      for (let i = await this.firstEnd(shard, Math.max(from, 1)); i < shard.documents - 1; i++) {
+      for (let i = await this.firstEnd(shard, from); i < shard.documents; i++) {
         const at = await this.end(shard, i)
         if (at < from) throw this.damagedIndex(shard)
         if (at >= to) break
