@@ -2,6 +2,7 @@ import { BytePairEncoder } from './bpe'
 import { type Explanation, explainMerges } from './explain'
 import type { SymbolSource } from './symbols'
 import { hashSeed, hashUnit, TextTable } from './text-table'
+import { textOfUtf8 } from './utf8'
 import { isMergeable, type Vocabulary } from './vocabulary'
 
 /**
@@ -32,20 +33,13 @@ export function bytesOfPiece(piece: string): string | undefined {
 }
 
 const utf8Encoder = new TextEncoder()
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Bytes, one code unit each, as an array. */
 export const bytesOf = (binary: string) => Uint8Array.from({ length: binary.length }, (_, i) => binary.charCodeAt(i))
 
 /** The text of bytes, or `undefined` where they are no UTF-8. */
-export function textOfBytes(binary: string): string | undefined {
-  if (!/[^\0-\x7f]/.test(binary)) return binary
-  try {
-    return utf8.decode(bytesOf(binary))
-  } catch {
-    return undefined
-  }
-}
+export const textOfBytes = (binary: string): string | undefined =>
+  /[^\0-\x7f]/.test(binary) ? textOfUtf8(bytesOf(binary)) : binary
 
 /** How a byte-level vocabulary is merged: on strings with a code unit a byte. */
 export const byteSource = ({ pieces, types, scores, merges }: Vocabulary): SymbolSource => {

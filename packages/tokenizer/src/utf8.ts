@@ -46,22 +46,37 @@ export class Utf8Stream implements ByteStream {
       const length = lengthAfter(this.held[0])
       const isTail = this.held.slice(1, length).every(byte => (byte & 0xc0) === 0x80)
       if (isTail && this.held.length < length && !atEnd) break
-      const codePoint = isTail && this.held.length >= length ? this.codePoint(length) : -1
+      const codePoint = isTail && this.held.length >= length ? codePointOf(this.held, 0, length) : -1
       text += codePoint < 0 ? '\ufffd' : String.fromCodePoint(codePoint)
       this.held = this.held.slice(codePoint < 0 ? 1 : length)
     }
     return text
   }
+}
 
-  /** The first `length` bytes as a code point, or -1 for what UTF-8 does not allow. */
-  private codePoint(length: number): number {
-    const lead = this.held[0]
-    if (length === 1) return lead < 0x80 ? lead : -1
-    let codePoint = lead & (0x7f >> length)
-    for (let i = 1; i < length; i++) codePoint = (codePoint << 6) | (this.held[i] & 0x3f)
-    const isSurrogate = codePoint >= 0xd800 && codePoint <= 0xdfff
-    return codePoint < smallest[length] || codePoint > 0x10ffff || isSurrogate ? -1 : codePoint
+/** The `length` bytes from `at` on as a code point, or -1 for what UTF-8 does not allow; the tail bytes are tail bytes. */
+function codePointOf(bytes: ArrayLike<number>, at: number, length: number): number {
+  const lead = bytes[at]
+  if (length === 1) return lead < 0x80 ? lead : -1
+  let codePoint = lead & (0x7f >> length)
+  for (let i = 1; i < length; i++) codePoint = (codePoint << 6) | (bytes[at + i] & 0x3f)
+  const isSurrogate = codePoint >= 0xd800 && codePoint <= 0xdfff
+  return codePoint < smallest[length] || codePoint > 0x10ffff || isSurrogate ? -1 : codePoint
+}
+
+/** The text of bytes, or `undefined` where they are no UTF-8. `TextDecoder` tells that by errors, which take long. */
+export function textOfUtf8(bytes: ArrayLike<number>): string | undefined {
+  let text = ''
+  for (let at = 0; at < bytes.length; ) {
+    const length = lengthAfter(bytes[at])
+    if (at + length > bytes.length) return undefined
+    for (let i = 1; i < length; i++) if ((bytes[at + i] & 0xc0) !== 0x80) return undefined
+    const codePoint = codePointOf(bytes, at, length)
+    if (codePoint < 0) return undefined
+    text += String.fromCodePoint(codePoint)
+    at += length
   }
+  return text
 }
 
 /** As Rust's strings and `TextDecoder`: one U+FFFD for as many bytes as could have begun a character. */
