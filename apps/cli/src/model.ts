@@ -1,6 +1,6 @@
 import { encodableDTypes } from '@cria/dtypes'
 import { type Command, Option } from 'commander'
-import type { LoadOptions, Model } from 'cria'
+import type { GenerateOptions, LoadOptions, Model } from 'cria'
 import { positiveNumber } from './arguments'
 import { UsageError } from './errors'
 import { progressBar } from './progress'
@@ -11,30 +11,28 @@ export interface ModelFlags {
   readonly tokenizer?: string
   readonly device?: LoadOptions['device']
   readonly weights?: LoadOptions['weights']
+  readonly cache?: LoadOptions['cache']
   readonly threads?: number
 }
 
-/**
- * Tokens a pass. Where the device computes on this thread, Ctrl-C is heard between passes: so none may take long. A GPU that computes
- * beside it is the better used the more there are.
- */
-export const passTokens = ({ device }: Model): number => (device.name === 'webgpu' ? 256 : 32)
-
 export const addModelOptions = (command: Command): Command =>
   command
-    .option('--model <path>', 'a folder, a GGUF, safetensors or llama2.c file, or a URL')
+    .option('--model <path>', 'a folder, a file, a URL or hf:OWNER/NAME; default: the small model that Cria brings')
     .option('--tokenizer <path>', 'tokenizer of a model that has none in it or beside it')
     .option('--device <name>', 'where to run; `cria devices` lists them', 'auto')
     .addOption(
       new Option('--weights <type>', 'default: as stored where the device can read that').choices(encodableDTypes),
     )
+    .addOption(
+      new Option('--cache <type>', 'how keys and values are kept; default: as the device does').choices([
+        'f32',
+        'f16',
+        'q8_0',
+      ]),
+    )
     .option('--threads <n>', 'threads of the device simd; default: one for each core', positiveNumber)
 
-/**
- * Loads the model that the flags name, with a progress bar, and frees it once it has been used.
- *
- * @throws UsageError if none is named
- */
+/** Loads the model that the flags name, or the one that Cria brings, with a progress bar, and frees it once it has been used. */
 export const withModel = async (
   flags: ModelFlags,
   signal: AbortSignal,
@@ -44,32 +42,41 @@ export const withModel = async (
   try {
     await use(model)
   } finally {
-    // A busy GPU can take seconds to let go of its memory. After Ctrl-C the end of the process frees it at once.
+    // A busy GPU can take seconds to free its memory. After Ctrl-C the end of the process frees it at once.
     if (!signal.aborted) await model.dispose()
   }
 }
 
-const openModel = async (
-  { model, tokenizer, device, weights, threads }: ModelFlags,
+/** What drafts tokens: the prompt itself, or a model, which is loaded to the device that the flags name. */
+export const withDraft = async (
+  draft: unknown,
+  flags: ModelFlags,
   signal: AbortSignal,
-): Promise<Model> => {
-  if (model === undefined) {
-    throw new UsageError(
-      'no model is given: add --model PATH (a folder, a GGUF, safetensors or llama2.c file, or a URL)',
-    )
-  }
+  use: (draft: GenerateOptions['draft']) => Promise<void>,
+): Promise<void> => {
+  if (draft === undefined || draft === 'prompt') return use(draft)
+  const { device, threads, cache } = flags
+  await withModel({ model: String(draft), device, threads, cache } as ModelFlags, signal, use)
+}
+
+/** @throws UsageError for flags that exclude each other */
+export const checkModelFlags = ({ threads, device }: Pick<ModelFlags, 'threads' | 'device'>): void => {
   if (threads !== undefined && device !== 'simd' && device !== 'auto') {
     throw new UsageError(`--threads is for the device simd, and this is ${device}: leave it out`)
   }
   if (device === 'shape') {
-    throw new UsageError(
-      '--device is shape, which knows shapes and costs alone: `cria devices` lists those that run models',
-    )
+    throw new UsageError('--device is shape, which computes no values: `cria devices` lists those that run models')
   }
+}
+
+const openModel = async (flags: ModelFlags, signal: AbortSignal): Promise<Model> => {
+  checkModelFlags(flags)
+  const { model, ...options } = flags
+  const { tokenizer, device, weights, cache, threads } = options
   const { loadModel } = await import('cria')
   const bar = progressBar('loading')
   try {
-    return await loadModel(model, { tokenizer, device, weights, threads, onProgress: bar.update, signal })
+    return await loadModel(model, { tokenizer, device, weights, cache, threads, onProgress: bar.update, signal })
   } finally {
     bar.stop()
   }

@@ -1,8 +1,10 @@
 import { Command } from 'commander'
 import { description, version } from '../package.json'
+import { addChat } from './commands/chat'
 import { addConvert } from './commands/convert'
 import { addDevices } from './commands/devices'
 import { addEvaluate } from './commands/evaluate'
+import { addExperiment } from './commands/experiment'
 import { addGenerate } from './commands/generate'
 import { addInspect } from './commands/inspect'
 import { addLogits } from './commands/logits'
@@ -23,6 +25,7 @@ export const createProgram = (signal: AbortSignal): Command => {
     .configureOutput({ outputError: () => {} })
     .exitOverride()
   addGenerate(program, signal)
+  addChat(program, signal)
   addDevices(program)
   addInspect(program, signal)
   addConvert(program, signal)
@@ -32,6 +35,7 @@ export const createProgram = (signal: AbortSignal): Command => {
   addMixture(program, signal)
   addTokenize(program, signal)
   addTrain(program, signal)
+  addExperiment(program, signal)
   addTrainTokenizer(program, signal)
   return program
 }

@@ -12,6 +12,7 @@ import type { Run } from '@cria/training/node'
 import { type DeviceName, loadModel, Model, openDevice } from 'cria'
 import { InputError, UsageError } from './errors'
 import { readBytes, readTextFile } from './files'
+import { documentTokenizer } from './training-tokenizer'
 import { readTokenizer } from './vocabulary'
 
 /** The line that ends a document in a file of held-out text. */
@@ -147,14 +148,6 @@ export const openRun = async (
   }
 }
 
-/** A negative number stands for a token that the vocabulary does not have. */
-const documentTokenizer = (tokenizer: Tokenizer) => ({
-  encode: (text: string) => tokenizer.encode(text),
-  vocabSize: tokenizer.vocabSize,
-  bosId: tokenizer.bosId ?? -1,
-  eosId: tokenizer.eosId ?? -1,
-})
-
 const modelFiles = (
   { config }: Llama,
   weights: ReadonlyMap<string, Float32Array>,
@@ -183,7 +176,8 @@ const sample = async (
 ): Promise<string> => {
   const { maxTokens = 200, temperature = 0.8, topP = 0.9, seed = 0 } = samples ?? {}
   const model = new Model({
-    ...{ network, tokenizer, config: network.config, format: 'memory', cacheType: undefined, ownsDevice: false },
+    ...{ network, tokenizer, config: network.config, format: 'memory' },
+    ...{ chatTemplates: new Map(), cacheType: undefined, ownsDevice: false },
     defaults: { stopIds: [tokenizer.eosId, tokenizer.bosId].filter(id => id !== undefined) },
   })
   let text = ''

@@ -39,7 +39,7 @@ export { describeConfig, type ModelDescription, planDecode, publishedSizes } fro
 export { ChatError, LoadError } from './errors'
 export { type ModelFile, type ModelLocation, openLocation, readTokenizerFile } from './files'
 export type { Inspection, InspectOptions, Values } from './inspect'
-export { loadWeights, readTokenizer } from './load'
+export { type LoadedNetwork, loadNetwork, loadWeights, readTokenizer } from './load'
 export { loadModel, type WorkerOption } from './load-model'
 export type { LoadOptions } from './load-options'
 export { Model } from './model'

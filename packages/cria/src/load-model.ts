@@ -1,3 +1,4 @@
+import { embeddedModel } from './embedded'
 import { LoadError } from './errors'
 import type { ModelLocation } from './files'
 import type { LoadOptions } from './load-options'
@@ -16,7 +17,8 @@ export interface WorkerOption {
  *
  * With `worker`, all that happens in a worker, and the calling thread is never held up: it only samples. Files cross without a
  * copy. An open device or checkpoint, sources and architectures of your own cannot cross to a worker.
- * @param from a path, URL or `hf:OWNER/NAME`, files or bytes, or an open checkpoint, which then stays the caller's
+ * @param from a path, URL or `hf:OWNER/NAME`, files or bytes, or an open checkpoint, which then stays the caller's. Default: the
+ * model that Cria brings, a small one that tells stories.
  * @throws LoadError if there is no model or no tokenizer that fits it, if the device does not read the type of weights, or
  * for an option that is unknown or has a wrong value
  * @throws CheckpointError for files that are missing, damaged, or of no known architecture
@@ -25,7 +27,7 @@ export interface WorkerOption {
  * @throws WorkerError if the worker cannot be started, or ends
  */
 export function loadModel(
-  from: ModelLocation,
+  from: ModelLocation | undefined,
   options: LoadOptions & { readonly worker: true | PlatformWorker },
 ): Promise<WorkerModel>
 export function loadModel(
@@ -36,16 +38,17 @@ export async function loadModel(
   from?: ModelLocation,
   { worker, ...options }: LoadOptions & WorkerOption = {},
 ): Promise<Model | WorkerModel> {
-  if (from === undefined || from === null) {
-    throw new LoadError('no model was given: name a folder, a GGUF, safetensors or llama2.c file, or a URL')
+  if (from === null) {
+    throw new LoadError('null was given as a model: name a folder, a GGUF, safetensors or llama2.c file, or a URL')
   }
+  const location = from ?? (await embeddedModel())
   // Each way is loaded when it is taken, so that a page that uses a worker does not fetch the other one.
   if (!worker) {
     const { loadHere } = await import('./load')
-    return loadHere(from, options)
+    return loadHere(location, options)
   }
   const { loadIn } = await import('./worker/load-in-worker')
-  if (worker !== true) return loadIn({ worker, end: async () => {} }, from, options)
+  if (worker !== true) return loadIn({ worker, end: async () => {} }, location, options)
   const { startWorker } = await import('./worker/start')
-  return loadIn(startWorker(), from, options)
+  return loadIn(startWorker(), location, options)
 }

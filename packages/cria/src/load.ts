@@ -18,6 +18,7 @@ import { llama2Architecture } from '@cria/llama2'
 import type { GenerateTextOptions } from '@cria/sampling'
 import { type Device, openDevice } from '@cria/tensor'
 import { loadTokenizer, readGgufVocabulary, Tokenizer } from '@cria/tokenizer'
+import { embeddedModel } from './embedded'
 import { LoadError } from './errors'
 import { isCheckpoint, type ModelLocation, openLocation, readTokenizerFile } from './files'
 import { checkLoadOptions, type LoadOptions } from './load-options'
@@ -39,7 +40,41 @@ export const loadHere = async (from: ModelLocation, options: LoadOptions): Promi
   }
 }
 
-const loadCheckpoint = async (checkpoint: Checkpoint, options: LoadOptions): Promise<Model> => {
+/** The layers of a model, without what makes texts of them. */
+export interface LoadedNetwork<Config = unknown> extends AsyncDisposable {
+  readonly network: CausalModel
+  readonly config: Config
+  readonly device: Device
+}
+
+/** As `loadModel`, without a tokenizer: for token ids. @throws as loadModel */
+export const loadNetwork = async (
+  from?: ModelLocation,
+  options: Omit<LoadOptions, 'tokenizer'> = {},
+): Promise<LoadedNetwork> => {
+  checkLoadOptions(options)
+  const { signal, headers } = options
+  const location = from ?? (await embeddedModel())
+  const checkpoint = await openLocation(location, { signal, headers, vocabulary: false })
+  try {
+    const { network, config, ownsDevice } = await openNetwork(checkpoint, options)
+    const { device } = network
+    const close = async () => {
+      network.dispose()
+      if (ownsDevice) await device.close()
+    }
+    return { network, config, device, [Symbol.asyncDispose]: close }
+  } finally {
+    if (!isCheckpoint(location)) await checkpoint.close()
+  }
+}
+
+/** Builds the layers that a checkpoint is of, and fills them. */
+const openNetwork = async (
+  checkpoint: Checkpoint,
+  options: LoadOptions,
+  check: (network: CausalModel) => void = () => {},
+) => {
   const architecture = chooseArchitecture(checkpoint.metadata, [...(options.architectures ?? []), ...known])
   const config = await architecture.config(checkpoint)
   const weights = selectWeights(
@@ -47,26 +82,30 @@ const loadCheckpoint = async (checkpoint: Checkpoint, options: LoadOptions): Pro
     architecture.tensors(config, checkpoint),
     name => architecture.isDerived?.(name, config) ?? false,
   )
-  const tokenizer = await tokenizerOf(checkpoint, options)
   const { device: where = 'auto', threads } = options
   const ownsDevice = typeof where === 'string'
   const device = ownsDevice ? await openDevice(where, threads === undefined ? {} : { threads }) : where
   let network: CausalModel | undefined
   try {
     network = architecture.build(device, config)
-    checkTokenizer(tokenizer, network, checkpoint)
+    check(network)
     checkCache(options.cache, device)
     await loadWeights(network, weights, options)
-    const settings = generationSettings(checkpoint)
-    const defaults = defaultsOf(settings, tokenizer)
-    const { format } = checkpoint
-    const parts = { tokenizer, config, format, defaults, chatTemplates: settings.chatTemplates }
-    return new Model({ ...parts, network, cacheType: options.cache, ownsDevice })
+    return { network, config, ownsDevice }
   } catch (error) {
     network?.dispose()
     if (ownsDevice) await device.close()
     throw error
   }
+}
+
+const loadCheckpoint = async (checkpoint: Checkpoint, options: LoadOptions): Promise<Model> => {
+  const tokenizer = await tokenizerOf(checkpoint, options)
+  const opened = await openNetwork(checkpoint, options, network => checkTokenizer(tokenizer, network, checkpoint))
+  const { chatTemplates, ...settings } = generationSettings(checkpoint)
+  const defaults = defaultsOf({ chatTemplates, ...settings }, tokenizer)
+  const { format } = checkpoint
+  return new Model({ ...opened, tokenizer, format, defaults, chatTemplates, cacheType: options.cache })
 }
 
 /**

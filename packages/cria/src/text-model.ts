@@ -9,6 +9,7 @@ import {
   type Session,
   type TextBatch,
   type TextGeneration,
+  type TokenSequence,
 } from '@cria/sampling'
 import type { Tokenizer } from '@cria/tokenizer'
 import { type ChatOptions, ChatSession, type ChatSessionOptions, chatIds } from './chat'
@@ -33,7 +34,7 @@ export interface TextModelParts<Config> {
 }
 
 /** A model with its tokenizer that continues texts, wherever it computes. */
-export abstract class TextModel<Config = unknown> {
+export abstract class TextModel<Config = unknown> implements SequenceModel {
   readonly tokenizer: Tokenizer
   readonly config: Config
   readonly format: string
@@ -94,6 +95,11 @@ export abstract class TextModel<Config = unknown> {
     options: GenerateTextOptions & BatchOptions = {},
   ): TextBatch {
     return generateTextBatch(this.sequences, this.tokenizer, prompts, this.#withDefaults(options))
+  }
+
+  /** A sequence of tokens that you drive yourself, or for another model to draft with. */
+  createSequence(options: { readonly capacity: number }): TokenSequence {
+    return this.sequences.createSequence(options)
   }
 
   /** A session for {@link generate}. @param options.capacity tokens that it can hold; by default the whole context */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { tokenIds } from '../arguments'
 import { UsageError } from '../errors'
-import { addModelOptions, type ModelFlags, withModel } from '../model'
+import { addModelOptions, checkModelFlags, type ModelFlags } from '../model'
 import { write } from '../standard-streams'
 
 interface Flags extends ModelFlags {
@@ -9,22 +9,24 @@ interface Flags extends ModelFlags {
   readonly json?: true
 }
 
-/** `cria logits`: what a model makes of given ids, to compare with other programs. */
+/** `cria logits`: what a model makes of given ids, to compare with other programs. It needs no tokenizer. */
 export const addLogits = (program: Command, signal: AbortSignal): void => {
   const command = program
     .command('logits')
     .description('write the logits that follow token ids, to compare with other programs')
-    .requiredOption('--ids <ids>', 'with commas between, BOS and all: 1,403,407', tokenIds)
+    .requiredOption('--ids <ids>', 'with commas between, BOS included: 1,403,407', tokenIds)
     .option('--json', 'write one JSON object; else a logit a line, in order of id')
-  addModelOptions(command).action(({ ids, json, ...flags }: Flags) =>
-    withModel(flags, signal, async model => {
-      if (ids.length > model.maxSeqLen) {
-        throw new UsageError(`--ids are ${ids.length}, and the model's context is ${model.maxSeqLen}: give fewer`)
-      }
-      using cache = model.createCache({ capacity: ids.length })
-      using tensor = model.forward(ids, cache)
-      const logits = Array.from(await tensor.read())
-      await write(json ? `${JSON.stringify({ ids, logits })}\n` : logits.map(logit => `${logit}\n`).join(''))
-    }),
-  )
+  addModelOptions(command).action(async ({ ids, json, model, tokenizer, ...options }: Flags) => {
+    checkModelFlags(options)
+    if (tokenizer !== undefined) throw new UsageError('--tokenizer is not used here, where ids are given: leave it out')
+    const { loadNetwork } = await import('cria')
+    await using loaded = await loadNetwork(model, { ...options, signal })
+    const { network } = loaded
+    if (ids.length > network.maxSeqLen)
+      throw new UsageError(`--ids are ${ids.length}, and the model's context is ${network.maxSeqLen}: give fewer`)
+    using cache = network.createCache({ dtype: options.cache })
+    using tensor = network.forward(ids, cache.sequence({ capacity: ids.length }))
+    const logits = Array.from(await tensor.read())
+    await write(json ? `${JSON.stringify({ ids, logits })}\n` : logits.map(logit => `${logit}\n`).join(''))
+  })
 }

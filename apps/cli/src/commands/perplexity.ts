@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import { type EncodableDType, encodableDTypes } from '@cria/dtypes'
 import { argMax, logSumExp } from '@cria/sampling'
 import { type Command, Option } from 'commander'
@@ -6,7 +5,7 @@ import type { Model } from 'cria'
 import { positiveNumber } from '../arguments'
 import { InputError, UsageError } from '../errors'
 import { readTextFile } from '../files'
-import { addModelOptions, type ModelFlags, passTokens, withModel } from '../model'
+import { addModelOptions, type ModelFlags, withModel } from '../model'
 import { progressBar } from '../progress'
 import { write } from '../standard-streams'
 
@@ -17,11 +16,11 @@ interface Flags extends ModelFlags {
   readonly json?: true
 }
 
-/** `cria perplexity`: how well a model foretells a text, and what another type of weights changes of that. */
+/** `cria perplexity`: how well a model predicts a text, and what another type of weights changes about it. */
 export const addPerplexity = (program: Command, signal: AbortSignal): void => {
   const command = program
     .command('perplexity')
-    .description('measure how well a model foretells a text: e to the mean of -ln p(token)')
+    .description('measure how well a model predicts a text: e to the mean of -ln p(token)')
     .requiredOption('--text <path>', 'a file of UTF-8 text')
     .option(
       '--window <n>',
@@ -48,7 +47,7 @@ const perplexity = async (flags: Flags, signal: AbortSignal): Promise<void> => {
       throw new UsageError(`--window is ${window}: expected 2 (BOS and a token) to the model's context of ${maxSeqLen}`)
     }
     const ids = tokenizer.encode(text)
-    if (ids.length === 0) throw new InputError(`${flags.text} is empty: there is nothing to foretell`)
+    if (ids.length === 0) throw new InputError(`${flags.text} is empty: there is nothing to predict`)
     const { nlls, agreement } = await measure(models, ids, window, signal)
     const [own, other] = nlls.map(nll => ({ perplexity: Math.exp(nll), nll }))
     const result = {
@@ -66,16 +65,16 @@ const perplexity = async (flags: Flags, signal: AbortSignal): Promise<void> => {
   )
 }
 
-interface Foretelling {
+interface Prediction {
   readonly perplexity: number
   /** The mean of -ln p(token). */
   readonly nll: number
 }
 
-interface Result extends Foretelling {
+interface Result extends Prediction {
   readonly tokens: number
   readonly window: number
-  readonly against?: Foretelling & {
+  readonly against?: Prediction & {
     readonly weights: EncodableDType
     /** The share of positions at which both find the same token the likeliest. */
     readonly agreement: number
@@ -99,7 +98,7 @@ const measure = async (
   const bar = progressBar('reading', tokens => `${tokens} tokens`)
   const sums = models.map(() => 0)
   let agreed = 0
-  const readers = models.map(model => foretell(model, ids, window, signal))
+  const readers = models.map(model => predict(model, ids, window, signal))
   try {
     for (const [i, id] of ids.entries()) {
       const likeliest = new Set<number>()
@@ -118,22 +117,26 @@ const measure = async (
   return { nlls: sums.map(sum => sum / ids.length), agreement: agreed / ids.length }
 }
 
-/** The logits that foretell each of `ids`, from BOS and those before it in its window. */
-async function* foretell(
+/** Tokens that are read at a time: their logits are held together. */
+const PART = 64
+
+/** The logits that predict each of `ids`, from BOS and those before it in its window. */
+async function* predict(
   model: Model,
   ids: Uint32Array,
   window: number,
   signal: AbortSignal,
 ): AsyncGenerator<Float32Array, void> {
+  const { bosId } = model.tokenizer
+  if (bosId === undefined) throw new InputError('the tokenizer has no BOS token, before which nothing is predicted')
   for (let first = 0; first < ids.length; first += window - 1) {
-    const inputs = [model.tokenizer.bosId, ...ids.subarray(first, first + window - 1).subarray(0, -1)]
-    using cache = model.createCache({ capacity: inputs.length })
-    for (let start = 0; start < inputs.length; start += passTokens(model)) {
-      await setImmediate(undefined, { signal })
-      using tensor = model.forward(inputs.slice(start, start + passTokens(model)), cache, 'all')
-      const logits = await tensor.read() // [1, T, V]
-      const vocab = tensor.shape[2]
-      for (let at = 0; at < logits.length; at += vocab) yield logits.subarray(at, at + vocab)
+    const inputs = [bosId, ...ids.subarray(first, first + window - 1).subarray(0, -1)]
+    const sequence = model.createSequence({ capacity: inputs.length })
+    try {
+      for (let start = 0; start < inputs.length; start += PART)
+        yield* await sequence.forward(inputs.slice(start, start + PART), { logits: 'all', signal })
+    } finally {
+      sequence.dispose()
     }
   }
 }

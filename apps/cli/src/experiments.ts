@@ -1,0 +1,385 @@
+import { createMixture, tokenizeInMemory } from '@cria/data-mixture'
+import { readDocuments } from '@cria/data-mixture/node'
+import { trainTokenizer } from '@cria/tokenizer'
+import { evaluate, initialiseWeights, train, warmupCosine } from '@cria/training'
+import {
+  baseSizes,
+  type Comparison,
+  compare,
+  decayBound,
+  decodeSpeed,
+  type ExperimentText,
+  type Interval,
+  interval95,
+  meanScore,
+  normTimes,
+  pairedDifference,
+  plainWidth,
+  relativeChange,
+  summarise,
+  type TrainedVariant,
+  type Variant,
+  type VariantChoices,
+  VariantModel,
+  type VariantSizes,
+  verdict,
+  withKvHeads,
+} from '@cria/training/experiments'
+import type { Page, Table } from '@cria/training/node'
+import type { Device } from 'cria'
+import { InputError } from './errors'
+import { endOfText } from './training'
+import { documentTokenizer } from './training-tokenizer'
+import { readTokenizer } from './vocabulary'
+
+export interface ExperimentSettings {
+  readonly device: Device
+  /** Files of text; without them, only what needs no training is measured. */
+  readonly text?: readonly string[] | undefined
+  readonly tokenizer?: string | undefined
+  readonly seeds: number
+  readonly steps: number
+  readonly batchTokens: number
+  readonly learningRate: number
+  /** No further seed is begun if it would end after this. */
+  readonly deadline: number
+  readonly signal: AbortSignal
+  /** Told of each model that was trained. */
+  onTrained(trained: TrainedVariant): void
+}
+
+/** What an experiment found: tables, charts, and how to read them. */
+export type Findings = Pick<Page, 'title' | 'charts' | 'tables' | 'notes'>
+
+export const experiments: Readonly<Record<string, (settings: ExperimentSettings) => Promise<Findings>>> = {
+  heads: settings => heads(settings),
+  'feed-forward': settings => feedForward(settings),
+  norm: settings => norm(settings),
+  rope: settings => rope(settings),
+}
+
+/** One document of each so many is held out. */
+const HELD_OUT = 20
+
+const VOCABULARY = 1024
+
+interface OpenedText extends ExperimentText {
+  readonly vocabSize: number
+}
+
+/** Reads the documents, and tokenizes them with a tokenizer that is given or trained on them. */
+const openText = async (settings: ExperimentSettings, rowTokens: number): Promise<OpenedText | undefined> => {
+  const { text: files, tokenizer: path, signal } = settings
+  if (files === undefined) return undefined
+  const training: string[] = []
+  const heldOut: string[] = []
+  let count = 0
+  for await (const text of readDocuments({ files, separator: endOfText }, { signal }))
+    (count++ % HELD_OUT === 0 ? heldOut : training).push(text)
+  if (training.length === 0) throw new InputError(`${files.join(', ')}: an experiment needs at least two documents`)
+  const tokenizer = path
+    ? await readTokenizer(path, signal)
+    : await trainTokenizer(training, { vocabSize: VOCABULARY, signal })
+  const { training: tokens } = await tokenizeInMemory(training, documentTokenizer(tokenizer), 'text', { signal })
+  return {
+    tokenizer,
+    vocabSize: tokenizer.vocabSize,
+    heldOut,
+    data: seed => createMixture([{ name: 'text', share: 1, tokens }], { rowTokens, seed }),
+  }
+}
+
+interface Choice {
+  readonly name: string
+  readonly sizes: VariantSizes
+  readonly choices?: VariantChoices
+}
+
+/** Trains the choices, if there is text to train on. */
+const losses = async (settings: ExperimentSettings, text: OpenedText | undefined, choices: readonly Choice[]) => {
+  if (text === undefined) return undefined
+  const { device, steps, batchTokens, learningRate, seeds, deadline, signal, onTrained } = settings
+  const variants: Variant[] = choices.map(({ name, sizes, choices }) => {
+    return { name, build: () => new VariantModel(device, sizes, choices) }
+  })
+  const trained: TrainedVariant[] = []
+  const rowTokens = baseSizes.max_seq_len
+  for await (const one of compare({
+    text,
+    variants,
+    rowTokens,
+    batchTokens,
+    steps,
+    learningRate,
+    seeds,
+    deadline,
+    signal,
+  })) {
+    trained.push(one)
+    onTrained(one)
+  }
+  return {
+    comparison: summarise(
+      choices.map(({ name }) => name),
+      trained,
+    ),
+    trained,
+  }
+}
+
+const plusMinus = ({ mean, margin }: Interval): string =>
+  `${mean >= 0 ? '+' : ''}${mean.toFixed(4)}${Number.isFinite(margin) ? ` ± ${margin.toFixed(4)}` : ''}`
+
+const lossTable = ({ summaries, seeds }: Comparison, title = 'Held-out loss'): Table => ({
+  title: `${title}, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}`,
+  columns: ['variant', 'parameters', 'bits per byte', 'difference (95%)', 'so'],
+  rows: summaries.map(({ variant, parameters, mean, difference }) => [
+    ...[variant, parameters.toLocaleString('en-US'), mean.toFixed(4)],
+    ...[difference ? plusMinus(difference) : '', verdict(difference)],
+  ]),
+})
+
+const lossChart = ({ summaries }: Comparison): Page['charts'] => [
+  {
+    kind: 'intervals',
+    title: `Difference to ${summaries[0].variant}`,
+    caption: 'Mean of the pairs with the same seed and rows, its 95% interval, and each pair. Left of 0 is better.',
+    x: 'bits per byte',
+    rows: summaries.flatMap(({ variant, difference, differences }) =>
+      difference ? [{ name: variant, mean: difference.mean, margin: difference.margin, values: differences }] : [],
+    ),
+  },
+]
+
+/** How far the losses can be trusted. */
+const lossNotes = (comparison: Comparison | undefined, settings: ExperimentSettings): string[] => {
+  if (comparison === undefined) return ['No text was given, so no model was trained: add --text FILE for losses.']
+  const { seeds, seedDeviation } = comparison
+  const tokens = settings.steps * settings.batchTokens
+  return [
+    `Models of a million parameters, ${tokens.toLocaleString('en-US')} tokens each, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}.`,
+    ...(seedDeviation === undefined
+      ? ['One seed shows speed and memory, not loss: two seeds of one variant differ by more than the variants do.']
+      : [
+          `Two seeds of one variant differ by ${(Math.SQRT2 * seedDeviation).toFixed(4)} bits per byte in the usual case: a difference below the margin is noise.`,
+        ]),
+    'What small models cannot show: quality at billions of parameters and tokens, where the papers chose these parts.',
+  ]
+}
+
+const sizesFor = (text: OpenedText | undefined): VariantSizes => ({
+  ...baseSizes,
+  vocab_size: text?.vocabSize ?? VOCABULARY,
+})
+
+const heads = async (settings: ExperimentSettings): Promise<Findings> => {
+  const { device } = settings
+  const text = await openText(settings, baseSizes.max_seq_len)
+  const base = sizesFor(text)
+  const choices: Choice[] = [
+    { name: 'MHA', sizes: base },
+    { name: 'GQA', sizes: withKvHeads(base, base.n_heads / 4) },
+    { name: 'MQA', sizes: withKvHeads(base, 1) },
+  ]
+  const rows: string[][] = []
+  for (const { name, sizes } of choices) {
+    // A long context, in which reading the cache is what takes time.
+    using model = new VariantModel(device, { ...sizes, max_seq_len: 2048 })
+    initialiseWeights(model)
+    const speed = await decodeSpeed(model)
+    rows.push([
+      name,
+      String(sizes.n_kv_heads),
+      String(sizes.hidden_dim),
+      String(model.kvBytesPerToken(2)),
+      speed.toFixed(1),
+    ])
+  }
+  const found = await losses(settings, text, choices)
+  return {
+    title: 'Multi-head, grouped-query and multi-query attention',
+    charts: found ? lossChart(found.comparison) : [],
+    tables: [
+      {
+        title: 'Cache and decoding',
+        columns: ['variant', 'kv heads', 'feed-forward', 'cache bytes a token (f16)', 'tokens a second at 1,024'],
+        rows,
+      },
+      ...(found ? [lossTable(found.comparison)] : []),
+    ],
+    notes: [
+      'All variants have the same number of parameters: the feed-forward takes what the key and value heads leave (LLaMA 2, A.2.1).',
+      ...lossNotes(found?.comparison, settings),
+    ],
+  }
+}
+
+const feedForward = async (settings: ExperimentSettings): Promise<Findings> => {
+  const text = await openText(settings, baseSizes.max_seq_len)
+  const base = sizesFor(text)
+  const plain = { ...base, hidden_dim: plainWidth(base) }
+  const choices: Choice[] = [
+    { name: 'SwiGLU', sizes: base },
+    { name: 'ReLU', sizes: plain, choices: { feedForward: 'relu' } },
+    { name: 'GELU', sizes: plain, choices: { feedForward: 'gelu' } },
+  ]
+  const found = await losses(settings, text, choices)
+  const widths = choices.map(({ name, sizes: { hidden_dim, dim } }) => {
+    const matrices = name === 'SwiGLU' ? 3 : 2
+    return [name, String(hidden_dim), String(matrices), (matrices * dim * hidden_dim).toLocaleString('en-US')]
+  })
+  return {
+    title: 'SwiGLU at 2/3 · 4d against ReLU and GELU at 4d',
+    charts: found ? lossChart(found.comparison) : [],
+    tables: [
+      { title: 'Widths', columns: ['variant', 'width', 'matrices', 'parameters a layer'], rows: widths },
+      ...(found ? [lossTable(found.comparison)] : []),
+    ],
+    notes: lossNotes(found?.comparison, settings),
+  }
+}
+
+const norm = async (settings: ExperimentSettings): Promise<Findings> => {
+  const text = await openText(settings, baseSizes.max_seq_len)
+  const sizes = sizesFor(text)
+  const times = await normTimes(settings.device, [128, 512, 2048, 4096])
+  const found = await losses(settings, text, [
+    { name: 'RMSNorm', sizes },
+    { name: 'LayerNorm', sizes, choices: { norm: 'layer' } },
+  ])
+  const seconds = (name: string) =>
+    found?.trained.filter(({ variant }) => variant === name).map(({ seconds }) => seconds) ?? []
+  const microseconds = (value: number) => (1e6 * value).toFixed(0)
+  const percent = (rms: number, layer: number) => `${(100 * (1 - rms / layer)).toFixed(1)} %`
+  return {
+    title: 'RMSNorm against LayerNorm',
+    charts: found ? lossChart(found.comparison) : [],
+    tables: [
+      {
+        title: 'Time of one call over 2,048 rows, µs (median)',
+        columns: [
+          'width',
+          'RMSNorm',
+          'LayerNorm',
+          'saved',
+          'RMSNorm with gradients',
+          'LayerNorm with gradients',
+          'saved',
+        ],
+        rows: times.map(({ dim, rms, layer, rmsBoth, layerBoth }) => [
+          ...[dim.toLocaleString('en-US'), microseconds(rms), microseconds(layer), percent(rms, layer)],
+          ...[microseconds(rmsBoth), microseconds(layerBoth), percent(rmsBoth, layerBoth)],
+        ]),
+      },
+      ...(found
+        ? [
+            {
+              title: 'Time of training a model, seconds (mean)',
+              columns: ['variant', 'seconds'],
+              rows: ['RMSNorm', 'LayerNorm'].map(name => [name, interval95(seconds(name)).mean.toFixed(1)]),
+            },
+            lossTable(found.comparison),
+          ]
+        : []),
+    ],
+    notes: [
+      'The 7 to 64% that Zhang and Sennrich (2019) report are of running times of whole models in the frameworks of their time.',
+      ...lossNotes(found?.comparison, settings),
+    ],
+  }
+}
+
+const rope = async (settings: ExperimentSettings): Promise<Findings> => {
+  const distances = Array.from({ length: 257 }, (_, i) => i)
+  const heads = [16, 64, 128]
+  const text = await openText(settings, baseSizes.max_seq_len)
+  const longer = text && (await beyondContext(settings, text))
+  return {
+    title: 'Rotary embeddings: relative, decaying, and beyond the context',
+    charts: [
+      {
+        kind: 'curves',
+        title: 'Score against distance',
+        caption:
+          'Heads of 128: the bound of Su et al. (2021, equation 37), and the mean score of a query with a key that is alike.',
+        x: 'distance',
+        y: 'relative to distance 0',
+        series: [
+          { name: 'bound', points: decayBound(128, distances).map((value, i) => [i, value] as const) },
+          { name: 'mean score', points: meanScore(128, distances).map((value, i) => [i, value] as const) },
+        ],
+      },
+    ],
+    tables: [
+      {
+        title: 'Change of a score when query and key both move on',
+        columns: ['size of a head', 'largest change, relative'],
+        rows: heads.map(headDim => [String(headDim), relativeChange(headDim).toExponential(1)]),
+      },
+      ...(longer ?? []),
+    ],
+    notes: [
+      'The score of a query and a key depends on their distance alone: what is left of the change is rounding of float64.',
+      ...(longer
+        ? [
+            'Trained at 256 tokens, read at 512: the held-out documents as one text, each token predicted from 256 to 512 tokens before it.',
+          ]
+        : ['No text was given, so no model was trained: add --text FILE to read a model beyond its context.']),
+      'What small models cannot show: scaling after training on longer text, as models with long contexts are made.',
+    ],
+  }
+}
+
+const scalings: Readonly<Record<string, VariantChoices>> = {
+  'linear, factor 2': { scaling: { type: 'linear', factor: 2 } },
+  'dynamic, factor 2': { scaling: { type: 'dynamic', factor: 2, original_max_seq_len: baseSizes.max_seq_len } },
+}
+
+/** Trains at 256 tokens, and reads at 256 and 512, without and with scaling. */
+const beyondContext = async (settings: ExperimentSettings, text: OpenedText): Promise<Table[]> => {
+  const { device, steps, batchTokens, learningRate, seeds, deadline, signal, onTrained } = settings
+  const trained = baseSizes.max_seq_len
+  const sizes = { ...baseSizes, vocab_size: text.vocabSize, max_seq_len: 2 * trained }
+  const scores = new Map<string, number[]>()
+  const document = text.heldOut.join('\n\n')
+  const add = async (name: string, model: VariantModel, context: number) => {
+    const { bitsPerByte } = await evaluate(model, text.tokenizer, [document], { context, signal })
+    scores.set(name, [...(scores.get(name) ?? []), bitsPerByte])
+    return bitsPerByte
+  }
+  let longest = 0
+  for (let seed = 0; seed < seeds && performance.now() + longest <= deadline; seed++) {
+    const start = performance.now()
+    using model = new VariantModel(device, sizes)
+    initialiseWeights(model, seed)
+    const schedule = warmupCosine({ learningRate, warmupSteps: Math.ceil(steps / 10), steps })
+    const options = { data: text.data(seed), schedule, rowTokens: trained, batchTokens, steps, signal }
+    for await (const _ of train(model, options));
+    const seconds = (performance.now() - start) / 1000
+    const score = await add(`${trained}`, model, trained)
+    onTrained({ variant: `trained at ${trained}`, seed, score, seconds, parameters: model.parameterCount })
+    await add(`${2 * trained}, as trained`, model, 2 * trained)
+    for (const [name, choices] of Object.entries(scalings)) {
+      using scaled = new VariantModel(device, sizes, choices)
+      const weights = new Map(model.parameters())
+      for (const [path, parameter] of scaled.parameters()) {
+        const values = await weights.get(path)?.tensor.read()
+        if (values) parameter.load(device.tensor(values, parameter.shape))
+      }
+      await add(`${2 * trained}, ${name}`, scaled, 2 * trained)
+    }
+    longest = Math.max(longest, performance.now() - start)
+  }
+  const baseline = scores.get(`${trained}`) ?? []
+  const rows = [...scores].map(([name, values]) => {
+    const difference = name === `${trained}` ? undefined : pairedDifference(values, baseline)
+    return [name, interval95(values).mean.toFixed(4), difference ? plusMinus(difference) : '', verdict(difference)]
+  })
+  return [
+    {
+      title: `A model trained at ${trained} tokens, ${baseline.length} ${baseline.length === 1 ? 'seed' : 'seeds'}`,
+      columns: ['read at', 'bits per byte', `difference to ${trained} (95%)`, 'so'],
+      rows,
+    },
+  ]
+}

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+import { cria, data, hasData } from './cria'
+
+const folder = mkdtempSync(join(tmpdir(), 'cria-chat-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const model = ['--model', data('stories260K/stories260K.gguf'), '--device', 'cpu', '--template', 'llama2']
+const flags = ['chat', ...model, '--max-tokens', '8', '--temperature', '0']
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+
+describe.skipIf(!hasData)('cria chat', () => {
+  test('answers the lines of a pipe, and obeys its commands', async () => {
+    const file = join(folder, 'saved.json')
+    const input = `Hello\n/system Be brief.\n/nothing\nAnd now?\n/save ${file}\n/reset\n/exit\nnever read\n`
+    const { code, stdout, stderr } = await cria([...flags, '--stats'], input)
+    expect(code, stderr).toBe(0)
+    expect(stdout.trimEnd().split('\n').length).toBeGreaterThanOrEqual(2)
+    expect(stderr).toContain('there is no command /nothing')
+    expect(stderr.match(/ended because/g)).toHaveLength(2)
+    const { messages } = JSON.parse(readFileSync(file, 'utf8'))
+    expect(messages.map(({ role }: { role: string }) => role)).toEqual([
+      'system',
+      'user',
+      'assistant',
+      'user',
+      'assistant',
+    ])
+  })
+
+  test('a model without a template is refused, and told what to give', async () => {
+    const { code, stderr } = await cria(['chat', ...model.slice(0, -2)], 'Hello\n')
+    expect(code).toBe(2)
+    expect(stderr).toContain('has no chat template: give --template (llama2, chatml, llama3 or Jinja)')
+  })
+
+  // `script` gives the command a terminal of its own.
+  test.skipIf(!existsSync('/usr/bin/script'))(
+    'on a terminal: two turns, Ctrl-C in an answer, history, exit',
+    { timeout: 60_000 },
+    async () => {
+      const command = [process.execPath, main, ...flags.slice(0, -4), '--max-tokens', '400', '--temperature', '0']
+      const terminal = () =>
+        spawn('/usr/bin/script', ['-qec', command.map(part => `'${part}'`).join(' '), '/dev/null'], {
+          env: { ...process.env, XDG_STATE_HOME: folder, TERM: 'xterm' },
+        })
+      const child = terminal()
+      let screen = ''
+      child.stdout.setEncoding('utf8').on('data', text => (screen += text))
+      const until = async (what: RegExp) => {
+        while (!what.test(screen)) await new Promise(resolve => setTimeout(resolve, 20))
+        screen = ''
+      }
+      await until(/> $/)
+      child.stdin.write('Once upon a time\r')
+      await until(/Once upon a time\r\n[\s\S]{20}/)
+      child.stdin.write('\x03') // Ctrl-C: the answer ends, the chat goes on
+      await until(/> $/)
+      child.stdin.write('And then\r')
+      await until(/And then\r\n[\s\S]{20}/)
+      child.stdin.write('\x03')
+      await until(/> $/)
+      child.stdin.write('\x1b[A') // the line before
+      await until(/And then/)
+      child.stdin.write('\x15/exit\r')
+      expect(await new Promise(resolve => child.on('close', resolve))).toBe(0)
+      expect(readFileSync(join(folder, 'cria', 'chat-history'), 'utf8')).toContain('Once upon a time\nAnd then\n')
+    },
+  )
+})
