@@ -21,7 +21,7 @@ function layerNormRows(begin: i32, end: i32): void {
     const x = get<usize>(0) + <usize>row * bytes
     const out = get<usize>(3) + <usize>row * bytes
     const mean = sum(x, bytes) / <f32>dim
-    const scale = <f32>1 / sqrt<f32>(squares(x, bytes, mean) / <f32>dim + get<f32>(5))
+    const scale = <f32>1 / sqrt<f32>(squaresFrom(x, bytes, mean) / <f32>dim + get<f32>(5))
     const means = f32x4.splat(mean)
     const scales = f32x4.splat(scale)
     let i: usize = 0
@@ -34,7 +34,7 @@ function layerNormRows(begin: i32, end: i32): void {
   }
 }
 
-function sum(x: usize, bytes: usize): f32 {
+export function sum(x: usize, bytes: usize): f32 {
   let a = f32x4.splat(0)
   let b = a
   let i: usize = 0
@@ -48,7 +48,7 @@ function sum(x: usize, bytes: usize): f32 {
 }
 
 /** The sum of the squared distances from the mean. */
-function squares(x: usize, bytes: usize, mean: f32): f32 {
+export function squaresFrom(x: usize, bytes: usize, mean: f32): f32 {
   const means = f32x4.splat(mean)
   let a = f32x4.splat(0)
   let b = a

@@ -1,8 +1,10 @@
 // Gradients of RMSNorm and LayerNorm. The sums over rows, for weight and bias, are taken over chunks of 32 rows in f32, and over the
 // chunks, in order, in f64: the same bits for every number of threads.
 
-import { LANES, madd, sumOf } from './lanes'
+import { madd, sumOf } from './lanes'
+import { squaresFrom, sum } from './layer-norm'
 import { get, parallel, put, reserve, sharedScratch } from './parallel'
+import { squares } from './rms-norm'
 
 const CHUNK: i32 = 32
 
@@ -96,20 +98,24 @@ function backwardRow(x: usize, d: usize, dx: usize, weightSums: usize, biasSums:
   const weight = get<usize>(WEIGHT)
   const dim = <f32>get<i32>(DIM)
   const mean: f32 = centred ? sum(x, bytes) / dim : 0
-  const scale = <f32>1 / sqrt<f32>(squares(x, bytes, mean) / dim + get<f32>(EPS))
+  const total = centred ? squaresFrom(x, bytes, mean) : squares(x, bytes)
+  const scale = <f32>1 / sqrt<f32>(total / dim + get<f32>(EPS))
   const means = f32x4.splat(mean)
   const scales = f32x4.splat(scale)
 
   // Σ g, and Σ g n.
   let gradients = f32x4.splat(0)
   let products = f32x4.splat(0)
+  let others = f32x4.splat(0)
   let i: usize = 0
-  for (; i + 16 <= bytes; i += 16) {
-    const n = f32x4.mul(f32x4.sub(v128.load(x + i), means), scales)
+  for (; i + 32 <= bytes; i += 32) {
     const g = f32x4.mul(v128.load(d + i), v128.load(weight + i))
-    gradients = f32x4.add(gradients, g)
-    products = madd(g, n, products)
+    const h = f32x4.mul(v128.load(d + i, 16), v128.load(weight + i, 16))
+    if (centred) gradients = f32x4.add(gradients, f32x4.add(g, h))
+    products = madd(g, f32x4.mul(f32x4.sub(v128.load(x + i), means), scales), products)
+    others = madd(h, f32x4.mul(f32x4.sub(v128.load(x + i, 16), means), scales), others)
   }
+  products = f32x4.add(products, others)
   for (; i < bytes; i += 4) {
     const n = f32x4.mul(f32x4.sub(v128.load32_zero(x + i), means), scales)
     const g = f32x4.mul(v128.load32_zero(d + i), v128.load32_zero(weight + i)) // 0 in the other lanes
@@ -135,31 +141,6 @@ function backwardRow(x: usize, d: usize, dx: usize, weightSums: usize, biasSums:
     if (centred) store<f32>(biasSums + i, load<f32>(biasSums + i) + gradient)
     store<f32>(dx + i, scale * (g - f32x4.extract_lane(shift, 0) - n * f32x4.extract_lane(lean, 0)))
   }
-}
-
-function sum(x: usize, bytes: usize): f32 {
-  let sums = f32x4.splat(0)
-  let i: usize = 0
-  for (; i + 16 <= bytes; i += 16) sums = f32x4.add(sums, v128.load(x + i))
-  for (; i < bytes; i += 4) sums = f32x4.add(sums, v128.load32_zero(x + i))
-  return sumOf(sums)
-}
-
-/** The sum of the squared distances from `mean`. */
-function squares(x: usize, bytes: usize, mean: f32): f32 {
-  const means = f32x4.splat(mean)
-  let sums = f32x4.splat(0)
-  let i: usize = 0
-  for (; i + 16 <= bytes; i += 16) {
-    const c = f32x4.sub(v128.load(x + i), means)
-    sums = madd(c, c, sums)
-  }
-  let total = sumOf(sums)
-  for (; i < bytes; i += 4) {
-    const c = load<f32>(x + i) - mean
-    total += c * c
-  }
-  return total
 }
 
 /** Sums of columns over the chunks. */

@@ -27,7 +27,7 @@ function rmsNormRows(begin: i32, end: i32): void {
   }
 }
 
-function squares(x: usize, bytes: usize): f32 {
+export function squares(x: usize, bytes: usize): f32 {
   let a = f32x4.splat(0)
   let b = f32x4.splat(0)
   let c = f32x4.splat(0)

@@ -47,6 +47,17 @@ describe.each(opened.map(engine => ({ build: engine.build, engine })))(`$build b
     }
   })
 
+  test('the exponential is right to 2e-7 of its value', () => {
+    const x = [0, ...Array.from({ length: 4000 }, (_, i) => Math.fround(-70 * random.next() ** (1 + (i % 4))))]
+    const out = room(engine, x.length)
+    engine.softmax(put(engine, x), out, 1, x.length)
+    const found = take(engine, out, x.length)
+    // A weight is a power times the reciprocal of the sum: one rounding more, in the first weight too.
+    x.forEach((value, i) => {
+      expect(Math.abs(found[i] / found[0] / Math.exp(value) - 1)).toBeLessThan(2e-7 + 2 ** -23)
+    })
+  })
+
   test('relu and gelu at the ends of f32', () => {
     const x = [-3e38, -30, -6, -1e-20, 0, 1e-20, 6, 30, 3e38]
     const [px, out] = [put(engine, x), room(engine, x.length)]
