@@ -1,3 +1,4 @@
 import { library } from '@cria/vitest'
 
-export default library()
+// Property tests take seconds on an idle machine; a busy one must not fail them.
+export default library({ testTimeout: 180_000 })

@@ -130,8 +130,8 @@ describe('bad input is told in one line', () => {
     sources: [{ ...config.sources[0], ...change }, config.sources[1]],
   })
   test.each<[string, object, number, string]>([
-    ['an unknown key', { ...config, rowToken: 1 }, 1, 'mixture.json: rowToken: it is not known'],
-    ['no sources', { rowTokens: 8 }, 1, 'mixture.json: sources: it is missing'],
+    ['an unknown key', { ...config, rowToken: 1 }, 1, 'mixture.json: rowToken: unknown key'],
+    ['no sources', { rowTokens: 8 }, 1, 'mixture.json: sources: missing'],
     [
       'shares that do not sum to one',
       source({ share: 0.5 }),

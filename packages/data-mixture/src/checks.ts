@@ -1,9 +1,9 @@
-// Reading of JSON that a user or a stranger wrote: each value is checked, and every key is known.
+// Reads JSON from users and from files of unknown origin: checks every value, and refuses unknown keys.
 
 /** Makes the error for a field and what is wrong with it. */
 export type Fail = (field: string, problem: string) => Error
 
-/** An object of which every field is taken by name; fields that nobody takes are an error. */
+/** An object whose fields are taken by name. A field that is never taken is an error. */
 export class Fields {
   private readonly values: Record<string, unknown>
   private readonly taken = new Set<string>()
@@ -16,7 +16,7 @@ export class Fields {
     private readonly path: string,
     private readonly fail: Fail,
   ) {
-    if (!isObject(value)) throw fail(path || 'the whole', `${show(value)}: expected an object`)
+    if (!isObject(value)) throw fail(path || 'top level', `${show(value)}: expected an object`)
     this.values = value as Record<string, unknown>
   }
 
@@ -31,7 +31,7 @@ export class Fields {
 
   /** The value of a field that passes a check. */
   take<T>(key: string, is: (value: unknown) => value is T, expected: string): T {
-    if (!this.has(key)) throw this.fail(this.at(key), `it is missing: expected ${expected}`)
+    if (!this.has(key)) throw this.fail(this.at(key), `missing: expected ${expected}`)
     this.taken.add(key)
     const value = this.values[key]
     if (!is(value)) throw this.fail(this.at(key), `${show(value)}: expected ${expected}`)
@@ -48,7 +48,7 @@ export class Fields {
   end(): void {
     for (const key of Object.keys(this.values)) {
       if (!this.taken.has(key)) {
-        throw this.fail(this.at(key), `it is not known: expected ${[...this.taken].sort().join(', ')}`)
+        throw this.fail(this.at(key), `unknown key: expected one of ${[...this.taken].sort().join(', ')}`)
       }
     }
   }
@@ -70,7 +70,7 @@ export const isAbove0 = (value: unknown): value is number =>
   typeof value === 'number' && Number.isFinite(value) && value > 0
 export const isFraction = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value < 1
 export const isShare = (value: unknown): value is number => typeof value === 'number' && value > 0 && value <= 1
-/** A count that stays far from the end of what doubles count exactly. */
+/** A count, small enough that sums and products with small numbers stay exact. */
 export const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 2 ** 48
 export const isSeed = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0

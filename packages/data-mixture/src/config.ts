@@ -36,7 +36,7 @@ export interface SourceConfig extends Omit<SourceFiles, 'files'> {
   readonly files?: readonly string[] | undefined
   /** Folders of token shards, as `tokenize` writes them, in place of files. */
   readonly folders?: readonly string[] | undefined
-  /** The most times that it may be gone through, to be told when a plan needs more. */
+  /** The most epochs of this source. `cria mixture` reports a plan that needs more. */
   readonly maxEpochs?: number | undefined
 }
 
@@ -45,7 +45,7 @@ export interface MixtureConfig {
   readonly sources: readonly SourceConfig[]
   /** Folder for token shards: those of a source with files are written into a folder of its name. */
   readonly shards?: string | undefined
-  /** The file of the tokenizer. This package does not read it; whoever opens the mixture hands the tokenizer in. */
+  /** The tokenizer's file. This package does not read it: the caller of `openMixture` passes the tokenizer. */
   readonly tokenizer?: string | undefined
   /** T: a row has T + 1 ids. */
   readonly rowTokens: number
@@ -95,7 +95,7 @@ export const parseMixtureConfig = (value: unknown): MixtureConfig => {
   const twice = names.findIndex((name, i) => names.indexOf(name) !== i)
   if (twice >= 0) throw fail(`sources[${twice}].name`, `${sources[twice].name} is used twice: give each its own name`)
   if (config.shards === undefined && sources.some(({ files }) => files)) {
-    throw fail('shards', 'it is missing: expected the path of a folder for the tokens of the files')
+    throw fail('shards', 'missing: expected the path of a folder for the tokens of the files')
   }
   partsOf(
     sources.map(({ share }) => share),
@@ -118,12 +118,12 @@ const sourceConfig = (value: unknown, index: number): SourceConfig => {
   }
   fields.end()
   if ((source.files === undefined) === (source.folders === undefined)) {
-    const problem = source.files ? 'it is given beside files: give one of them' : 'it is missing: give files or folders'
+    const problem = source.files ? 'given beside files: give only one of the two' : 'missing: give files or folders'
     throw fail(fields.at(source.files ? 'folders' : 'files'), problem)
   }
   for (const key of ['format', 'field', 'separator'] as const) {
     if (source.folders && source[key] !== undefined) {
-      throw fail(fields.at(key), `${source[key]}: it says how to read files, but folders are given: leave it out`)
+      throw fail(fields.at(key), `${source[key]}: it is for files, but folders are given: leave it out`)
     }
   }
   return source

@@ -27,9 +27,9 @@ export interface Row {
   readonly row: number
   /** Index of its source. */
   readonly source: number
-  /** How often the source has been gone through before: 0 in the first epoch. */
+  /** Earlier epochs of the source: 0 in its first one. */
   readonly epoch: number
-  /** The token of the source that it starts at. A row may go on from the source's last token to its first. */
+  /** Where it starts in the source, in tokens. A row may continue from the source's last token to its first. */
   readonly start: number
   /** [T + 1] */
   readonly ids: Int32Array<ArrayBuffer>
@@ -59,7 +59,7 @@ export interface SourceUse {
   readonly tokens: number
   /** Its share of all rows; 0 where there are none. */
   readonly share: number
-  /** Times that the source has been gone through, with fractions. */
+  /** Epochs of the source, with fractions. */
   readonly epochs: number
 }
 
@@ -97,7 +97,7 @@ export class Mixture {
   readonly sources: readonly SourceSummary[]
   /** Rows after which the order of the sources repeats. */
   readonly cycle: number
-  /** For each source the epoch that was read last, since the next row is most likely of the same one. */
+  /** For each source the epoch that was read last: the next row most likely belongs to the same one. */
   private readonly epochs: (Epoch | undefined)[]
 
   constructor(

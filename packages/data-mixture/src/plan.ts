@@ -8,7 +8,7 @@ export interface PlannedSource {
   readonly share: number
   /** Tokens of the source, each counted once. */
   readonly uniqueTokens: number
-  /** The most times that it may be gone through; no limit by default. */
+  /** The most epochs of this source; no limit by default. */
   readonly maxEpochs?: number | undefined
 }
 
@@ -23,7 +23,7 @@ export interface SourcePlan {
   readonly uniqueTokens: number
   /** share * total / unique */
   readonly epochs: number
-  /** What cannot be met, and what would help; undefined if all is well. */
+  /** Why the share cannot be met, and what would help; undefined if it can. */
   readonly problem: string | undefined
 }
 
@@ -32,7 +32,7 @@ export interface MixturePlan {
   /** Rows after which the order of the sources repeats. */
   readonly cycle: number
   readonly sources: readonly SourcePlan[]
-  /** The most tokens for which no source passes its `maxEpochs`; infinite without limits. */
+  /** The most tokens for which every source stays within its `maxEpochs`; infinite without limits. */
   readonly mostTokens: number
 }
 

@@ -2,7 +2,7 @@ import { DocumentError } from '../errors'
 import { type Bytes, piecesOf } from './bytes'
 import { ZstdFrames } from './zstd-frames'
 
-/** Decompresses gzip. Whatever it throws is taken for damaged data. */
+/** Decompresses gzip. Its errors count as damaged data. */
 export type Gunzip = (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
 
 export interface DecompressOptions {
@@ -64,14 +64,14 @@ async function* resume(start: Uint8Array, rest: AsyncGenerator<Uint8Array>): Asy
 }
 
 const damaged = (file: string, format: string, error: unknown): DocumentError => {
-  const problem = (error instanceof Error && error.message) || 'no more is known'
+  const problem = (error instanceof Error && error.message) || 'no details'
   return new DocumentError(file, `its ${format} data is damaged or cut short (${problem}): fetch it again`, {
     cause: error,
   })
 }
 
 async function* gunzipped(bytes: AsyncIterable<Uint8Array>, file: string, gunzip: Gunzip): AsyncGenerator<Uint8Array> {
-  // What goes wrong in reading is not the fault of the compressed data.
+  // An error of the source is not an error in the compressed data.
   let failure: { readonly error: unknown } | undefined
   async function* watched() {
     try {

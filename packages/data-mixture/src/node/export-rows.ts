@@ -48,7 +48,7 @@ const schema: SchemaElement[] = [
 /**
  * Writes rows of a mixture, in order, as Parquet files into a folder: `rows-00000.parquet` and so on, with the columns `input_ids`
  * (list of T + 1 int32), `document_starts` (list of int32, indices into `input_ids`) and `source` (the source's name), and
- * `manifest.json`. Whoever trains on them without shuffling sees the rows that this mixture gives.
+ * `manifest.json`. Read without shuffling, they have the order of this mixture.
  *
  * @throws MixtureConfigError if an option is out of range
  * @throws WriteError if the disk refuses, or the folder has a manifest

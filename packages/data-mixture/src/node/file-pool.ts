@@ -7,9 +7,9 @@ interface OpenFile {
   readers: number
 }
 
-/** Opens files when they are read, and keeps the last used ones open: a mixture may have more shards than a process may open. */
+/** Opens files on first use and keeps the most recently used ones open: a mixture may have more shards than a process may open. */
 export class FilePool {
-  /** From the one whose use is longest ago. */
+  /** Least recently used first. */
   private readonly files = new Map<string, OpenFile>()
 
   constructor(private readonly most = 64) {}

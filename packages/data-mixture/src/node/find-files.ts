@@ -17,7 +17,7 @@ export const findFiles = async (patterns: readonly string[], base: string): Prom
   for (const pattern of patterns) files.push(...(await filesOf(pattern, base)))
   const seen = new Set<string>()
   for (const file of files) {
-    if (seen.has(file)) throw new DocumentError(file, 'it is found twice: give each file once')
+    if (seen.has(file)) throw new DocumentError(file, 'listed twice: give each file once')
     seen.add(file)
   }
   return files
@@ -32,7 +32,7 @@ const filesOf = async (pattern: string, base: string): Promise<string[]> => {
     )
     if (isFile === undefined) throw new DocumentError(pattern, `there is no such file in ${base}: check the path`)
     if (!isFile)
-      throw new DocumentError(pattern, `it is no regular file: give files, such as ${join(pattern, '**/*.txt')}`)
+      throw new DocumentError(pattern, `not a regular file: give files, such as ${join(pattern, '**/*.txt')}`)
     return [file]
   }
   const segments = pattern.split(/[/\\]/)
@@ -41,13 +41,13 @@ const filesOf = async (pattern: string, base: string): Promise<string[]> => {
   const start = isAbsolute(pattern) ? resolve(fixed || sep) : resolve(base, fixed)
   const found = new Set<string>()
   await walk(start, segments.slice(first), found)
-  if (found.size === 0) throw new DocumentError(pattern, `it finds no file in ${base}: check the pattern`)
+  if (found.size === 0) throw new DocumentError(pattern, `no file matches in ${base}: check the pattern`)
   return [...found].sort((a, b) => (a < b ? -1 : 1))
 }
 
 const walk = async (folder: string, [segment, ...rest]: readonly string[], found: Set<string>): Promise<void> => {
   const entries = await readdir(folder, { withFileTypes: true }).catch(error => {
-    // What a pattern passes through need not be there.
+    // Folders on the way of a pattern may be missing.
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
     throw new DocumentError(folder, `it cannot be read (${error.message})`, { cause: error })
   })
