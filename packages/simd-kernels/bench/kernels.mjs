@@ -115,4 +115,45 @@ for (const rows of [1, 128]) {
 }
 measure('softmax 1 x 32000', 32_000, 256_000, () => engine.softmax(x, y, 1, 32_000))
 measure('argMax 32000', 32_000, 128_000, () => engine.argMax(x, 1, 32_000, 32_000, y))
+
+// A row of 1,024 tokens in four documents: forward has two products, backward five.
+for (const [heads, kvHeads, headDim] of [
+  [8, 4, 32],
+  [6, 2, 64],
+]) {
+  const tokens = 1024
+  const [q, d, out] = Array.from({ length: 3 }, () => room(tokens * heads * headDim))
+  const [keys, vals, dk, dv] = Array.from({ length: 4 }, () => room(tokens * kvHeads * headDim))
+  const first = i32(Array.from({ length: tokens }, (_, t) => t - (t % 256)))
+  const last = i32(Array.from({ length: tokens }, (_, t) => t))
+  const options = { tokens, rows: tokens, heads, kvHeads, headDim }
+  const product = 2 * 4 * ((256 * 257) / 2) * heads * headDim
+  const bytes = 4 * tokens * headDim * (2 * heads + 2 * kvHeads)
+  const name = `${heads}/${kvHeads} x ${headDim}, 4 x 256`
+  measure(`attention f32, ${name}`, 2 * product, bytes, () =>
+    engine.attention(q, keys, vals, first, last, out, options),
+  )
+  measure(`attentionBackward, ${name}`, 5 * product, 2 * bytes, () =>
+    engine.attentionBackward(q, keys, vals, first, last, d, out, dk, dv, options),
+  )
+}
+const rows = 256
+const [tokens, width, vocab] = [i32(new Array(rows).fill(7)), 512, 2048]
+measure(`rmsNormBackward ${rows} x ${width}`, 9 * rows * width, 12 * rows * width, () =>
+  engine.rmsNormBackward(x, a, b, y, y + 4 * rows * width, rows, width, 1e-5),
+)
+measure(`siluMulBackward ${rows} x ${width}`, rows * width, 20 * rows * width, () =>
+  engine.siluMulBackward(x, a, b, y, y + 4 * rows * width, rows * width),
+)
+measure(`crossEntropy ${rows} x ${vocab}`, rows * vocab, 4 * rows * vocab, () =>
+  engine.crossEntropy(x, tokens, y, rows, vocab),
+)
+measure(`crossEntropyBackward ${rows} x ${vocab}`, rows * vocab, 8 * rows * vocab, () =>
+  engine.crossEntropyBackward(x, tokens, a, y, rows, vocab),
+)
+const adamw = { lr: 1e-3, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1, factor: 1 }
+measure('adamw 100000', 12e5, 28e5, () =>
+  engine.adamw(x, a, a, y, 100_000, { ...adamw, correction1: 0.1, correction2: 0.05 }),
+)
+measure('sumSquares 100000', 2e5, 4e5, () => engine.sumSquares(x, 100_000))
 await engine.close()
