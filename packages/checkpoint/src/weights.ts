@@ -146,7 +146,10 @@ export interface ReadWeightsOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
-/** Reads all weights one after the other, so that only one is in memory besides those that the caller keeps. */
+/**
+ * Reads all weights in order. While the caller uses one, the next is read: these two are in memory besides those that the
+ * caller keeps.
+ */
 export async function* readWeights(
   weights: Weights,
   { dtype, signal, onProgress }: ReadWeightsOptions = {},
@@ -158,7 +161,18 @@ export async function* readWeights(
     loaded += bytes
     onProgress?.({ loaded, total })
   }
-  for (const [path, info] of weights.tensors) {
-    yield [path, await weights.read(path, { dtype: dtype?.(path, info), signal, onBytes })]
+  const read = ([path, info]: [string, TensorInfo]) => {
+    const reading = weights.read(path, { dtype: dtype?.(path, info), signal, onBytes })
+    // If the caller stops early, nobody awaits this read, and its failure must not be reported as unhandled.
+    reading.catch(() => {})
+    return { path, reading }
+  }
+  const tensors = [...weights.tensors]
+  let next = tensors.length > 0 ? read(tensors[0]) : undefined
+  for (let i = 1; next; i++) {
+    const { path, reading } = next
+    const tensor = await reading
+    next = i < tensors.length ? read(tensors[i]) : undefined
+    yield [path, tensor]
   }
 }

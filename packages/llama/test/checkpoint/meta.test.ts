@@ -89,3 +89,32 @@ test.skipIf(!haveStories)('stories260K in Meta’s form opens from its folder, a
     expect((await open(join(folder, path))).config).toEqual(checkpoint.config)
   }
 })
+
+/** A model of Llama 3 in Meta's form: the embedding is cut along its rows, and the scaling of angles is a flag. */
+const llama3Form = (count: number, more: Record<string, unknown> = {}) => {
+  const arrays = tinyArrays(tinyConfig)
+  const weights = [...llamaWeights(tinyConfig)].map(({ path: name, shape, shardAxis }) => ({
+    ...{ name, shape, shardAxis: name === 'tok_embeddings.weight' ? (0 as const) : shardAxis },
+    data: arrays.get(name) as Float32Array,
+  }))
+  const { dim, n_layers, n_heads, n_kv_heads, vocab_size } = tinyConfig
+  const sizes = { dim, n_layers, n_heads, n_kv_heads, vocab_size, multiple_of: 64, ffn_dim_multiplier: 0.5 }
+  return { arrays, files: metaFiles({ ...sizes, norm_eps: 1e-5, rope_theta: 500_000, ...more }, weights, count) }
+}
+
+test.each([1, 2])('Llama 3 in Meta’s form, in %i shards: its embedding is cut along its rows', async count => {
+  const { arrays, files } = llama3Form(count, { use_scaled_rope: true })
+  const opened = await openSources([...files].map(([name, bytes]) => memorySource(bytes, name)))
+  for (const [name, array] of arrays) expect((await opened.read(name)).data, name).toEqual(array)
+  expect(opened.config).toMatchObject({ vocab_size: 48, rope_theta: 500_000, max_seq_len: 131_072 })
+  // Llama 3.2's small models have four times the factor of the others.
+  expect(opened.config.rope_scaling).toEqual({
+    ...{ type: 'llama3', factor: 32, low_freq_factor: 1, high_freq_factor: 4, original_max_seq_len: 8192 },
+  })
+})
+
+test('what params.json says of the scaling counts', async () => {
+  const { files } = llama3Form(1, { use_scaled_rope: true, rope_scaling_factor: 8, rope_high_freq_factor: 3 })
+  const opened = await openSources([...files].map(([name, bytes]) => memorySource(bytes, name)))
+  expect(opened.config.rope_scaling).toMatchObject({ factor: 8, high_freq_factor: 3 })
+})
