@@ -127,10 +127,10 @@ const jinjaTemplate = (
     return render(program, {
       tokens: own,
       variables: {
+        documents: null,
         ...variables,
         messages,
         tools: tools ?? null,
-        documents: null,
         add_generation_prompt: addGenerationPrompt,
       },
       mark,
