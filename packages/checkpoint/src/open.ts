@@ -1,3 +1,4 @@
+import { byteLength, elementCount } from '@cria/dtypes'
 import type { Checkpoint, TensorInfo } from './checkpoint'
 import { disguiseError, headBytes } from './disguises'
 import { ConversionError, MalformedFileError, SourceError, UnsupportedModelError } from './errors'
@@ -10,7 +11,7 @@ import { readLlama2c } from './formats/llama2c-reader'
 import { readMeta } from './formats/meta-reader'
 import { baseName, type ReadBytesOptions, type Source } from './sources/source'
 import type { StoredModel } from './stored-model'
-import { readStored, storedBytes } from './stored-tensor'
+import { readStored, type StoredTensor } from './stored-tensor'
 import type { Vocabulary, VocabularyFile } from './vocabulary'
 
 export interface OpenOptions {
@@ -84,6 +85,7 @@ const readSingle = async (source: Source, signal: AbortSignal | undefined): Prom
 }
 
 const readModel = async (sources: readonly Source[], signal: AbortSignal | undefined): Promise<StoredModel> => {
+  if (sources.length === 1 && sources[0].name.endsWith('.gguf')) return readGguf(sources, signal)
   const candidates = sources.filter(({ name }) => !isCompanion(name))
   const models = candidates.length > 0 ? candidates : sources
   if (models.length === 0) throw new SourceError({ file: 'checkpoint' }, 'has no files; give at least one')
@@ -106,6 +108,15 @@ const explain = async (error: unknown, sources: readonly Source[], signal: Abort
   const head = await source.read(0, Math.min(source.size, headBytes), { signal })
   return disguiseError(head, source.name) ?? error
 }
+
+/** Bytes of a tensor in its files, all shards together. */
+const storedBytes = ({ dtype, parts }: StoredTensor): number =>
+  parts.reduce((sum, { shape, scales }) => {
+    const elements = elementCount(shape) ?? 0
+    // One byte for each element, and an f32 scale for each group.
+    if (dtype === 'i8_grouped') return sum + elements + (scales ? (elements / scales.groupSize) * 4 : 0)
+    return sum + byteLength(dtype, elements)
+  }, 0)
 
 const checkpointOf = (
   { format, name: file, metadata, tensors: stored }: StoredModel,

@@ -43,16 +43,6 @@ export interface WholeTensor extends StoredTensor {
   readonly permuteRows: ((row: number) => number) | undefined
 }
 
-/** Bytes of one part in its file. */
-const partBytes = (dtype: StoredDType, { shape, scales }: StoredPart): number => {
-  const elements = elementCount(shape) ?? 0
-  return byteLength(elementType(dtype), elements) + (scales ? (elements / scales.groupSize) * 4 : 0)
-}
-
-/** Bytes of all parts in their files. */
-export const storedBytes = ({ dtype, parts }: StoredTensor): number =>
-  parts.reduce((sum, part) => sum + partBytes(dtype, part), 0)
-
 /** Elements that are converted before the event loop may run. */
 const sliceElements = 2 ** 19
 

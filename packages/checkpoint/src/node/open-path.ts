@@ -42,8 +42,10 @@ const addedTokens: readonly string[] = addedTokensNames
 
 /** The files to open: those of the folder's one model, or the named file with its config, parts and companions. */
 const resolve = async (path: string, wantsVocabulary: boolean): Promise<string[]> => {
-  const given = (await isFolder(path)) ? path : isPartOfFolder(path) ? dirname(path) : undefined
-  if (given === undefined && path.endsWith('.gguf') && ggufParts(path).length === 1) return [path]
+  const isNamedFolder = await isFolder(path)
+  // A whole GGUF file needs nothing beside it.
+  if (!isNamedFolder && /\.gguf$/.test(path) && !/-of-\d{5}\.gguf$/.test(path)) return [path]
+  const given = isNamedFolder ? path : isPartOfFolder(path) ? dirname(path) : undefined
   const folder = given === undefined ? dirname(path) : await snapshotOf(given)
   const names = await listFiles(folder)
   const isWanted = (name: string) =>
