@@ -7,6 +7,7 @@ import { F32 } from './formats'
 import { elementBytes, floatFactorsOf, floatPanelBytes, widenPanel } from './float-panels'
 import { matvec } from './matvec'
 import { get, parallel, privateScratch, put, reserve, sharedScratch } from './parallel'
+import { rowMatvec } from './row-matvec'
 import { COLUMNS, multiplyTile, ROWS, tileRows } from './tile'
 
 const TILE_BYTES: usize = 6 * 8 * 4
@@ -38,6 +39,10 @@ export function matmul(
 ): void {
   if (m == 1 && layout >= 0) {
     matvec(a, b, out, n, k, layout)
+    return
+  }
+  if (m == 1 && layout == BY_ROWS) {
+    rowMatvec(a, b, out, n, k, accumulate)
     return
   }
   reserve(<usize>(min(m, SLAB) + ROWS) * <usize>k * 4, <usize>(min(k, STRETCH) * COLUMNS * 4) + TILE_BYTES)
