@@ -5,20 +5,40 @@ const PAGE = 65_536
 /** What a 32-bit memory can hold: 4 GiB. */
 export const MOST_BYTES = 65_536 * PAGE
 
-/** The one memory of an engine, and who lies where in it. Views are made afresh, for growing replaces the buffer. */
+/** The least that is asked for where the system refuses more. */
+const LEAST_BYTES = 2 ** 26
+
+/**
+ * A memory that can grow to `bytes`, or to a half, a quarter … of that where the system does not reserve as much: under a limit
+ * of the process (ulimit -v), or on phones.
+ */
+const reserve = (bytes: number): { memory: WebAssembly.Memory; limit: number } => {
+  for (let limit = bytes; ; limit /= 2) {
+    try {
+      // Always shared, with or without threads: the kernels' build then is one and the same.
+      return { memory: new WebAssembly.Memory({ initial: 4, maximum: Math.floor(limit / PAGE), shared: true }), limit }
+    } catch (error) {
+      if (limit / 2 < LEAST_BYTES) throw error
+    }
+  }
+}
+
+/** The one memory of an engine, and what lies where in it. Views are made afresh, since growing replaces the buffer. */
 export class Memory {
   readonly memory: WebAssembly.Memory
+  /** Bytes to which it may grow. */
+  readonly limit: number
   readonly #allocator: Allocator
 
-  /** `limit`: bytes to which it may grow. @throws SimdArgumentError */
-  constructor(readonly limit: number) {
-    if (!Number.isInteger(limit) || limit < 2 ** 20 || limit > MOST_BYTES)
-      throw new SimdArgumentError(`maxBytes is a whole number from ${2 ** 20} to ${MOST_BYTES} (4 GiB), not ${limit}`)
-    const maximum = Math.floor(limit / PAGE)
-    // Always shared, with or without threads: the kernels' build then is one and the same.
-    this.memory = new WebAssembly.Memory({ initial: 4, maximum: MOST_BYTES / PAGE, shared: true })
+  /** @param most bytes to which it may grow, if the system can reserve them @throws SimdArgumentError */
+  constructor(most: number) {
+    if (!Number.isInteger(most) || most < 2 ** 20 || most > MOST_BYTES)
+      throw new SimdArgumentError(`maxBytes is a whole number from ${2 ** 20} to ${MOST_BYTES} (4 GiB), not ${most}`)
+    const { memory, limit } = reserve(most)
+    this.memory = memory
+    this.limit = limit
     // The first page is for the module's own data.
-    this.#allocator = new Allocator(PAGE, this.bytes, maximum * PAGE, bytes => this.#growTo(bytes))
+    this.#allocator = new Allocator(PAGE, this.bytes, Math.floor(limit / PAGE) * PAGE, bytes => this.#growTo(bytes))
   }
 
   get bytes(): number {

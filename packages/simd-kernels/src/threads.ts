@@ -55,7 +55,7 @@ const life = `(post, ready) => {
 }`
 
 /** Starts a thread and resolves once it takes work. Rejects where the runtime will not start one. */
-export const startThread = (post: Post): Promise<Thread> => {
+export const startThread = async (post: Post): Promise<Thread> => {
   const workerThreads = nodeModule<WorkerThreads>('node:worker_threads')
   return workerThreads ? startNodeThread(workerThreads, post) : startWebWorker(post)
 }

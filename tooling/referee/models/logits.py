@@ -76,22 +76,27 @@ def logits(case: dict) -> str:
     return base64.b64encode(values.numpy().astype("<f4").tobytes()).decode()
 
 
-cases = []
-for kv_heads in (1, 2, 4, 8):
-    for norm_eps in (1e-5, 1e-6):
-        cases.append({"n_kv_heads": kv_heads, "norm_eps": norm_eps, "tied_output": kv_heads == 2})
-yarn = {"factor": 4.0, "original_max_seq_len": 16, "beta_fast": 4.0, "beta_slow": 1.0, "attention_factor": 1.25}
-for scaling in (
-    {"type": "linear", "factor": 2.5},
-    {"type": "dynamic", "factor": 3.0, "original_max_seq_len": 4},
-    {"type": "yarn", **yarn},
-):
-    cases.append({"n_kv_heads": 4, "norm_eps": 1e-5, "tied_output": False, "rope_scaling": scaling})
+def main() -> None:
+    cases = []
+    for kv_heads in (1, 2, 4, 8):
+        for norm_eps in (1e-5, 1e-6):
+            cases.append({"n_kv_heads": kv_heads, "norm_eps": norm_eps, "tied_output": kv_heads == 2})
+    yarn = {"factor": 4.0, "original_max_seq_len": 16, "beta_fast": 4.0, "beta_slow": 1.0, "attention_factor": 1.25}
+    for scaling in (
+        {"type": "linear", "factor": 2.5},
+        {"type": "dynamic", "factor": 3.0, "original_max_seq_len": 4},
+        {"type": "yarn", **yarn},
+    ):
+        cases.append({"n_kv_heads": 4, "norm_eps": 1e-5, "tied_output": False, "rope_scaling": scaling})
 
-sizes = {"dim": DIM, "n_layers": LAYERS, "n_heads": HEADS, "vocab_size": VOCAB, "hidden_dim": HIDDEN}
-fixture = {"ids": IDS, "cases": []}
-for seed, choices in enumerate(cases, start=1):
-    case = {"seed": seed, **sizes, "max_seq_len": CONTEXT, "rope_theta": 10000.0 if seed % 2 else 500.0, **choices}
-    fixture["cases"].append({"config": case, "logits": logits(case)})
-FIXTURE.parent.mkdir(parents=True, exist_ok=True)
-FIXTURE.write_text(json.dumps(fixture, indent=2) + "\n")
+    sizes = {"dim": DIM, "n_layers": LAYERS, "n_heads": HEADS, "vocab_size": VOCAB, "hidden_dim": HIDDEN}
+    fixture = {"ids": IDS, "cases": []}
+    for seed, choices in enumerate(cases, start=1):
+        case = {"seed": seed, **sizes, "max_seq_len": CONTEXT, "rope_theta": 10000.0 if seed % 2 else 500.0, **choices}
+        fixture["cases"].append({"config": case, "logits": logits(case)})
+    FIXTURE.parent.mkdir(parents=True, exist_ok=True)
+    FIXTURE.write_text(json.dumps(fixture, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

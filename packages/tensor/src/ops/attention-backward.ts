@@ -92,7 +92,7 @@ export const attentionBackwardOp: Op<AttentionAttributes> = {
     const gradient = dy.as(headDim, heads, tokens)
     const keys = k.as(kvHeads * headDim, rows, 1)
     const values = v.as(kvHeads * headDim, rows, 1)
-    const weights = dispatchWeights(dispatch, inputs, attributes).as(span, heads, tokens)
+    const weights = dispatchWeights(dispatch, inputs, attributes, span).as(span, heads, tokens)
     const weightGradients = dispatch(
       weightGradient,
       [span, heads, tokens],

@@ -48,11 +48,17 @@ const weigh = kernel('attentionWeights', [3, 2, 2, 1, 1], function (scores, max,
   return weight
 })
 
-/** The softmax of the scores, [N, H, span]: column c for row first + c, and 0 beyond the range. */
+/**
+ * Columns that hold a span: a power of two, so that kernels which are compiled for each size are compiled for a few only.
+ */
+export const paddedSpan = (span: number, rows: number): number => Math.min(rows, Math.max(64, 2 ** Math.ceil(Math.log2(span))))
+
+/** The softmax of the scores, [N, H, columns]: column c for row first + c, and 0 beyond the range. */
 export const dispatchWeights = (
   dispatch: Dispatch,
   inputs: readonly Operand[],
   attributes: AttentionAttributes,
+  columns: number,
 ): Operand => {
   const [q, k, , first, last] = inputs
   const { tokens, heads, headDim, rows, kvHeads, group, span, factor } = attentionExtents(
@@ -63,12 +69,12 @@ export const dispatchWeights = (
   const ranges = [first.as(tokens), last.as(tokens)] as const
   const scores = dispatch(
     score,
-    [span, heads, tokens],
+    [columns, heads, tokens],
     [q.as(headDim, heads, tokens), k.as(kvHeads * headDim, rows, 1), ...ranges, headDim, group, factor],
-  ).as(span, heads, tokens)
+  ).as(columns, heads, tokens)
   const max = dispatch(maximum, [heads, tokens], [scores, ...ranges]).as(heads, tokens)
   const sum = dispatch(total, [heads, tokens], [scores, max, ...ranges]).as(heads, tokens)
-  return dispatch(weigh, [span, heads, tokens], [scores, max, sum, ...ranges])
+  return dispatch(weigh, [columns, heads, tokens], [scores, max, sum, ...ranges])
 }
 
 /** The weights of one query and head in float64, for the rows of its range. */

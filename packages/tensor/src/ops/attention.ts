@@ -4,7 +4,7 @@ import type { Op } from '../op'
 import { bytesOf, spec, totalBytes } from '../spec'
 import type { Tensor } from '../tensor'
 import { attentionBackwardOp } from './attention-backward'
-import { dispatchWeights, referenceWeights } from './attention-scores'
+import { dispatchWeights, paddedSpan, referenceWeights } from './attention-scores'
 import { type AttentionAttributes, attentionExtents } from './attention-shape'
 
 const mix = kernel('attention', [3, 3, 1, 1, 'integer', 'integer'], function (weights, v, first, last, size, group) {
@@ -27,7 +27,8 @@ export const attentionOp: Op<AttentionAttributes> = {
   run: (dispatch, inputs, attributes) => {
     const [, , v, first, last] = inputs
     const { tokens, heads, headDim, rows, kvHeads, group, span } = attentionExtents('attention', inputs, attributes)
-    const weights = dispatchWeights(dispatch, inputs, attributes).as(span, heads, tokens)
+    const columns = paddedSpan(span, rows)
+    const weights = dispatchWeights(dispatch, inputs, attributes, columns).as(columns, heads, tokens)
     const values = v.as(kvHeads * headDim, rows, 1)
     return [
       dispatch(mix, [headDim, heads, tokens], [weights, values, first.as(tokens), last.as(tokens), headDim, group]),
@@ -67,7 +68,9 @@ export const attentionWeightsOp: Op<AttentionAttributes> = {
     const { tokens, heads, span } = attentionExtents('attentionWeights', [q, k, k, first, last], attributes)
     return [spec([tokens, heads, span])]
   },
-  run: (dispatch, [q, k, first, last], attributes) => [dispatchWeights(dispatch, [q, k, k, first, last], attributes)],
+  run: (dispatch, [q, k, first, last], attributes) => [
+    dispatchWeights(dispatch, [q, k, k, first, last], attributes, attributes.span),
+  ],
   reference: ([q, k, first, last], { span, scale }) => {
     const [tokens, heads] = q.shape
     const y = new Float64Array(tokens * heads * span)
