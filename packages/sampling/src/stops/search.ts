@@ -77,6 +77,12 @@ export class Search {
     return this.#threads.starts[0] ?? position
   }
 
+  /** Whether a match that began before `start` waits to hear of the next character. */
+  mayMatchBefore(start: number): boolean {
+    const { states, starts } = this.#threads
+    return states.some((state, i) => starts[i] < start && this.automaton[state].kind === 'assertion')
+  }
+
   /** Begins at `position`, after a text in which no match may begin. */
   beginAt(position: number, before: string | undefined): void {
     this.#before = before

@@ -155,6 +155,13 @@ describe('regular expressions as stops', () => {
     }
   }
 
+  test('of two that end together the longer counts, though it waits for the next character', () => {
+    expect(matchOf(filtered(['b', 'a', ' '], [/ba\b/, 'a']))).toEqual({ passed: '', match: 'ba' })
+    expect(matchOf(filtered(['b', 'a', 'c'], [/ba\b/, 'a']))).toEqual({ passed: 'b', match: 'a' })
+    expect(matchOf(filtered(['b', 'a'], [/ba$/, 'a']))).toEqual({ passed: '', match: 'ba' })
+    expect(matchOf(filtered(['ba', 'c'], [/a|ba$/]))).toEqual({ passed: 'b', match: 'a' })
+  })
+
   test('what matched, and which of them, is told', () => {
     const user = /\n(?:User|Human): /
     expect(filtered(['Yes.\nHu', 'man: and'], ['END', user])).toEqual({

@@ -38,6 +38,12 @@ export const stopFilters = (stop: string | RegExp | readonly (string | RegExp)[]
   return () => stopFilter(stops, automata)
 }
 
+/** Where a match begins, and which of the stops it is of. */
+interface Match {
+  readonly start: number
+  readonly index: number
+}
+
 const automatonOf = (stop: string | RegExp): Automaton => {
   try {
     return typeof stop === 'string' ? textAutomaton(stop) : patternAutomaton(stop)
@@ -56,17 +62,22 @@ const stopFilter = (stops: readonly (string | RegExp)[], automata: readonly Auto
   /** The first half of a surrogate pair at the end of a piece: characters are whole ones. */
   let half = ''
 
-  const foundAt = (start: number, end: number, index: number): Filtered => ({
+  /** A match that ends at `to`, while a longer one may be found to end there once the next character is known. */
+  let candidate: Match | undefined
+
+  const foundAt = ({ start, index }: Match): Filtered => ({
     text: held.slice(0, start - from),
-    found: { stop: stops[index], match: held.slice(start - from, end - from) },
+    found: { stop: stops[index], match: held.slice(start - from, to - from) },
   })
 
   /** The longest of the matches that end here. */
-  const earliest = (starts: readonly (number | undefined)[], end: number): Filtered | undefined => {
-    let best = -1
-    for (const [index, start] of starts.entries())
-      if (start !== undefined && (best < 0 || start < (starts[best] as number))) best = index
-    return best < 0 ? undefined : foundAt(starts[best] as number, end, best)
+  const longest = (startOf: (search: Search) => number | undefined, other?: Match): Match | undefined => {
+    let best = other
+    for (const [index, search] of searches.entries()) {
+      const start = startOf(search)
+      if (start !== undefined && (best === undefined || start < best.start)) best = { start, index }
+    }
+    return best
   }
 
   return {
@@ -77,19 +88,14 @@ const stopFilter = (stops: readonly (string | RegExp)[], automata: readonly Auto
       const piece = isCut ? whole.slice(0, -1) : whole
       held += piece
       for (const character of piece) {
-        const before = earliest(
-          searches.map(search => search.look(character)),
-          to,
-        )
-        if (before) return before
+        const before = longest(search => search.look(character), candidate)
+        if (before) return foundAt(before)
         to += character.length
-        const after = earliest(
-          searches.map(search => search.take(character, to)),
-          to,
-        )
-        if (after) return after
+        const after = longest(search => search.take(character, to))
+        if (after && !searches.some(search => search.mayMatchBefore(after.start))) return foundAt(after)
+        candidate = after
       }
-      const certain = Math.min(to, ...searches.map(search => search.earliestStart(to)))
+      const certain = Math.min(to, candidate?.start ?? to, ...searches.map(search => search.earliestStart(to)))
       const result = { text: held.slice(0, certain - from) }
       held = held.slice(certain - from)
       from = certain
@@ -103,11 +109,8 @@ const stopFilter = (stops: readonly (string | RegExp)[], automata: readonly Auto
       return { text }
     },
     end() {
-      const found = earliest(
-        searches.map(search => search.look(undefined)),
-        to,
-      )
-      return found ?? { text: held + half }
+      const found = longest(search => search.look(undefined), candidate)
+      return found ? foundAt(found) : { text: held + half }
     },
   }
 }
