@@ -1,7 +1,7 @@
-import type { LabOffer } from './lab/worker'
-import type { ModelOffer } from './model/worker'
+import type { LabOffer } from './lab/offer'
+import type { PageModel } from './model'
 import { Remote } from './rpc'
-import type { Engine, GenerateRequest, GenerateStats, LoadOptions, ModelSource, Writing } from './types'
+import type { Engine, GenerateRequest, GenerateStats, Writing } from './types'
 
 const once = <Value>(make: () => Value): (() => Value) => {
   let made: Value | undefined
@@ -11,63 +11,47 @@ const once = <Value>(make: () => Value): (() => Value) => {
   }
 }
 
-/** Pictures and training: apart from the model, so that neither waits for the other. */
-const lab = once(
-  () => new Remote<LabOffer>(new Worker(new URL('./lab/worker.ts', import.meta.url), { type: 'module', name: 'lab' })),
-)
+const startWorker = (name: 'model' | 'lab') =>
+  new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name })
 
-const model = once(
-  () =>
-    new Remote<ModelOffer>(
-      new Worker(new URL('./model/worker.ts', import.meta.url), { type: 'module', name: 'model' }),
-    ),
-)
+/** Pictures, training and tables: apart from the model, so that neither waits for the other. */
+const lab = once(() => new Remote<LabOffer>(startWorker('lab')))
 
-const load = async (source: ModelSource, { device, onProgress, signal }: LoadOptions) => {
-  const progress = model().stream('load', { source, device }, signal)
-  for (;;) {
-    const { value, done } = await progress.next()
-    if (done) return value
-    onProgress(value)
-  }
-}
+/** The code that speaks with models is loaded with the first one. */
+const model = once(async (): Promise<PageModel> => {
+  const { PageModel } = await import('./model')
+  return new PageModel(() => startWorker('model'), lab())
+})
 
-const generate = ({ signal, ...request }: GenerateRequest): Writing => {
+const generate = (request: GenerateRequest): Writing => {
   let stats: GenerateStats = { seed: 0, promptTokens: 0, tokens: 0, promptSeconds: 0, decodeSeconds: 0 }
-  let finishReason: string | undefined
-  async function* texts() {
-    const answers = model().stream('generate', request, signal)
-    for (;;) {
-      const { value, done } = await answers.next()
-      stats = value.stats
-      if (done) {
-        finishReason = value.finishReason
-        return
-      }
-      yield value.text
-    }
+  let text: Writing | undefined
+  async function* pieces() {
+    text = (await model()).generate(request)
+    yield* text
   }
   return {
-    [Symbol.asyncIterator]: texts,
+    [Symbol.asyncIterator]: pieces,
     get stats() {
+      stats = text?.stats ?? stats
       return stats
     },
     get finishReason() {
-      return finishReason
+      return text?.finishReason
     },
   }
 }
 
-/** Everything that the page computes, in workers. */
+/** Everything that the page computes. None of it runs on the page's own thread but sampling. */
 export const engine: Engine = {
-  devices: () => model().call('devices', undefined),
-  load,
-  unload: () => model().call('unload', undefined),
+  devices: () => lab().call('devices', undefined),
+  load: async (source, options) => (await model()).load(source, options),
+  unload: async () => (await model()).unload(),
   generate,
-  inspect: (text, signal) => model().call('inspect', text, signal),
-  distribution: (position, sampling) => model().call('distribution', { position, sampling }),
-  attention: layer => model().call('attention', layer),
-  lens: position => model().call('lens', position),
+  inspect: async (text, signal) => (await model()).inspect(text, signal),
+  distribution: async (position, sampling) => (await model()).distribution(position, sampling),
+  attention: async layer => (await model()).attention(layer),
+  lens: async position => (await model()).lens(position),
 
   rotate: (headDim, theta, positions) => lab().call('rotate', { headDim, theta, positions }),
   rotaryScores: (headDim, theta, distances, shifts) =>
@@ -76,5 +60,6 @@ export const engine: Engine = {
   activations: (from, to, points, up) => lab().call('activations', { from, to, points, up }),
   kvCaches: () => lab().call('kvCaches', undefined),
   mixture: (totalTokens, rows) => lab().call('mixture', { totalTokens, rows }),
+  train: (options, signal) => lab().stream('train', options, signal),
   merges: text => lab().call('merges', text),
 }

@@ -100,18 +100,20 @@ export class Remote<Work extends Offer> {
     })
   }
 
-  /** Asks for one value. */
+  /** Asks for one value. @param transfer memory of the input that is handed over, not copied */
   call<Name extends keyof Work & string>(
     name: Name,
     input: InputOf<Work[Name]>,
     signal?: AbortSignal,
+    transfer: readonly ArrayBuffer[] = [],
   ): Promise<ResultOf<Work[Name]>> {
     return new Promise((resolve, reject) => {
-      this.#start(name, input, signal, {
+      const pending = {
         item: () => {},
-        done: value => resolve(value as ResultOf<Work[Name]>),
+        done: (value: unknown) => resolve(value as ResultOf<Work[Name]>),
         failed: reject,
-      })
+      }
+      this.#start(name, input, signal, pending, transfer)
     })
   }
 
@@ -159,26 +161,26 @@ export class Remote<Work extends Offer> {
     }
   }
 
-  /** Ends the worker at once; what waits for it fails. */
-  terminate(): void {
-    this.#worker.terminate()
-    this.#fail(new Error('the work was ended'))
-  }
-
   #fail(error: Error): void {
     for (const { failed } of this.#pending.values()) failed(error)
     this.#pending.clear()
   }
 
-  #start(name: string, input: unknown, signal: AbortSignal | undefined, pending: Pending): number {
+  #start(
+    name: string,
+    input: unknown,
+    signal: AbortSignal | undefined,
+    pending: Pending,
+    transfer: readonly ArrayBuffer[] = [],
+  ): number {
     const id = ++this.#ids
     this.#pending.set(id, pending)
     signal?.addEventListener('abort', () => this.#send({ kind: 'abort', id }), { once: true })
-    this.#send({ kind: 'call', id, name, input })
+    this.#send({ kind: 'call', id, name, input }, transfer)
     return id
   }
 
-  #send(request: Request): void {
-    this.#worker.postMessage(request)
+  #send(request: Request, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, [...transfer])
   }
 }

@@ -1,3 +1,5 @@
+import type { ChatMessage } from 'cria'
+
 // What the views ask of the engine. Arrays are row-major; shapes stand beside them.
 // Shapes: T tokens, L layers, H query heads, V vocabulary.
 
@@ -12,7 +14,6 @@ export interface DeviceChoice {
 }
 
 export type ModelSource =
-  | { readonly kind: 'embedded' }
   | { readonly kind: 'files'; readonly files: readonly File[] }
   | { readonly kind: 'named'; readonly name: string }
 
@@ -47,10 +48,7 @@ export interface ModelFacts {
   readonly canChat: boolean
 }
 
-export interface ChatMessage {
-  readonly role: 'system' | 'user' | 'assistant'
-  readonly content: string
-}
+export type { ChatMessage }
 
 /** The sampling options of `cria` that the page has controls for. */
 export interface Sampling {
@@ -117,7 +115,7 @@ export interface Inspection {
   readonly tokens: readonly TokenOfText[]
   /** Whether the text was longer than what was read of it. */
   readonly cut: boolean
-  /** Length of the residual stream, root mean square, [L + 1, T]: after the embedding, then after each layer. */
+  /** Size of the residual stream after each layer, as root mean square, [L][T]. */
   readonly norms: readonly Float32Array[]
   readonly times: readonly OpTime[]
   /** Probability that the model gave to each token before it read it, [T]; 1 for the first, which it did not predict. */
@@ -131,7 +129,7 @@ export interface Inspector {
   distribution(position: number, sampling: Sampling): Promise<readonly SamplingStep[]>
   /** Attention weights of one layer, by query head, [T, T] each: row t sums to 1 over columns 0 to t. */
   attention(layer: number): Promise<readonly Float32Array[]>
-  /** The likeliest next tokens as read from the residual stream: after the embedding, then after each layer. */
+  /** The likeliest next tokens as read from the residual stream after each layer. */
   lens(position: number): Promise<readonly (readonly Candidate[])[]>
 }
 
@@ -169,6 +167,8 @@ export interface Merges {
   readonly steps: readonly MergeStep[]
   readonly ids: readonly number[]
   readonly vocabulary: number
+  /** Whether the page trained this tokenizer, because no model is open. */
+  readonly learnedHere: boolean
 }
 
 export interface MixtureSource {
@@ -186,6 +186,28 @@ export interface Mixture {
   readonly order: readonly number[]
 }
 
+/** A tiny model to train. */
+export interface TrainingOptions {
+  readonly text: string
+  readonly steps: number
+  readonly layers: number
+  readonly dim: number
+  readonly learningRate: number
+  readonly seed: number
+}
+
+export type TrainingEvent =
+  | { readonly kind: 'start'; readonly parameters: number; readonly vocabulary: number; readonly tokens: number }
+  | {
+      readonly kind: 'step'
+      readonly step: number
+      /** Nats a token. */
+      readonly loss: number
+      readonly learningRate: number
+      readonly tokensPerSecond: number
+    }
+  | { readonly kind: 'sample'; readonly step: number; readonly text: string }
+
 /** The parts of the papers, each computed by the packages. */
 export interface Laboratory {
   /** Unit vectors (1, 0) of each pair, turned: [positions, headDim]. */
@@ -196,6 +218,8 @@ export interface Laboratory {
   kvCaches(): Promise<readonly KvCacheFacts[]>
   merges(text: string): Promise<Merges>
   mixture(totalTokens: number, rows: number): Promise<Mixture>
+  /** Trains until its steps are done, or the signal aborts; then it ends without an error. */
+  train(options: TrainingOptions, signal: AbortSignal): AsyncIterable<TrainingEvent>
 }
 
 export interface Engine extends Inspector, Laboratory {

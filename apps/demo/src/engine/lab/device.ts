@@ -7,7 +7,3 @@ export const labDevice = (): Promise<Device> => {
   opened ??= openDevice('simd', { threads: 1 }).catch(() => openDevice('cpu'))
   return opened
 }
-
-/** Runs `work` with a scope that frees what it made, once its results have been read. */
-export const compute = async <Result>(work: (device: Device) => Promise<Result>): Promise<Result> =>
-  work(await labDevice())

@@ -1,45 +1,40 @@
-import { PieceType, type Tokenizer, trainTokenizer } from '@cria/tokenizer'
+import { Tokenizer, trainTokenizer, type Vocabulary } from '@cria/tokenizer'
+import { story } from '../../story'
 import type { MergeStep, Merges } from '../types'
-import { story } from './story'
 
 let trained: Promise<Tokenizer> | undefined
 
 /** A small tokenizer, trained here and now, for a page without a model. */
-export const storyTokenizer = (): Promise<Tokenizer> => {
-  trained ??= trainTokenizer([story], { vocabSize: 480 })
+const storyTokenizer = (): Promise<Tokenizer> => {
+  trained ??= trainTokenizer(story.split('\n'), { vocabSize: 480 })
   return trained
+}
+
+let given: Tokenizer | undefined
+
+/** Takes the tokenizer of a model; undefined goes back to the one that is trained here. */
+export const takeVocabulary = (vocabulary: Vocabulary | undefined): void => {
+  given = vocabulary && new Tokenizer(vocabulary)
 }
 
 /** The steps in which a tokenizer makes pieces of a text's characters. */
 export const merges = async (text: string): Promise<Merges> => {
-  const tokenizer = await storyTokenizer()
-  const { vocabulary } = tokenizer
-  const ranks = mergeRanks(tokenizer)
-  let pieces = Array.from(` ${text}`.replaceAll(' ', '▁'))
+  const tokenizer = given ?? (await storyTokenizer())
+  const parts = tokenizer.explain(text)
   const steps: MergeStep[] = []
-  for (;;) {
-    const merge = bestPair(pieces, ranks)
-    steps.push({ pieces, merge: merge?.at, rank: merge?.rank })
-    if (!merge) break
-    pieces = [...pieces.slice(0, merge.at), pieces[merge.at] + pieces[merge.at + 1], ...pieces.slice(merge.at + 2)]
+  const before: string[] = []
+  const after = parts.map(({ pieces }) => pieces[0])
+  for (const [index, { pieces, merges }] of parts.entries()) {
+    const rest = after.slice(index + 1).flat()
+    for (const [i, { at, rank }] of merges.entries())
+      steps.push({ pieces: [...before, ...pieces[i], ...rest], merge: before.length + at, rank: rank + 1 })
+    before.push(...(pieces.at(-1) ?? []))
   }
-  return { steps, ids: Array.from(tokenizer.encode(text)), vocabulary: vocabulary.pieces.length }
-}
-
-/** Pieces in the order that the trainer learned them, by their scores: 1 is the first. */
-const mergeRanks = ({ vocabulary: { pieces, scores, types } }: Tokenizer): ReadonlyMap<string, number> => {
-  const learned = Array.from(pieces.keys()).filter(
-    id => types[id] === PieceType.normal && Array.from(pieces[id]).length > 1,
-  )
-  learned.sort((a, b) => scores[b] - scores[a])
-  return new Map(learned.map((id, index) => [pieces[id], index + 1]))
-}
-
-const bestPair = (pieces: readonly string[], ranks: ReadonlyMap<string, number>) => {
-  let best: { at: number; rank: number } | undefined
-  for (let at = 0; at + 1 < pieces.length; at++) {
-    const rank = ranks.get(pieces[at] + pieces[at + 1])
-    if (rank !== undefined && (!best || rank < best.rank)) best = { at, rank }
+  steps.push({ pieces: before, merge: undefined, rank: undefined })
+  return {
+    steps,
+    ids: Array.from(tokenizer.encode(text)),
+    vocabulary: tokenizer.vocabSize,
+    learnedHere: given === undefined,
   }
-  return best
 }

@@ -1,28 +1,26 @@
 import { RotaryEmbedding } from '@cria/layers'
-import { linear } from '@cria/tensor'
+import { linear, type Tensor } from '@cria/tensor'
 import type { RotaryScores } from '../types'
 import { labDevice } from './device'
 
 // Shapes: P positions, C head dim.
 
-/** The same vector turned at positions 0 to P - 1: [P, C]. */
-const turned = async (vector: Float32Array, theta: number, positions: number) => {
+/** The same vector turned at positions 0 to P - 1: [P, 1, C]. */
+const turned = async (vector: Float32Array, theta: number, positions: number): Promise<Tensor> => {
   const device = await labDevice()
   const headDim = vector.length
-  const rotary = new RotaryEmbedding(headDim, { theta })
+  using rotary = new RotaryEmbedding(headDim, { theta })
   const rows = Float32Array.from({ length: positions * headDim }, (_, i) => vector[i % headDim])
-  using x = device.tensor(rows, [1, positions, 1, headDim])
-  using angles = rotary.angles(device, 0, positions)
-  return rotary.forward(x, angles)
+  using x = device.tensor(rows, [positions, 1, headDim])
+  const at = Int32Array.from({ length: positions }, (_, position) => position)
+  using rowsOfTable = device.tensor(at, [positions])
+  return rotary.forward(x, rotary.angles(device, at, at), rowsOfTable)
 }
 
 /** Each pair starts as the unit vector (1, 0), so what comes out is where its arrow points. [P, C] */
 export const rotate = async (headDim: number, theta: number, positions: number): Promise<Float32Array> => {
-  using result = await turned(
-    Float32Array.from({ length: headDim }, (_, i) => 1 - (i % 2)),
-    theta,
-    positions,
-  )
+  const unit = Float32Array.from({ length: headDim }, (_, i) => 1 - (i % 2))
+  using result = await turned(unit, theta, positions)
   return result.read()
 }
 

@@ -43,7 +43,7 @@ export const Layers = () => {
   )
 }
 
-const layerName = (index: number): string => (index === 0 ? 'embedding' : `layer ${index}`)
+const layerName = (index: number): string => `layer ${index + 1}`
 
 const drawLens = ({ Plot, width, colours }: Sheet, lens: readonly (readonly Candidate[])[]) => {
   const columns = width < 430 ? 3 : 5
@@ -78,14 +78,14 @@ const drawLens = ({ Plot, width, colours }: Sheet, lens: readonly (readonly Cand
 }
 
 const drawNorms = ({ Plot, width, colours }: Sheet, norms: readonly Float32Array[], at: number) => {
-  const points = norms.flatMap((row, layer) => Array.from(row, (size, token) => ({ layer, size, token })))
+  const points = norms.flatMap((row, layer) => Array.from(row, (size, token) => ({ layer: layer + 1, size, token })))
   const own = points.filter(({ token }) => token === at)
   return Plot.plot({
     width,
     height: 320,
     marginLeft: 44,
     marginBottom: 40,
-    x: { label: 'after layer →', labelAnchor: 'center', ticks: norms.length - 1, tickFormat: 'd' },
+    x: { label: 'after layer →', labelAnchor: 'center', interval: 1, tickFormat: 'd' },
     y: { label: '↑ size', zero: true },
     marks: [
       Plot.gridY({ stroke: colours.line, strokeOpacity: 1 }),

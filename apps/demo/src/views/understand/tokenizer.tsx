@@ -30,7 +30,11 @@ export const TokenizerPanel = () => {
         <>
           Byte-pair encoding (Sennrich et al. 2016) as in SentencePiece, LLaMA section 2.1. By{' '}
           <code>@cria/tokenizer</code>
-          {answer && `, with a vocabulary of ${answer.vocabulary} pieces that it learned in this tab`}.
+          {answer &&
+            (answer.learnedHere
+              ? `, with a vocabulary of ${answer.vocabulary} pieces that it learned in this tab`
+              : `, with the ${answer.vocabulary.toLocaleString('en')} pieces of the open model`)}
+          .
         </>
       }
     >

@@ -7,6 +7,7 @@ import { MixturePanel } from './mixture'
 import { NormPanel } from './norm'
 import { RotaryPanel } from './rotary'
 import { TokenizerPanel } from './tokenizer'
+import { TrainingPanel } from './training'
 
 interface Part {
   readonly id: string
@@ -23,6 +24,7 @@ const parts: readonly Part[] = [
   { id: 'feed-forward', name: 'Feed-forward', in: 'SwiGLU beside ReLU and GELU', Show: FeedForwardPanel },
   { id: 'norm', name: 'Normalising', in: 'RMSNorm beside LayerNorm', Show: NormPanel },
   { id: 'mixture', name: 'Training data', in: 'the mixture and its epochs', Show: MixturePanel },
+  { id: 'training', name: 'Training', in: 'a tiny model learns your text', Show: TrainingPanel },
 ]
 
 export const Understand = () => {
