@@ -70,11 +70,10 @@ const newModel = async (
   if (model === undefined) throw new UsageError('the config has no model, and no --model is given')
   const file = resolve(base, path)
   const tokenizer = await readTokenizer(file, signal)
-  const bytes = /\.gguf$/i.test(file) ? writeSentencePiece(tokenizer) : await readBytes(file, signal)
-  const name = /\.gguf$/i.test(file) ? 'tokenizer.model' : file
+  const vocabulary = /\.gguf$/i.test(file) ? tokenizerFile(tokenizer) : fileOf(file, await readBytes(file, signal))
   const network = llama2(device, { ...model, vocab_size: tokenizer.vocabSize })
   initialiseWeights(network, training.seed)
-  return { network, tokenizer, vocabulary: fileOf(name, bytes) }
+  return { network, tokenizer, vocabulary }
 }
 
 const fileOf = (name: string, bytes: Uint8Array): Vocabulary => ({
@@ -84,6 +83,14 @@ const fileOf = (name: string, bytes: Uint8Array): Vocabulary => ({
   companions: {},
   read: async () => bytes.slice(),
 })
+
+/** A tokenizer's file in memory, to be written beside each saved step. */
+const held = async (file: Extract<Vocabulary, { kind: 'file' }>, signal: AbortSignal): Promise<Vocabulary> => {
+  const bytes = await file.read({ signal })
+  return { ...file, read: async () => bytes.slice() }
+}
+
+const tokenizerFile = (tokenizer: Tokenizer): Vocabulary => fileOf('tokenizer.model', writeSentencePiece(tokenizer))
 
 const givenModel = async (
   from: string,
@@ -96,7 +103,7 @@ const givenModel = async (
   try {
     const { network, tokenizer } = await loadModel(checkpoint, { device, weights: 'f32', signal })
     const { vocabulary } = checkpoint
-    const kept = vocabulary?.kind === 'gguf' ? fileOf('tokenizer.model', writeSentencePiece(tokenizer)) : vocabulary
+    const kept = vocabulary?.kind === 'file' ? await held(vocabulary, signal) : tokenizerFile(tokenizer)
     return { network: network as Llama, tokenizer, vocabulary: kept }
   } finally {
     await checkpoint.close()

@@ -94,8 +94,8 @@ async function* lockedRun(
   const { folder, config, model, lora } = run
   const saved = await savedStep(run, resume)
   const state = saved && (await readStateFile(join(saved.folder, stateName)))
-  const log = await LogFile.open(join(folder, 'log.jsonl'), state?.step ?? 0)
   using trainer = trainerOf(run, state)
+  const log = await LogFile.open(join(folder, 'log.jsonl'), trainer.step)
   const session = new Session(run, trainer, log, saved?.folder)
   const total = stepsOf(config.training)
   yield { kind: 'begun', step: trainer.step, steps: total, parameters: model.parameterCount }

@@ -1,0 +1,70 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { cria } from './cria'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cria-experiment-'))
+  const words = ['cat', 'dog', 'hen', 'fox', 'owl', 'cow']
+  const story = (i: number) =>
+    `A ${words[i % 6]} saw the ${words[(i * 5 + 1) % 6]} at ${i}. ${'They ran and ran. '.repeat(3)}`
+  const stories = Array.from({ length: 200 }, (_, i) => `${story(i)}\n<|endoftext|>\n`)
+  writeFileSync(join(folder, 'text.txt'), stories.join(''))
+  writeFileSync(join(folder, 'lines.txt'), stories.join('').replaceAll('<|endoftext|>\n', ''))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+test('without text, what needs no training is measured', async () => {
+  const page = join(folder, 'rope.html')
+  const { code, stdout, stderr } = await cria(['experiment', 'rope', '--html', page, '--device', 'cpu'])
+  expect({ code }, stderr).toEqual({ code: 0 })
+  expect(stdout).toMatch(/size of a head +largest change, relative\n16 +\d\.\de-1\d/)
+  expect(stdout).toContain('No text was given, so no model was trained')
+  expect(stdout).toContain('What small models cannot show')
+  expect(readFileSync(page, 'utf8')).toContain('<svg')
+})
+
+test.each([
+  ['heads', ['MHA', 'GQA', 'MQA'], 'cache bytes a token'],
+  ['feed-forward', ['SwiGLU', 'ReLU', 'GELU'], 'matrices'],
+  ['norm', ['RMSNorm', 'LayerNorm'], 'saved'],
+])('%s trains its variants, and compares them by pairs', async (name, variants, column) => {
+  const tokenizer = join(folder, 'tokenizer.model')
+  const made = ['--input', join(folder, 'lines.txt'), '--vocab-size', '300', '--character-coverage', '1']
+  await cria(['train-tokenizer', ...made, '--output', tokenizer])
+  const text = ['--text', join(folder, 'text.txt'), '--tokenizer', tokenizer]
+  const page = join(folder, `${name}.html`)
+  const size = ['--steps', '2', '--seeds', '2', '--batch', '256', '--device', 'simd', '--html', page]
+  const { code, stdout, stderr } = await cria(['experiment', name, ...text, ...size])
+  expect({ code }, stderr).toEqual({ code: 0 })
+  expect(stderr.match(/seed \d: \d\.\d+ bits per byte/g)).toHaveLength(2 * variants.length)
+  for (const variant of variants.slice(1))
+    expect(stdout).toMatch(
+      new RegExp(`^${variant} .*[+-]0\\.\\d{4} ± \\d+\\.\\d{4} +(no difference found|better|worse)$`, 'm'),
+    )
+  expect(stdout).toContain(column)
+  expect(readFileSync(page, 'utf8')).toContain(`Difference to ${variants[0]}`)
+})
+
+test('rope reads a model beyond its context, without and with scaling', async () => {
+  const tokenizer = join(folder, 'tokenizer.model')
+  const text = ['--text', join(folder, 'text.txt'), '--tokenizer', tokenizer]
+  const size = ['--steps', '2', '--seeds', '1', '--batch', '256', '--device', 'simd']
+  const { code, stdout, stderr } = await cria(['experiment', 'rope', ...text, ...size])
+  expect({ code }, stderr).toEqual({ code: 0 })
+  for (const read of ['256', '512, as trained', '512, linear, factor 2', '512, dynamic, factor 2'])
+    expect(stdout).toMatch(new RegExp(`^${read} +\\d\\.\\d{4}`, 'm'))
+  expect(stdout).toContain('one seed: nothing can be said')
+})
+
+test.each([
+  [['experiment', 'colour'], 'heads, feed-forward, norm, rope'],
+  [['experiment', 'norm', '--tokenizer', 'x'], '--tokenizer is for --text'],
+  [['experiment', 'norm', '--seeds', '0'], 'at least 1'],
+])('%j is refused', async (args, message) => {
+  const { code, stderr } = await cria(args)
+  expect({ code }, stderr).toEqual({ code: 2 })
+  expect(stderr).toContain(message)
+})
