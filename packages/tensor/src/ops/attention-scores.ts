@@ -51,7 +51,8 @@ const weigh = kernel('attentionWeights', [3, 2, 2, 1, 1], function (scores, max,
 /**
  * Columns that hold a span: a power of two, so that kernels which are compiled for each size are compiled for a few only.
  */
-export const paddedSpan = (span: number, rows: number): number => Math.min(rows, Math.max(64, 2 ** Math.ceil(Math.log2(span))))
+export const paddedSpan = (span: number, rows: number): number =>
+  Math.min(rows, Math.max(64, 2 ** Math.ceil(Math.log2(span))))
 
 /** The softmax of the scores, [N, H, columns]: column c for row first + c, and 0 beyond the range. */
 export const dispatchWeights = (
@@ -61,11 +62,7 @@ export const dispatchWeights = (
   columns: number,
 ): Operand => {
   const [q, k, , first, last] = inputs
-  const { tokens, heads, headDim, rows, kvHeads, group, span, factor } = attentionExtents(
-    'attention',
-    inputs,
-    attributes,
-  )
+  const { tokens, heads, headDim, rows, kvHeads, group, factor } = attentionExtents('attention', inputs, attributes)
   const ranges = [first.as(tokens), last.as(tokens)] as const
   const scores = dispatch(
     score,

@@ -1,5 +1,5 @@
-import { byteLength, type DType, decode } from '@cria/dtypes'
-import { openSimd, type SimdEngine, type Weight, weightTypes } from '@cria/simd-kernels'
+import type { DType } from '@cria/dtypes'
+import { type CacheType, cacheRowBytes, openSimd, type SimdEngine, type Weight, weightTypes } from '@cria/simd-kernels'
 import { Device, type DeviceOptions, type Storage, type TensorData } from '../../device'
 import { DeviceFailedError } from '../../errors'
 import type { Call, Implementation, Op, Operand } from '../../op'
@@ -81,7 +81,7 @@ export class SimdDevice extends Device {
     return asDeviceFailure(() => {
       const { dtype, shape } = spec
       if (data && dtype !== 'f32' && dtype !== 'i32') return this.#pack(data as Uint16Array | Uint8Array, spec)
-      const bytes = bytesOf(spec)
+      const bytes = bytesHere(spec)
       const storage = alloc(this.#engineFor(bytes), bytes)
       const { engine, pointer } = storage
       if (!data) engine.u32(pointer, Math.ceil(bytes / 4)).fill(0)
@@ -137,10 +137,23 @@ export class SimdDevice extends Device {
     if (dtype === 'i32') return Int32Array.from(engine.u32(pointer, size))
     if (weight)
       throw new DeviceFailedError('simd', `a ${dtype} weight is packed for its kernels and cannot be read back`)
-    const words = engine.u32(pointer, Math.ceil(byteLength(dtype, size) / 4)).slice()
-    const values = new Float32Array(size)
-    decode(dtype, new Uint8Array(words.buffer, 0, byteLength(dtype, size)) as Uint8Array<ArrayBuffer>, values)
-    return values
+    return this.#readCache(engine, pointer, { dtype, shape })
+  }
+
+  /** All rows of a cache as f32. */
+  #readCache(engine: SimdEngine, pointer: number, { dtype, shape }: Spec): Float32Array {
+    const [tokens] = shape
+    const width = sizeOf(shape) / tokens
+    const rows = engine.alloc(4 * tokens)
+    const out = engine.alloc(4 * tokens * width)
+    try {
+      engine.u32(rows, tokens).set(Array.from({ length: tokens }, (_, row) => row))
+      engine.readRows(pointer, rows, out, { tokens, width, dtype: dtype as CacheType })
+      return Float32Array.from(engine.f32(out, tokens * width))
+    } finally {
+      engine.free(rows)
+      engine.free(out)
+    }
   }
 
   protected async shutDown(): Promise<void> {
@@ -174,6 +187,13 @@ const asDeviceFailure = <T>(work: () => T): T => {
   } catch (error) {
     throw new DeviceFailedError('simd', (error as Error).message, { cause: error })
   }
+}
+
+/** Bytes of a tensor as the engine holds it: rows of a cache have their own layout. */
+const bytesHere = (spec: Spec): number => {
+  const { dtype, shape } = spec
+  if (dtype === 'f32' || dtype === 'i32') return bytesOf(spec)
+  return shape[0] * cacheRowBytes(dtype as CacheType, sizeOf(shape) / shape[0])
 }
 
 const alloc = (engine: SimdEngine, bytes: number): SimdStorage => ({ engine, pointer: engine.alloc(bytes), bytes })

@@ -1,4 +1,4 @@
-import type { Weight } from '@cria/simd-kernels'
+import type { CacheType, Weight } from '@cria/simd-kernels'
 import type { Op } from '../../op'
 import { type AdamWAttributes, adamwOp, clipFactorOp, globalNormOp } from '../../ops/adamw'
 import { addOp } from '../../ops/add'
@@ -28,7 +28,7 @@ import { type SimdInput, type SimdKernel, simd } from './simd-kernel'
 
 /** An input as a weight: packed as such when it was uploaded, or rows of f32 as of any tensor. */
 const asWeight = ({ weight, pointer, shape: [out, columns] }: SimdInput): Weight =>
-  weight ?? { dtype: 'f32', pointer, bytes: 4 * out * columns, out, in: columns }
+  weight ?? { dtype: 'f32', pointer, bytes: 4 * out * columns, out, in: columns, packed: false }
 
 const elementwise = (op: Op<undefined>, kernel: 'relu' | 'gelu') =>
   simd(op, (engine, [out], [x]) => engine[kernel](x.pointer, out, sizeOf(x.shape)))
@@ -41,8 +41,6 @@ const attentionSize = (q: SimdInput, k: SimdInput, { scale }: AttentionAttribute
   const [rows, kvHeads] = k.shape
   return { tokens, heads, kvHeads, headDim, rows, scale: scale ?? 1 / Math.sqrt(headDim) }
 }
-
-type CacheType = 'f32' | 'f16' | 'q8_0'
 
 /** The ops that the engine's kernels run. */
 export const simdKernels: readonly SimdKernel[] = [

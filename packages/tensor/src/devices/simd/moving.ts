@@ -1,5 +1,4 @@
-import { byteLength } from '@cria/dtypes'
-import type { SimdEngine } from '@cria/simd-kernels'
+import { type CacheType, cacheRowBytes, type SimdEngine } from '@cria/simd-kernels'
 import { concatOp } from '../../ops/concat'
 import { type CopyRowsAttributes, copyRowsOp } from '../../ops/copy-rows'
 import { padOp, type SliceAttributes, sliceOp } from '../../ops/slice'
@@ -23,7 +22,7 @@ const copyRuns = (
 export const movingKernels: readonly SimdKernel[] = [
   simd(copyRowsOp, (engine, [out], [target, source], { from, to, count }: CopyRowsAttributes) => {
     // Rows of f16 and of blocks may begin between words, so bytes are moved.
-    const rowBytes = byteLength(target.dtype, sizeOf(target.shape) / target.shape[0])
+    const rowBytes = cacheRowBytes(target.dtype as CacheType, sizeOf(target.shape) / target.shape[0])
     const sourceBytes = engine.u8(source.pointer + from * rowBytes, count * rowBytes)
     engine.u8(out + to * rowBytes, count * rowBytes).set(sourceBytes)
   }),
