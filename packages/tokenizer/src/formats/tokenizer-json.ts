@@ -7,6 +7,7 @@ import {
   defaultUnkSurface,
   llamaNormalizer,
   maxMerges,
+  maxPieces,
   PieceType,
   type Vocabulary,
 } from '../vocabulary'
@@ -183,20 +184,33 @@ function readMerges(list: Json, pieces: readonly string[]): Uint32Array {
   const entries = list.value
   if (!Array.isArray(entries)) throw list.fail('a list')
   if (entries.length > maxMerges) throw list.refuse(`are ${entries.length}, at most ${maxMerges} are supported`)
-  const idOf = new Map(pieces.map((piece, id) => [piece, id]))
+  const idOf = new Map<string, number>()
+  for (const [id, piece] of pieces.entries()) if (piece !== '') idOf.set(piece, id)
   const merges = new Uint32Array(3 * entries.length)
   const named = new Set<number>()
-  for (const [i, entry] of entries.entries()) {
-    const parts: unknown = typeof entry === 'string' ? entry.split(' ') : entry
-    const [left, right, more] = Array.isArray(parts) ? parts : []
-    const ids = [left, right, `${typeof left}${typeof right}` === 'stringstring' ? left + right : '']
-      .map(piece => (typeof piece === 'string' && piece !== '' ? idOf.get(piece) : undefined))
-      .filter(id => id !== undefined)
-    const pair = ids[0] * 2 ** 21 + ids[1]
-    if (ids.length < 3 || more !== undefined || named.has(pair))
+  for (let i = 0; i < entries.length; i++) {
+    const [left, right] = pairOf(entries[i])
+    const leftId = idOf.get(left)
+    const rightId = idOf.get(right)
+    const made = idOf.get(left + right)
+    const pair = leftId === undefined || rightId === undefined ? -1 : leftId * maxPieces + rightId
+    if (pair < 0 || made === undefined || named.has(pair))
       throw list.list()[i].fail('two pieces that make a third, not named before')
     named.add(pair)
-    merges.set(ids, 3 * i)
+    merges[3 * i] = leftId as number
+    merges[3 * i + 1] = rightId as number
+    merges[3 * i + 2] = made
   }
   return merges
+}
+
+/** The two pieces of a merge; empty texts, which no pieces have, for what is none. */
+function pairOf(entry: unknown): readonly [left: string, right: string] {
+  if (typeof entry === 'string') {
+    const at = entry.indexOf(' ')
+    const right = entry.slice(at + 1)
+    return at < 0 || right.includes(' ') ? ['', ''] : [entry.slice(0, at), right]
+  }
+  const [left, right, more] = Array.isArray(entry) ? entry : []
+  return typeof left === 'string' && typeof right === 'string' && more === undefined ? [left, right] : ['', '']
 }
