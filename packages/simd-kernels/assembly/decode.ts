@@ -140,5 +140,5 @@ function addFifthBits(bits: u32, to: usize): void {
 // @ts-ignore: decorator
 @inline
 function bitsOf(bytes: v128, shift: i32, mask: i8, to: i32): v128 {
-  return i8x16.shl(v128.and(i8x16.shr_u(bytes, shift), i8x16.splat(mask)), to)
+  return i16x8.shl(v128.and(i16x8.shr_u(bytes, shift), i8x16.splat(mask)), to)
 }

@@ -1,10 +1,5 @@
 // Four lanes at a time: the arithmetic that the kernels share.
 
-import { argument } from './parallel'
-
-/** The argument that holds the factor of f16 bits. */
-export const F16_FACTOR: i32 = 15
-
 /** The vectors' unit: four f32 or i32, or sixteen i8. */
 export const LANES: i32 = 4
 
@@ -90,13 +85,6 @@ export function f16Mask(): v128 {
   return v128.load(F16_MASK)
 }
 
-/** What f16 bits, shifted into place, are to be multiplied by: an argument of all kernels that read them, see {@link loadF16}. */
-// @ts-ignore: decorator
-@inline
-export function f16Factor(): v128 {
-  return v128.load32_splat(argument(F16_FACTOR))
-}
-
 /** The low half of each byte. */
 // @ts-ignore: decorator
 @inline
@@ -119,19 +107,4 @@ export function loadF16(pointer: usize, mask: v128, factor: v128): v128 {
 @inline
 export function loadBf16(pointer: usize): v128 {
   return i32x4.shl(v128.load_ext<u16>(pointer), 16)
-}
-
-/** Four numbers of type f32, or of u16: f16 bits, for which `mask` and `factor` are. */
-// @ts-ignore: decorator
-@inline
-export function loadFour<T>(pointer: usize, mask: v128, factor: v128): v128 {
-  if (sizeof<T>() == 2) return loadF16(pointer, mask, factor)
-  return v128.load(pointer)
-}
-
-// @ts-ignore: decorator
-@inline
-export function loadOne<T>(pointer: usize): f32 {
-  if (sizeof<T>() == 4) return load<f32>(pointer)
-  return reinterpret<f32>(((<i32>load<i16>(pointer)) << 13) & 0x8fffffff) * load<f32>(argument(F16_FACTOR))
 }

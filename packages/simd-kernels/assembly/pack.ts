@@ -20,6 +20,7 @@ import {
   valueBytes,
 } from './formats'
 import { factorOf, INFINITE, RAISABLE, raised } from './half'
+import { nibbles } from './lanes'
 import { OFFSET } from './panels'
 import { get, parallel, privateScratch, put, reserve, sharedScratch } from './parallel'
 
@@ -119,13 +120,39 @@ function packPanel(type: i32, rows: usize, rowBytes: usize, count: i32, to: usiz
 // @ts-ignore: decorator
 @inline
 function placeRow(decoded: usize, values: usize, r: i32, unit: i32): void {
+  const first = v128.load(decoded)
+  const second = v128.load(decoded, 16)
   if (unit == 4) {
     const to = values + <usize>(r << 2)
-    for (let u: usize = 0; u < 8; u++) store<u32>(to + (u << 5), load<u32>(decoded + (u << 2)))
+    placeWords(first, to)
+    placeWords(second, to + 128)
   } else {
     const to = values + <usize>(r << 1)
-    for (let u: usize = 0; u < 16; u++) store<u16>(to + (u << 4), load<u16>(decoded + (u << 1)))
+    placeHalves(first, to)
+    placeHalves(second, to + 128)
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function placeWords(bytes: v128, to: usize): void {
+  v128.store_lane<u32>(to, bytes, 0)
+  v128.store_lane<u32>(to, bytes, 1, 32)
+  v128.store_lane<u32>(to, bytes, 2, 64)
+  v128.store_lane<u32>(to, bytes, 3, 96)
+}
+
+// @ts-ignore: decorator
+@inline
+function placeHalves(bytes: v128, to: usize): void {
+  v128.store_lane<u16>(to, bytes, 0)
+  v128.store_lane<u16>(to, bytes, 1, 16)
+  v128.store_lane<u16>(to, bytes, 2, 32)
+  v128.store_lane<u16>(to, bytes, 3, 48)
+  v128.store_lane<u16>(to, bytes, 4, 64)
+  v128.store_lane<u16>(to, bytes, 5, 80)
+  v128.store_lane<u16>(to, bytes, 6, 96)
+  v128.store_lane<u16>(to, bytes, 7, 112)
 }
 
 function packSmall(type: i32, group: usize, rowBytes: usize, count: i32, block: i32, to: usize): void {
@@ -144,11 +171,12 @@ function packSmall(type: i32, group: usize, rowBytes: usize, count: i32, block: 
 /** The 256 values of a block as low and high bits. */
 function storeValues(type: i32, values: usize, to: usize): void {
   const low = lowBits(type)
-  if (low == 8) memory.copy(to, values, BLOCK_VALUES)
+  if (low == 8) for (let i: usize = 0; i < BLOCK_VALUES; i += 16) v128.store(to + i, v128.load(values + i))
   else if (low == 4)
     for (let i: usize = 0; i < 128; i += 16) {
-      const first = v128.and(v128.load(values + i), i8x16.splat(15))
-      v128.store(to + i, v128.or(first, i8x16.shl(v128.load(values + i, 128), 4)))
+      const first = v128.and(v128.load(values + i), nibbles())
+      const second = v128.and(v128.load(values + i, 128), nibbles())
+      v128.store(to + i, v128.or(first, i16x8.shl(second, 4)))
     }
   else storePairs(values, to, 0)
   to += <usize>(low * BLOCK)
@@ -158,7 +186,7 @@ function storeValues(type: i32, values: usize, to: usize): void {
       let bits = i8x16.splat(0)
       for (let u = 0; u < 8; u++) {
         const vector = v128.load(values + <usize>(u << 5) + h)
-        bits = v128.or(bits, i8x16.shl(v128.and(i8x16.shr_u(vector, low), i8x16.splat(1)), u))
+        bits = v128.or(bits, i16x8.shl(v128.and(i16x8.shr_u(vector, low), i8x16.splat(1)), u))
       }
       v128.store(to + h, bits)
     }
@@ -170,7 +198,7 @@ function storePairs(values: usize, to: usize, from: i32): void {
     let bits = i8x16.splat(0)
     for (let p = 0; p < 4; p++) {
       const vector = v128.load(values + <usize>(p << 6) + s)
-      bits = v128.or(bits, i8x16.shl(v128.and(i8x16.shr_u(vector, from), i8x16.splat(3)), p << 1))
+      bits = v128.or(bits, i16x8.shl(v128.and(i16x8.shr_u(vector, from), i8x16.splat(3)), p << 1))
     }
     v128.store(to + s, bits)
   }

@@ -107,39 +107,68 @@ function streamOf(type: i32, product: i32): Stream | null {
 function bytesOf(product: i32): Stream {
   if (ASC_FEATURE_RELAXED_SIMD)
     if (product == DOT)
-      return (x, panel, factor, blocks, out, flags, zero) => { multiplyBytes<Dot>(x, panel, factor, blocks, out) }
-  return (x, panel, factor, blocks, out, flags, zero) => { multiplyBytes<Widen>(x, panel, factor, blocks, out) }
+      return (x, panel, factor, blocks, out, flags, zero) => {
+        multiplyBytes<Dot>(x, panel, factor, blocks, out)
+      }
+  return (x, panel, factor, blocks, out, flags, zero) => {
+    multiplyBytes<Widen>(x, panel, factor, blocks, out)
+  }
 }
 
 function sixBitsOf(product: i32): Stream {
   if (ASC_FEATURE_RELAXED_SIMD) {
     if (product == DOT)
-      return (x, panel, factor, blocks, out, flags, zero) => { multiplySixBits<Dot>(x, panel, factor, blocks, out) }
+      return (x, panel, factor, blocks, out, flags, zero) => {
+        multiplySixBits<Dot>(x, panel, factor, blocks, out)
+      }
     if (product == PAIR_OF_TWO)
-      return (x, panel, factor, blocks, out, flags, zero) => { multiplySixBits<PairOfTwo>(x, panel, factor, blocks, out) }
+      return (x, panel, factor, blocks, out, flags, zero) => {
+        multiplySixBits<PairOfTwo>(x, panel, factor, blocks, out)
+      }
   }
-  return (x, panel, factor, blocks, out, flags, zero) => { multiplySixBits<Widen>(x, panel, factor, blocks, out) }
+  return (x, panel, factor, blocks, out, flags, zero) => {
+    multiplySixBits<Widen>(x, panel, factor, blocks, out)
+  }
 }
 
 function nibblesOf<V>(product: i32): Stream {
   if (ASC_FEATURE_RELAXED_SIMD) {
     if (product == DOT)
-      return (x, panel, factor, blocks, out, flags, zero) => { multiplyNibbles<Dot, V>(x, panel, factor, blocks, out, flags, zero) }
+      return (x, panel, factor, blocks, out, flags, zero) => {
+        multiplyNibbles<Dot, V>(x, panel, factor, blocks, out, flags, zero)
+      }
     if (sizeof<V>() == 1 && product == PAIR)
-      return (x, panel, factor, blocks, out, flags, zero) => { multiplyNibbles<Pair, V>(x, panel, factor, blocks, out, flags, zero) }
+      return (x, panel, factor, blocks, out, flags, zero) => {
+        multiplyNibbles<Pair, V>(x, panel, factor, blocks, out, flags, zero)
+      }
     if (sizeof<V>() == 2 && product == PAIR_OF_TWO)
-      return (x, panel, factor, blocks, out, flags, zero) => { multiplyNibbles<PairOfTwo, V>(x, panel, factor, blocks, out, flags, zero) }
+      return (x, panel, factor, blocks, out, flags, zero) => {
+        multiplyNibbles<PairOfTwo, V>(x, panel, factor, blocks, out, flags, zero)
+      }
   }
-  return (x, panel, factor, blocks, out, flags, zero) => { multiplyNibbles<Widen, V>(x, panel, factor, blocks, out, flags, zero) }
+  return (x, panel, factor, blocks, out, flags, zero) => {
+    multiplyNibbles<Widen, V>(x, panel, factor, blocks, out, flags, zero)
+  }
 }
 
 function tileOf<T>(product: i32): Tile {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (product == DOT) return (x, values, step, units, scales, minima, blocks, out, outStep) => { multiplyTile<Dot, T>(x, values, step, units, scales, minima, blocks, out, outStep) }
-    if (product == PAIR) return (x, values, step, units, scales, minima, blocks, out, outStep) => { multiplyTile<Pair, T>(x, values, step, units, scales, minima, blocks, out, outStep) }
-    if (product == PAIR_OF_TWO) return (x, values, step, units, scales, minima, blocks, out, outStep) => { multiplyTile<PairOfTwo, T>(x, values, step, units, scales, minima, blocks, out, outStep) }
+    if (product == DOT)
+      return (x, values, step, units, scales, minima, blocks, out, outStep) => {
+        multiplyTile<Dot, T>(x, values, step, units, scales, minima, blocks, out, outStep)
+      }
+    if (product == PAIR)
+      return (x, values, step, units, scales, minima, blocks, out, outStep) => {
+        multiplyTile<Pair, T>(x, values, step, units, scales, minima, blocks, out, outStep)
+      }
+    if (product == PAIR_OF_TWO)
+      return (x, values, step, units, scales, minima, blocks, out, outStep) => {
+        multiplyTile<PairOfTwo, T>(x, values, step, units, scales, minima, blocks, out, outStep)
+      }
   }
-  return (x, values, step, units, scales, minima, blocks, out, outStep) => { multiplyTile<Widen, T>(x, values, step, units, scales, minima, blocks, out, outStep) }
+  return (x, values, step, units, scales, minima, blocks, out, outStep) => {
+    multiplyTile<Widen, T>(x, values, step, units, scales, minima, blocks, out, outStep)
+  }
 }
 
 /** One token, and values that are unpacked as they are multiplied. */
