@@ -55,11 +55,14 @@ export function step(command, args, options = {}) {
   return status ?? (signal ? 128 + constants.signals[signal] : 1)
 }
 
+/** Flags of the npm or npx around this process, which are not for those that it starts. */
+const outer = /^npm_config_(loglevel|package|call|yes|silent)$/i
+
 /** The tools of the workspace first on the path (turbo looks for pnpm there), and npm's own flags kept to npm. */
-function environment() {
-  const { npm_config_loglevel: _quiet, ...env } = process.env // `npm start --silent` must not silence a failing install
+export function environment(env = process.env) {
+  const kept = Object.fromEntries(Object.entries(env).filter(([name]) => !outer.test(name)))
   const path = [join(root, 'node_modules', '.bin'), env.PATH].join(delimiter)
-  return { ...env, PATH: path, TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
+  return { ...kept, PATH: path, TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
 }
 
 /** Changes when the lockfile or a manifest does. By content: a checkout touches times. */

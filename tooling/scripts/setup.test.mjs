@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
+import { environment } from './setup.mjs'
 
 /** Runs `requireNode` as a Node of another version would. */
 function requireNodeAs(version) {
@@ -18,4 +19,17 @@ test.each(['18.20.8', '20.18.3'])('Node %s is refused in one line', version => {
 
 test.each(['20.19.0', '22.0.0'])('Node %s is accepted', version => {
   expect(requireNodeAs(version)).toMatchObject({ status: 0, stderr: '' })
+})
+
+test('flags of an npx around the command are not handed on', () => {
+  const env = environment({
+    PATH: '/bin',
+    npm_config_package: 'node@26',
+    npm_config_call: 'npm test',
+    npm_config_proxy: 'p',
+  })
+  expect(env).toMatchObject({ npm_config_proxy: 'p' })
+  expect(env).not.toHaveProperty('npm_config_package')
+  expect(env).not.toHaveProperty('npm_config_call')
+  expect(env.PATH.endsWith('/bin')).toBe(true)
 })

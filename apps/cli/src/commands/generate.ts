@@ -29,6 +29,10 @@ export const addGenerate = (program: Command, signal: AbortSignal): void => {
   addModelOptions(addGenerationOptions(command)).action((flags: Flags) => generate(flags, signal))
 }
 
+/** What wrote, where no model was named. */
+const ownModel =
+  'model: the small one that Cria trained and brings (@cria/model-stories); --model PATH, URL or hf:OWNER/NAME takes another'
+
 const generate = async (flags: Flags, signal: AbortSignal): Promise<void> => {
   const { draft, ...options } = generationOptionsOf(flags)
   // Before a large model is loaded in vain.
@@ -40,6 +44,7 @@ const generate = async (flags: Flags, signal: AbortSignal): Promise<void> => {
       using profile = flags.profile ? model.profile() : undefined
       await writeTexts(model, prompt, flags, { ...options, ...(drafter && { draft: drafter }), signal })
       if (profile) writeProfile(profile.rows)
+      if (flags.model === undefined) console.error(ownModel)
     }),
   )
 }
