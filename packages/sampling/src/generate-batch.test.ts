@@ -140,17 +140,19 @@ describe('a batch that does not end by itself frees everything', () => {
     }
   })
 
-  test('an error of a fork', async () => {
+  test.each([1, 2])('an error of fork %i', async failing => {
     const { model, log } = toyModel({ next })
     const broken = {
       ...model,
       createSequence(options: { capacity: number }) {
         const sequence = model.createSequence(options)
-        return Object.defineProperty(sequence, 'fork', { value: () => Promise.reject(new Error('no memory')) })
+        const { fork } = sequence
+        const value = () => (log.forks + 1 < failing ? fork() : Promise.reject(new Error('no memory')))
+        return Object.defineProperty(sequence, 'fork', { value })
       },
     }
-    await expect(generateBatch(broken, [[1, 2]], { n: 3 }).all).rejects.toThrow('no memory')
-    expect(log.sequences).toBe(0)
+    await expect(generateBatch(broken, [[1, 2]], { n: 4 }).all).rejects.toThrow('no memory')
+    expect(log).toMatchObject({ sequences: 0, forks: failing - 1 })
   })
 })
 

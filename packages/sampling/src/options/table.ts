@@ -92,7 +92,8 @@ export const samplingOptions = {
     description: 'the three penalties above see the last n tokens only',
     absent: 'all',
   }),
-  noRepeatNgram: count('--no-repeat-ngram <n>', 1, {
+  // Not --no-repeat-ngram: command lines take --no-… for a negation.
+  noRepeatNgram: count('--norepeat-ngram <n>', 1, {
     description: 'bars tokens that would repeat a run of n tokens',
     absent: 'runs may repeat',
   }),
