@@ -1,4 +1,4 @@
-import { OptionError } from '@cria/sampling'
+import { generationOptions, OptionError } from '@cria/sampling'
 import { TrainingError } from '@cria/tokenizer'
 import { CommanderError } from 'commander'
 
@@ -18,7 +18,8 @@ const builtIn = new Set(['Error', 'TypeError', 'RangeError', 'ReferenceError', '
 /** The error in one line. */
 export const describe = (error: unknown): string => {
   const line = oneLine(error instanceof Error ? error.message : String(error))
-  if (error instanceof OptionError) return line.replace(`option ${error.option}`, flagOf(error.option))
+  if (error instanceof OptionError)
+    return line.replace(`option ${error.option}`, error.option.startsWith('-') ? error.option : flagOf(error.option))
   if (error instanceof TrainingError) return line.replace(/\b(vocabSize|characterCoverage)\b/g, flagOf)
   if (error instanceof CommanderError) return line.replace(/^error: /, '')
   if (error instanceof Error && builtIn.has(error.name) && !('code' in error)) {
@@ -31,7 +32,11 @@ export const describe = (error: unknown): string => {
 export const exitCodeOf = (error: unknown): 1 | 2 =>
   error instanceof UsageError || error instanceof CommanderError || error instanceof OptionError ? 2 : 1
 
-/** `topP` is `--top-p` on the command line. */
-const flagOf = (option: string): string => `--${option.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+/** The flag of an option: `topP` is `--top-p` on the command line. */
+const flagOf = (option: string): string => {
+  const table: Readonly<Record<string, { readonly flags: readonly { readonly name: string }[] }>> = generationOptions
+  const named = Object.hasOwn(table, option) ? table[option].flags[0]?.name.split(' ')[0] : undefined
+  return named ?? `--${option.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+}
 
 const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ')

@@ -8,6 +8,7 @@ import {
   type SequenceModel,
   type Session,
   type TextBatch,
+  type TextCodec,
   type TextGeneration,
   type TokenSequence,
 } from '@cria/sampling'
@@ -43,6 +44,8 @@ export abstract class TextModel<Config = unknown> implements SequenceModel {
   /** Jinja templates of its files by name; `default` is the usual one. */
   readonly chatTemplates: ReadonlyMap<string, string>
 
+  readonly #codec: TextCodec
+
   constructor(
     { tokenizer, config, format, defaults, chatTemplates }: TextModelParts<Config>,
     private readonly sequences: SequenceModel,
@@ -52,6 +55,13 @@ export abstract class TextModel<Config = unknown> implements SequenceModel {
     this.format = format
     this.defaults = defaults
     this.chatTemplates = chatTemplates
+    // A text begins with BOS where the files say so.
+    this.#codec = {
+      encode: text => tokenizer.encode(text, { bos: tokenizer.addsBos }),
+      decoder: () => tokenizer.decoder(),
+      vocabSize: tokenizer.vocabSize,
+      gaps: tokenizer.gaps,
+    }
   }
 
   /** The longest sequence, in tokens. */
@@ -66,7 +76,7 @@ export abstract class TextModel<Config = unknown> implements SequenceModel {
    * @throws OptionError @throws PromptError @throws SessionError
    */
   generate(prompt: string | ArrayLike<number>, { session, ...options }: GenerateOptions = {}): TextGeneration {
-    return generateText(session ?? this.sequences, this.tokenizer, prompt, this.#withDefaults(options))
+    return generateText(session ?? this.sequences, this.#codec, prompt, this.#withDefaults(options))
   }
 
   /**
@@ -94,7 +104,7 @@ export abstract class TextModel<Config = unknown> implements SequenceModel {
     prompts: readonly (string | ArrayLike<number>)[],
     options: GenerateTextOptions & BatchOptions = {},
   ): TextBatch {
-    return generateTextBatch(this.sequences, this.tokenizer, prompts, this.#withDefaults(options))
+    return generateTextBatch(this.sequences, this.#codec, prompts, this.#withDefaults(options))
   }
 
   /** A sequence of tokens that you drive yourself, or for another model to draft with. */
