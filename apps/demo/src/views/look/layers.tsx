@@ -94,7 +94,7 @@ const drawNorms = ({ Plot, width, colours }: Sheet, norms: readonly Float32Array
         y: 'size',
         z: 'token',
         stroke: colours.muted,
-        strokeOpacity: 0.25,
+        strokeOpacity: Math.max(0.06, 0.5 / Math.sqrt(points.length / norms.length)),
         strokeWidth: 1,
       }),
       Plot.lineY(own, { x: 'layer', y: 'size', stroke: colours.accent, strokeWidth: 3 }),

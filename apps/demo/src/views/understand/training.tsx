@@ -2,12 +2,15 @@ import { useSignal } from '@preact/signals'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { engine, type TrainingEvent } from '../../engine'
 import { count } from '../../format'
-import { explain } from '../../problems'
+import { explain, isAbort } from '../../problems'
 import { problem } from '../../state'
 import { story } from '../../story'
 import { Chart, type Sheet } from '../../ui/chart'
 import { Segments, Slider } from '../../ui/fields'
 import { Panel } from './panel'
+
+/** Milliseconds between two drawings of the curve. */
+const drawEvery = 400
 
 type Step = Extract<TrainingEvent, { kind: 'step' }>
 type Sample = Extract<TrainingEvent, { kind: 'sample' }>
@@ -92,17 +95,31 @@ const useTraining = () => {
     steps.value = []
     samples.value = []
     busy.value = true
+    let done: Step[] = []
+    let shownAt = 0
+    const show = () => {
+      steps.value = [...steps.value, ...done]
+      done = []
+      shownAt = performance.now()
+    }
     try {
       const options = { text, steps: total, layers, dim, learningRate: 0.01, seed: 1 }
       for await (const event of engine.train(options, stop.signal)) {
         if (event.kind === 'start') begun.value = event
-        else if (event.kind === 'step') steps.value = [...steps.value, event]
-        else samples.value = [...samples.value, event]
+        else if (event.kind === 'sample') samples.value = [...samples.value, event]
+        else {
+          done.push(event)
+          // The curve is drawn a few times a second, however fast the steps are.
+          if (performance.now() - shownAt > drawEvery) show()
+        }
       }
     } catch (error) {
-      problem.value = explain(error)
+      if (!isAbort(error)) problem.value = explain(error)
     } finally {
-      if (stopping.current === stop) busy.value = false
+      if (stopping.current === stop) {
+        show()
+        busy.value = false
+      }
     }
   }
   return {
@@ -184,7 +201,8 @@ const Samples = ({ samples }: { samples: readonly Sample[] }) => (
   <div class="picture">
     <h3>What it writes, the newest first</h3>
     {samples.length === 0 && <p class="hint">Samples appear here every 25 steps.</p>}
-    <ol class="samples">
+    {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, which the keyboard must be able to do */}
+    <ol class="samples" tabIndex={samples.length > 0 ? 0 : -1}>
       {[...samples].reverse().map(({ step, text }) => (
         <li key={step}>
           <small>{step === 0 ? 'before training' : `after ${step} steps`}</small>
