@@ -42,7 +42,7 @@ const stepsIn = (output: string) =>
   existsSync(join(folder, output)) ? readdirSync(join(folder, output)).filter(name => name.startsWith('step-')) : []
 
 test(`${kills} kills at random moments of training and saving change no weight (CRIA_SEED=${seed})`, {
-  timeout: 600_000,
+  timeout: 120_000 + 30_000 * kills,
 }, async () => {
   expect(await cria(train('whole'))).toMatchObject({ code: 0 })
   const last = stepsIn('whole').sort().at(-1) as string
