@@ -73,6 +73,18 @@ describe.skipIf(!chromium || !storiesModel)('a model of the user', () => {
     await page.context().close()
   })
 
+  test('a model that is replaced leaves no worker behind', async () => {
+    const page = await site.open()
+    await openModel(page, model.gguf)
+    await goTo(page, 'Understand')
+    await page.locator('.piece').first().waitFor()
+    const workers = page.workers().length
+    await openModel(page, model.llama2c)
+    await openModel(page, model.gguf)
+    expect(page.workers()).toHaveLength(workers)
+    await page.context().close()
+  })
+
   test('a malformed file is refused in words, and the page stays usable', async () => {
     const page = await site.open()
     await openModel(page, model.gguf)

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium, crossOriginIsolation, softwareGpu } from '@cria/browser'
 import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core'
@@ -67,7 +68,8 @@ export const openSite = async ({ isolated = false } = {}): Promise<Site> => {
 export const openModel = async (page: Page, files: string | string[]): Promise<void> => {
   await goTo(page, 'Your model')
   await page.setInputFiles('input[type=file]', files)
-  await page.getByRole('heading', { name: 'is open' }).waitFor()
+  const name = basename(typeof files === 'string' ? files : files[0])
+  await page.getByRole('heading', { name: `${name} is open` }).waitFor({ timeout: 60_000 })
 }
 
 export const goTo = (page: Page, name: string): Promise<void> =>

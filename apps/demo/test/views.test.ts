@@ -10,7 +10,7 @@ const views = [
   ['Your model', '#/model'],
 ] as const
 
-const panels = ['tokenizer', 'rotary', 'heads', 'feed-forward', 'norm', 'mixture'] as const
+const panels = ['tokenizer', 'rotary', 'heads', 'feed-forward', 'norm', 'mixture', 'training'] as const
 
 describe.skipIf(!chromium)('the views', () => {
   let site: Site

@@ -1,12 +1,9 @@
 // The marks that this page draws with: a bundler keeps these and drops the rest of Plot.
 export {
   arrow,
-  axisX,
-  axisY,
   barX,
   barY,
   cell,
-  crosshairX,
   dot,
   frame,
   gridX,
@@ -19,10 +16,8 @@ export {
   pointerX,
   raster,
   rect,
-  rectY,
   ruleX,
   ruleY,
   text,
   tip,
-  vector,
 } from '@observablehq/plot'
