@@ -74,6 +74,7 @@ async function bundleForBrowser(entry: string, minify: boolean): Promise<Uint8Ar
     target: 'es2022',
     conditions: ['@cria/source'],
     external: ['node:*'],
+    loader: { '.gguf': 'binary' }, // the embedded model's weights, as in the build of its package
     minify,
     logLevel: 'silent',
   })
