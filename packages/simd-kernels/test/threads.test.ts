@@ -6,6 +6,8 @@ import { Random } from './random'
 import { randomWeight } from './weight-data'
 
 const seed = Date.now() >>> 0
+const [n, k] = [515, 1024]
+const weights = weightTypes.map(dtype => randomWeight(new Random(seed), dtype, n, k).weight)
 
 /** The bits of every kernel's result, as hashes, on inputs that depend on the seed alone, large enough to be cut into many chunks. */
 const results = (engine: SimdEngine): Record<string, string> => {
@@ -22,12 +24,11 @@ const results = (engine: SimdEngine): Record<string, string> => {
       found[name] = result
     }
   }
-  const [n, k] = [515, 1024]
   const x = put(engine, random.normal(30 * k))
-  for (const dtype of weightTypes) {
-    const weight = engine.packWeight(randomWeight(random, dtype, n, k).weight)
-    for (const tokens of [1, 2, 30])
-      run(`linear ${dtype} ${tokens}`, tokens * n, out => engine.linear(x, weight, out, tokens))
+  for (const data of weights) {
+    const weight = engine.packWeight(data)
+    for (const tokens of [1, 30])
+      run(`linear ${data.dtype} ${tokens}`, tokens * n, out => engine.linear(x, weight, out, tokens))
     engine.free(weight.pointer)
   }
   const [a, b] = [put(engine, random.normal(100_000)), put(engine, random.normal(100_000))]
