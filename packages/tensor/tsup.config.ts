@@ -6,6 +6,7 @@ import { embedKernels, foundAtRunTime } from '@cria/tsup/gpu-js'
 const atRunTime = ['gl', 'os', 'worker_threads']
 
 export default library({
+  splitting: true, // each device is a chunk of its own, loaded when it is opened
   noExternal: ['gpu.js', ...atRunTime], // what is external is not seen by the plugins
   esbuildPlugins: [
     embedKernels(),

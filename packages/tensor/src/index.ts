@@ -8,7 +8,7 @@ export {
   type Upload,
 } from './device'
 export { type DeviceReport, deviceNames, listDevices, openDevice } from './devices/registry'
-export { WebGpuDevice } from './devices/webgpu/device'
+export type { WebGpuDevice } from './devices/webgpu/device'
 export * from './errors'
 export { type Extent, type Kernel, type KernelParameter, kernel, type Thread } from './kernel'
 export { type Dispatched, type Observed, type Observer, type ProfileRow, Profiler, type Recording } from './observers'

@@ -1,13 +1,8 @@
 import type { Device, DeviceName, DeviceOptions } from '../device'
 import { DeviceUnavailableError, TensorError } from '../errors'
 import { add } from '../ops/add'
-import { GlDevice, type GlName } from './gl'
-import { supportsGl } from './gpu-js'
-import { HostDevice } from './host'
+import type { GlName } from './gl'
 import { nodeRequire } from './node-require'
-import { ShapeDevice } from './shape'
-import { SimdDevice } from './simd/device'
-import { WebGpuDevice } from './webgpu/device'
 
 /** What a device is here. It was opened and has run an op. */
 export interface DeviceReport {
@@ -29,8 +24,9 @@ type Open = (options: DeviceOptions, search: Search) => Promise<Device>
 
 const inBrowser = () => typeof document !== 'undefined' || typeof OffscreenCanvas !== 'undefined'
 
-const whyNoGl = (name: GlName): string | undefined => {
+const whyNoGl = async (name: GlName): Promise<string | undefined> => {
   if (name !== 'headlessgl' && !inBrowser()) return 'it needs a browser'
+  const { supportsGl } = await import('./gpu-js')
   if (supportsGl(name)) return undefined
   if (name !== 'headlessgl') return 'this browser gives no such context with float textures'
   return nodeRequire('gl') === undefined
@@ -41,20 +37,38 @@ const whyNoGl = (name: GlName): string | undefined => {
 const openGl =
   (name: GlName): Open =>
   async ({ force }) => {
-    const reason = whyNoGl(name)
+    const reason = await whyNoGl(name)
     if (reason !== undefined) throw new DeviceUnavailableError(name, reason)
+    const { GlDevice } = await import('./gl')
     return new GlDevice(name, force)
   }
 
+const openHost =
+  (name: 'cpu' | 'webasm'): Open =>
+  async ({ force }) => {
+    const { HostDevice } = await import('./host')
+    return new HostDevice(name, force)
+  }
+
+/** Each device is loaded when it is opened: a program that opens only `simd` never loads gpu.js. */
 const kinds: Readonly<Record<DeviceName, Open>> = {
-  webgpu: (options, { software }) => WebGpuDevice.open(options, software),
+  webgpu: async (options, { software }) => {
+    const { WebGpuDevice } = await import('./webgpu/device')
+    return WebGpuDevice.open(options, software)
+  },
   webgl2: openGl('webgl2'),
   webgl: openGl('webgl'),
   headlessgl: openGl('headlessgl'),
-  simd: options => SimdDevice.open(options),
-  webasm: async ({ force }) => new HostDevice('webasm', force),
-  cpu: async ({ force }) => new HostDevice('cpu', force),
-  shape: async ({ force }) => new ShapeDevice(force),
+  simd: async options => {
+    const { SimdDevice } = await import('./simd/device')
+    return SimdDevice.open(options)
+  },
+  webasm: openHost('webasm'),
+  cpu: openHost('cpu'),
+  shape: async ({ force }) => {
+    const { ShapeDevice } = await import('./shape')
+    return new ShapeDevice(force)
+  },
 }
 
 export const deviceNames = Object.keys(kinds) as DeviceName[]
