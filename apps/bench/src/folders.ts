@@ -16,3 +16,6 @@ export const pagesFolder = path('dist/pages')
 
 /** Texts and vocabularies that lie beside a checkout, and are no part of it. */
 export const dataFolder = path('../../../shared/data')
+
+/** Times training steps in PyTorch. */
+export const trainingScript = path('python/training.py')

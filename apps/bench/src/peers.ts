@@ -7,12 +7,13 @@ import { pathToFileURL } from 'node:url'
 import { PeerError } from './errors'
 import { peersFolder } from './folders'
 
-/** Engines that Cria is compared with, and the package of `peers/` that each is. */
-export const engines = { 'llama.cpp': 'node-llama-cpp', wllama: '@wllama/wllama' } as const
+/** Engines from npm that Cria is compared with, and the package of `peers/` that each is. */
+export const engines = { 'node-llama-cpp': 'node-llama-cpp', wllama: '@wllama/wllama' } as const
 
-export type Engine = keyof typeof engines
+/** Engines that Cria is compared with: those from npm, and llama.cpp's own programs. */
+export const engineNames = ['llama-bench', ...(Object.keys(engines) as (keyof typeof engines)[])] as const
 
-export const engineNames = Object.keys(engines) as Engine[]
+export type Engine = (typeof engineNames)[number]
 
 /** Tokenizers that Cria's is compared with, and the package of `peers/` that each is. */
 export const tokenizers = {
@@ -37,7 +38,7 @@ export const requirePeer = (peer: Peer): void => {
 }
 
 /**
- * What a module of an installed package exports. Peers are no dependencies of the workspace, so who asks says the types.
+ * Imports a module of an installed package. Peers are not dependencies of the workspace, so the caller gives the type.
  * @param entry the module's path in the package
  */
 export const importPeer = async <T>(name: string, entry: string): Promise<T> =>
@@ -48,8 +49,8 @@ export const versionOf = async (name: string): Promise<string> =>
   JSON.parse(await readFile(join(packageFolder(name), 'package.json'), 'utf8')).version
 
 /**
- * Installs the peers into their own folder, at the versions that its package.json pins. Only what is named there: their
- * optional packages (other systems, CUDA) stay away, and nothing of theirs runs.
+ * Installs the peers into their own folder, at the versions that its package.json pins. Their
+ * optional packages (other systems, CUDA) are left out, and no script of theirs runs.
  * @throws PeerError
  */
 export const installPeers = async (): Promise<void> => {

@@ -6,6 +6,7 @@ import { addNorms } from './commands/norms'
 import { addOps } from './commands/ops'
 import { addPeers } from './commands/peers'
 import { addTokenizer } from './commands/tokenizer'
+import { addTraining } from './commands/training'
 
 /** The command line of `bench`. Each command lies in a file of its own under `commands/`. */
 export const createProgram = (): Command => {
@@ -13,6 +14,6 @@ export const createProgram = (): Command => {
     .description(description)
     .configureOutput({ outputError: () => {} })
     .exitOverride()
-  for (const add of [addInference, addOps, addNorms, addLoad, addTokenizer, addPeers]) add(program)
+  for (const add of [addInference, addOps, addNorms, addLoad, addTokenizer, addTraining, addPeers]) add(program)
   return program
 }

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from '@cria/browser'
-import { type ModelConfig, writeGguf } from '@cria/checkpoint'
 import { saveFile } from '@cria/checkpoint/node'
+import type { LlamaConfig } from '@cria/llama'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { syntheticVocabulary } from '../src/synthetic/vocabulary'
-import { syntheticCheckpoint } from '../src/synthetic/weights'
+import { syntheticGguf } from '../src/synthetic/file'
+import { syntheticLlama } from '../src/synthetic/weights'
 import { dataPath, model as vocabulary, worst } from '../src/tokenizer/texts'
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
@@ -26,7 +26,7 @@ const bench = (...args: string[]): Promise<{ code: number | null; stdout: string
   })
 
 /** A model of a few thousand parameters, with the tokenizer that llama.cpp insists on. */
-const tiny: ModelConfig = {
+const tiny: LlamaConfig = {
   dim: 64,
   n_layers: 1,
   n_heads: 2,
@@ -44,8 +44,7 @@ let model: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cria-bench-'))
   model = join(folder, 'tiny.gguf')
-  const vocabulary = syntheticVocabulary(tiny.vocab_size)
-  await saveFile(model, writeGguf(syntheticCheckpoint('tiny', tiny), { dtype: 'f32', vocabulary }))
+  await saveFile(model, syntheticGguf(syntheticLlama('tiny', tiny), 'f32'))
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -53,10 +52,17 @@ describe('a wrong command line ends with code 2 and one line', () => {
   test.each([
     [['inference'], "required option '--model <model>' not specified"],
     [['inference', '--model', 'synth:13b'], 'There are synth:15m, synth:42m, synth:110m, synth:1b, synth:7b.'],
-    [['inference', '--model', 'synth:15m', '--weights', 'q5_0'], 'Allowed choices are f32, f16, q8_0, q4_0.'],
+    [['inference', '--model', 'synth:15m', '--weights', 'q9_0'], 'Allowed choices are f32, f16, bf16, q4_0, q4_1,'],
     [['inference', '--model', 'synth:15m', '--tokens', '0'], 'Expected a whole number of at least 1.'],
-    [['inference', '--model', 'synth:15m', '--peer', 'ollama'], 'There are llama.cpp and wllama.'],
+    [['inference', '--model', 'synth:15m', '--peer', 'ollama'], 'There are llama-bench, node-llama-cpp, wllama.'],
     [['inference', '--model', 'synth:15m', '--node', 'latest'], '--node latest is neither a file nor a version'],
+    [['inference', '--model', 'synth:15m', '--depth', '8'], '--depth 8 is less than --prompt 128'],
+    [['inference', '--model', 'synth:15m', '--peer', 'wllama', '--depth', '256'], 'decodes behind its prompt alone'],
+    [['inference', '--model', 'synth:15m', '--peer', 'node-llama-cpp', '--batch', '8'], 'decodes one sequence here'],
+    [['inference', '--model', 'synth:15m', '--peer', 'wllama', '--cache', 'f32'], 'keeps its own type of cache here'],
+    [['inference', '--model', 'synth:15m', '--load', '--tokens', '5'], '--tokens has no meaning with --load'],
+    [['inference', '--model', 'synth:15m', '--llama-bench', 'x'], '--llama-bench needs --peer llama-bench'],
+    [['inference', '--model', 'synth:15m', '--peer', 'llama-bench', '--llama-bench', '/no/x'], 'there is no /no/x'],
     [['ops', '--op', 'convolution'], '--op convolution: there are add, attention'],
     [['ops', '--device', 'tpu'], '--device tpu: there are webgpu'],
     [['load', '--gigabytes', '0'], 'Expected a number from 0.4 to 100.'],
@@ -88,7 +94,13 @@ test('a Node that does not run is an error that names the contender', async () =
 
 test('a stream longer than the context is refused before anything starts', async () => {
   const { code, stderr } = await bench('inference', '--model', model, '--prompt', '100')
-  expect(stderr).toBe("bench: --prompt and --tokens make 164, and the model's context is 128\n")
+  expect(stderr).toBe("bench: --prompt, --depth and --tokens need a context of 164, and the model's is 128\n")
+  expect(code).toBe(2)
+})
+
+test('a mixture of types is no type to hold weights in', async () => {
+  const { code, stderr } = await bench('inference', '--model', model, '--weights', 'q4_k_m', ...short)
+  expect(stderr).toContain('--weights q4_k_m is a mixture of types')
   expect(code).toBe(2)
 })
 
@@ -100,7 +112,7 @@ test('inference alone is timed against the ceilings of its Node', async () => {
   expect(code).toBe(0)
   expect(stdout).toContain('prefill tokens/s')
   const { data } = JSON.parse(await readFile(json, 'utf8'))
-  expect(data.work).toMatchObject({ weights: 'f32', prompt: 8, tokens: 4 })
+  expect(data.work).toMatchObject({ weights: ['f32'], prompt: 8, depth: 8, tokens: 4, sequences: 1 })
   expect(data.ratios).toEqual([])
   expect(data.ceilings[0].samples).toHaveLength(2)
   const [{ decode, prefill, bandwidthShare }] = data.contenders
@@ -110,13 +122,45 @@ test('inference alone is timed against the ceilings of its Node', async () => {
   }
 })
 
+test('sequences are decoded together behind a depth, beside one sequence alone', async () => {
+  const json = join(folder, 'batch.json')
+  const flags = ['--device', 'simd', '--batch', '3', '--depth', '16', '--cache', 'f32', '--json', json]
+  const { code, stdout, stderr } = await bench('inference', '--model', model, ...flags, ...short)
+  expect(stderr).toMatch(/Cria in Node: Node v.*, cache f32, 3 sequences/)
+  expect(code).toBe(0)
+  expect(stdout).toContain('Cria in Node / Cria in Node, one sequence')
+  const { data } = JSON.parse(await readFile(json, 'utf8'))
+  expect(data.work).toMatchObject({ prompt: 8, depth: 16, sequences: 3 })
+  expect(data.ratios).toHaveLength(1)
+})
+
+test('--load times new processes up to the first token', async () => {
+  const json = join(folder, 'load.json')
+  const flags = ['--load', '--device', 'cpu', '--threads', '1', '--rounds', '2', '--json', json]
+  const { code, stdout } = await bench('inference', '--model', model, ...flags)
+  expect(code).toBe(0)
+  expect(stdout).toContain('to the first token, prompt of 8')
+  const { data } = JSON.parse(await readFile(json, 'utf8'))
+  expect(data.results.map(({ name }: { name: string }) => name)).toEqual(['Cria in Node'])
+  expect(data.results[0].seconds.samples).toHaveLength(2)
+})
+
 const installed = (peer: string) => existsSync(fileURLToPath(new URL(`../peers/node_modules/${peer}`, import.meta.url)))
 
-test.skipIf(!installed('node-llama-cpp'))('llama.cpp loads what we write, and is compared with', async () => {
-  const { code, stdout, stderr } = await bench('inference', '--model', model, '--peer', 'llama.cpp', ...short)
-  expect(stderr).toMatch(/llama.cpp: Node v.*, native/)
+test.skipIf(!installed('node-llama-cpp'))('node-llama-cpp loads what we write, and is compared with', async () => {
+  const { code, stdout, stderr } = await bench(
+    'inference',
+    '--model',
+    model,
+    '--peer',
+    'node-llama-cpp',
+    '--depth',
+    '12',
+    ...short,
+  )
+  expect(stderr).toMatch(/node-llama-cpp: Node v.*, native/)
   expect(code).toBe(0)
-  expect(stdout).toContain('Cria in Node / llama.cpp')
+  expect(stdout).toContain('Cria in Node / node-llama-cpp')
 })
 
 const browser = installed('@wllama/wllama') && chromium

@@ -1,21 +1,22 @@
-import { resolve } from 'node:path'
-import { type Checkpoint, storageDType, type WeightDType, weightDTypes } from '@cria/checkpoint'
-import { openPath } from '@cria/checkpoint/node'
+import type { CacheType } from '@cria/attention-variants'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { DeviceName } from 'cria'
 import { collect, type ModelArgument, model, nodePath, positiveNumber } from '../arguments'
 import type { CeilingSample } from '../ceilings/measure'
 import { UsageError } from '../errors'
-import { type Entries, entriesOf } from '../inference/contenders'
-import { bytesPerToken, prefillFlops } from '../inference/cost'
+import { type ContenderOptions, type Entries, entriesOf } from '../inference/contenders'
+import { cacheBytesPerPass, prefillFlops, weightBytesPerPass } from '../inference/cost'
+import { firstTokenReport, firstTokenResults, freshly } from '../inference/first-token'
+import { llamaCompletion, nativeProgram } from '../inference/llama-bench'
+import { prepareModel } from '../inference/model'
 import { inferenceReport } from '../inference/report'
 import { type Run, resultsOf, type Workload } from '../inference/result'
 import type { StreamSample } from '../inference/stream'
 import { type Engine, engineNames, requirePeer } from '../peers'
 import { deliver, reportOf } from '../report/deliver'
 import { interleave } from '../rounds'
-import { syntheticModel } from '../synthetic/file'
 import { syntheticSizes } from '../synthetic/sizes'
+import { type SyntheticType, syntheticTypes } from '../synthetic/types'
 import {
   addRoundOptions,
   addThreadOption,
@@ -28,13 +29,20 @@ import {
 
 interface Flags extends RoundFlags, ThreadFlags {
   readonly model: ModelArgument
-  readonly weights?: WeightDType
+  readonly weights?: SyntheticType
+  readonly cache?: CacheType
   readonly device: DeviceName | 'auto'
-  readonly prompt: number
+  readonly prompt?: number
   readonly tokens: number
+  readonly depth?: number
+  readonly batch: number
+  readonly load?: true
   readonly peer?: readonly Engine[]
+  readonly llamaBench?: string
   readonly node?: string
 }
+
+const cacheTypes = ['f32', 'f16', 'q8_0'] as const satisfies readonly CacheType[]
 
 /** `bench inference`: tokens a second, beside peers and beside what the machine can do at most. */
 export const addInference = (program: Command): void => {
@@ -46,41 +54,111 @@ export const addInference = (program: Command): void => {
       `synth:${Object.keys(syntheticSizes).join(', synth:')} (random weights), or a path`,
       model,
     )
-    .addOption(new Option('--weights <type>', 'default: q8_0 of synth:, as stored of a file').choices(weightDTypes))
+    .addOption(
+      new Option('--weights <type>', 'of synth: the type of its file (q8_0); of a path: how Cria holds it').choices(
+        syntheticTypes,
+      ),
+    )
+    .addOption(
+      new Option('--cache <type>', "how Cria and llama-bench store keys and values; default: the device's").choices(
+        cacheTypes,
+      ),
+    )
     .option('--device <name>', 'where Cria runs; `cria devices` lists them', 'auto')
-    .option('--prompt <n>', 'tokens of the prompt', positiveNumber, 128)
-    .option('--tokens <n>', 'tokens to decode after the first', positiveNumber, 64)
+    .option('--prompt <n>', 'tokens of the prompt (default: 128; with --load, 8)', positiveNumber)
+    .option('--tokens <n>', 'tokens to decode', positiveNumber, 64)
+    .option('--depth <n>', 'decode behind so many tokens (default: behind the prompt)', positiveNumber)
+    .option('--batch <n>', 'sequences that are decoded together', positiveNumber, 1)
+    .option('--load', 'time from the start of a process to the first token instead')
     .addOption(new Option('--peer <name>', 'a program to compare with (may be given more than once)').argParser(peers))
+    .option('--llama-bench <path>', "llama.cpp's llama-bench, its other programs beside it (default: on the PATH)")
     .option('--node <path or version>', 'the Node that runs Cria in place of this one; a version comes from npm')
   addRoundOptions(addThreadOption(command), 5).action(inference)
 }
 
 const peers = (text: string, before?: readonly string[]): string[] => {
   if (!(engineNames as readonly string[]).includes(text))
-    throw new InvalidArgumentError(`There are ${engineNames.join(' and ')}.`)
+    throw new InvalidArgumentError(`There are ${engineNames.join(', ')}.`)
   return collect(text, before)
 }
 
-const inference = async (flags: Flags): Promise<void> => {
-  const { device, threads, prompt, tokens, rounds, peer = [] } = flags
-  peer.forEach(requirePeer)
+/** @throws UsageError for options that would be ignored, or that a peer does not know */
+const checkFlags = (flags: Flags, command: Command): void => {
+  const { peer = [], batch, depth, prompt = 128, load, llamaBench, cache } = flags
+  const isGiven = (option: string) => command.getOptionValueSource(option) === 'cli'
+  const refuse = (problem: string): never => {
+    throw new UsageError(problem)
+  }
+  const only = peer.find(one => one !== 'llama-bench')
+  if (llamaBench !== undefined && !peer.includes('llama-bench')) refuse('--llama-bench needs --peer llama-bench')
+  if (only && batch > 1) refuse(`--batch ${batch}: ${only} decodes one sequence here; compare with llama-bench`)
+  if (only && cache) refuse(`--cache ${cache}: ${only} keeps its own type of cache here; compare with llama-bench`)
+  if (peer.includes('wllama') && depth !== undefined) refuse('--depth: wllama decodes behind its prompt alone')
+  if (depth !== undefined && depth < prompt) refuse(`--depth ${depth} is less than --prompt ${prompt}`)
+  if (!load) return
+  for (const option of ['tokens', 'depth', 'batch'])
+    if (isGiven(option)) refuse(`--${option} has no meaning with --load: leave it out`)
+  if (peer.includes('wllama')) refuse('--load starts processes: wllama runs in a page')
+}
+
+/** Says early that a peer is not there. */
+const requirePeers = ({ peer = [], batch, load, llamaBench }: Flags): void => {
+  for (const one of peer)
+    if (one !== 'llama-bench') requirePeer(one)
+    else nativeProgram(load ? 'llama-completion' : batch > 1 ? 'llama-batched-bench' : 'llama-bench', llamaBench)
+}
+
+const inference = async (flags: Flags, command: Command): Promise<void> => {
+  checkFlags(flags, command)
+  requirePeers(flags)
+  const { load, rounds, peer = [], batch: sequences, cache, device, threads, llamaBench } = flags
+  const prompt = flags.prompt ?? (load ? 8 : 128)
+  const { depth = prompt, tokens } = flags
   const node = await nodePath(flags.node)
-  const { path, weights, config } = await prepareModel(flags, peer.length > 0)
-  if (prompt + tokens > config.max_seq_len)
+  if (flags.model.kind === 'synthetic') tell(`synth:${flags.model.size}: it is written unless it is there`)
+  const { path, name, llama, weights, held } = await prepareModel(flags.model, flags.weights, peer.length > 0)
+  const { config } = llama
+  const length = load ? prompt : depth + tokens
+  if (length > config.max_seq_len)
     throw new UsageError(
-      `--prompt and --tokens make ${prompt + tokens}, and the model's context is ${config.max_seq_len}`,
+      `--prompt, --depth and --tokens need a context of ${length}, and the model's is ${config.max_seq_len}`,
     )
+  const weightBytes = weightBytesPerPass(llama, held)
+  const size = { prompt, depth, tokens, sequences }
+  const options = {
+    ...{ model: path, held, vocabSize: config.vocab_size, device, cache, threads, peers: peer, llamaBench, node },
+    bytesPerPass: weightBytes,
+  }
+  if (load) return timeFirstToken({ ...options, ...size, depth: prompt, tokens: 0 }, name, weights, flags)
   const work: Workload = {
-    model: nameOf(flags.model),
-    weights,
-    prompt,
-    tokens,
-    bytesPerToken: bytesPerToken(config, weights),
+    ...{ model: name, weights, weightBytes, ...size },
+    cacheBytes: await cacheBytesPerPass(config, size, cache ?? 'f16'),
     prefillFlops: await prefillFlops(config, prompt),
   }
-  const options = { ...work, model: path, vocabSize: config.vocab_size, device, threads, peers: peer, node }
-  const { runs, ceilings } = await timeAll(entriesOf(options), rounds)
+  const { runs, ceilings } = await timeAll(entriesOf({ ...options, ...size }), rounds)
   await deliver(reportOf(inferenceReport({ work, ...resultsOf(runs, work), ceilings })), flags)
+}
+
+/** Starts of processes, each with its own Node or program. */
+const timeFirstToken = async (
+  options: ContenderOptions,
+  name: string,
+  weights: readonly string[],
+  { rounds, ...outputs }: Flags,
+): Promise<void> => {
+  const { contenders } = entriesOf({ ...options, peers: options.peers.filter(peer => peer !== 'llama-bench') })
+  const starts = contenders.map(
+    ({ name, start }) =>
+      () =>
+        freshly(name, start),
+  )
+  if (options.peers.includes('llama-bench'))
+    starts.push(() => llamaCompletion({ ...options, program: options.llamaBench }))
+  await withContenders(starts, async started => {
+    const samples = await interleave(started, rounds, tellRound(rounds))
+    const results = await firstTokenResults(started, samples)
+    await deliver(reportOf(firstTokenReport({ model: name, prompt: options.prompt }, weights, results)), outputs)
+  })
 }
 
 const timeAll = ({ contenders, ceilings }: Entries, rounds: number) => {
@@ -90,11 +168,12 @@ const timeAll = ({ contenders, ceilings }: Entries, rounds: number) => {
     async started => {
       const all = await interleave(started, rounds, tellRound(rounds))
       const samplesOf = (name: string) => all[entries.findIndex(entry => entry.name === name)]
-      const runs = contenders.map(async ({ name, ceilings, against }, i): Promise<Run> => {
-        const { description, peakBytes } = started[entries.indexOf(contenders[i])]
+      const runs = contenders.map(async (entry, i): Promise<Run> => {
+        const { name, sequences, against } = entry
+        const { description, peakBytes } = started[ceilings.length + i]
         const samples = samplesOf(name) as StreamSample[]
-        const limits = samplesOf(ceilings) as CeilingSample[]
-        return { name, description, peakBytes: await peakBytes(), samples, ceilings: limits, against }
+        const limits = samplesOf(entry.ceilings) as CeilingSample[]
+        return { name, description, sequences, peakBytes: await peakBytes(), samples, ceilings: limits, against }
       })
       return {
         runs: await Promise.all(runs),
@@ -105,35 +184,5 @@ const timeAll = ({ contenders, ceilings }: Entries, rounds: number) => {
         })),
       }
     },
-  )
-}
-
-const nameOf = (model: ModelArgument): string => (model.kind === 'synthetic' ? `synth:${model.size}` : model.path)
-
-/** The file that all contenders load, and how its matrices are held. */
-const prepareModel = async ({ model, weights }: Flags, hasPeers: boolean) => {
-  if (model.kind === 'synthetic') tell(`synth:${model.size}: writing it, unless that has been done`)
-  const path = model.kind === 'synthetic' ? await syntheticModel(model.size, weights ?? 'q8_0') : resolve(model.path)
-  const checkpoint = await openPath(path)
-  try {
-    const stored = storedWeights(checkpoint)
-    if (hasPeers && (!path.endsWith('.gguf') || (weights && weights !== stored)))
-      throw new UsageError(
-        `peers load GGUF files as they are, and ${path} is ${stored} in ${checkpoint.format}: convert it first (\`cria convert\`)`,
-      )
-    return { path, weights: weights ?? stored, config: checkpoint.config }
-  } finally {
-    await checkpoint.close()
-  }
-}
-
-/** The one type of all matrices of a checkpoint. @throws UsageError where they differ, or no device holds it */
-const storedWeights = ({ name, tensors }: Checkpoint): WeightDType => {
-  const matrices = [...tensors.values()].filter(({ shape }) => shape.length > 1)
-  const stored = weightDTypes.find(type => matrices.every(({ dtype, shape }) => dtype === storageDType(shape, type)))
-  if (stored) return stored
-  const types = [...new Set(matrices.map(({ dtype }) => dtype))].join(', ')
-  throw new UsageError(
-    `${name} holds ${types}: convert it to one of ${weightDTypes.join(', ')} first (\`cria convert\`)`,
   )
 }

@@ -1,66 +1,136 @@
-import type { WeightDType } from '@cria/checkpoint'
+import type { CacheType } from '@cria/attention-variants'
+import type { DType } from '@cria/dtypes'
 import type { DeviceName } from 'cria'
 import type { Contender } from '../hosts/contender'
 import { inPage, modelUrl, wllamaUrls } from '../hosts/page'
 import { inProcess } from '../hosts/process'
 import type { Engine } from '../peers'
+import { llamaBatchedBench, llamaBench } from './llama-bench'
 import type { StreamSize } from './stream'
 
 export interface ContenderOptions extends StreamSize {
   /** Path of the model that all load. */
   readonly model: string
-  readonly weights: WeightDType
+  /** The type in which Cria holds matrices; as stored unless given. */
+  readonly held?: DType | undefined
   readonly vocabSize: number
-  readonly bytesPerToken: number
+  readonly bytesPerPass: number
   readonly device: DeviceName | 'auto'
+  readonly cache?: CacheType | undefined
   readonly threads: number
   readonly peers: readonly Engine[]
+  /** The program that `--llama-bench` names. */
+  readonly llamaBench?: string | undefined
   /** The Node that runs Cria; this one unless given. */
   readonly node?: string | undefined
 }
 
-/** A contender to start, and with whom it is measured. */
+/** A contender to start, and what it is compared with. */
 export interface Entry {
   readonly name: string
+  /** Sequences that it decodes together. */
+  readonly sequences: number
   start(): Promise<Contender>
   /** The entry that measures the ceilings of its runtime. */
   readonly ceilings: string
-  readonly against?: string
+  readonly against: readonly string[]
 }
 
-/** All that run, and the ceilings of each runtime among them. */
+/** All contenders, and the ceilings of their runtimes. */
 export interface Entries {
   readonly contenders: readonly Entry[]
-  readonly ceilings: readonly Omit<Entry, 'ceilings'>[]
+  readonly ceilings: readonly Pick<Entry, 'name' | 'start'>[]
 }
 
-/** Cria runs where its peer does: in Node beside llama.cpp, in Chromium beside wllama. Without a peer, in Node. */
+const IN_NODE = 'ceilings in Node'
+const IN_CHROMIUM = 'ceilings in Chromium'
+
+/** Cria runs in Node beside native peers, in Chromium beside wllama, and in Node without a peer. */
 export const entriesOf = (options: ContenderOptions): Entries => {
-  const { model, weights, vocabSize, device, threads, peers, node, prompt, tokens } = options
-  const size = { prompt, tokens }
-  const cria = { ...size, device, threads, weights }
-  const limits = { threads, bytes: options.bytesPerToken }
-  const contenders: Entry[] = []
-  const ceilings: Entries['ceilings'][number][] = []
-  if (peers.includes('llama.cpp') || !peers.includes('wllama')) {
-    const [name, limit] = ['Cria in Node', 'ceilings in Node']
-    ceilings.push({ name: limit, start: () => inProcess(limit, 'ceilings', limits, { node }) })
-    const start = () => inProcess(name, 'inference', { ...cria, model }, { node })
-    if (!peers.includes('llama.cpp')) contenders.push({ name, start, ceilings: limit })
-    else {
-      contenders.push({ name, start, ceilings: limit, against: 'llama.cpp' })
-      const native = () => inProcess('llama.cpp', 'llama.cpp', { ...size, threads, vocabSize, model })
-      contenders.push({ name: 'llama.cpp', start: native, ceilings: limit })
-    }
+  const { peers } = options
+  const native = peers.filter(peer => peer !== 'wllama')
+  const parts = [
+    ...(native.length > 0 || peers.length === 0 ? [nodeEntries(options, native)] : []),
+    ...(peers.includes('wllama') ? [pageEntries(options)] : []),
+  ]
+  return {
+    contenders: parts.flatMap(({ contenders }) => contenders),
+    ceilings: parts.flatMap(({ ceilings }) => ceilings),
   }
-  if (peers.includes('wllama')) {
-    const [name, limit] = ['Cria in Chromium', 'ceilings in Chromium']
-    const url = modelUrl(model)
-    ceilings.push({ name: limit, start: () => inPage(limit, 'ceilings', limits, model) })
-    const start = () => inPage(name, 'cria', { ...cria, model: url }, model)
-    contenders.push({ name, start, ceilings: limit, against: 'wllama' })
-    const wasm = () => inPage('wllama', 'wllama', { ...size, ...wllamaUrls, threads, model: url }, model)
-    contenders.push({ name: 'wllama', start: wasm, ceilings: limit })
+}
+
+const sizeOf = ({ prompt, depth, tokens, sequences }: StreamSize): StreamSize => ({ prompt, depth, tokens, sequences })
+
+const criaOptions = (options: ContenderOptions) => {
+  const { device, threads, held: weights, cache } = options
+  return { ...sizeOf(options), device, threads, weights, cache }
+}
+
+const nodeEntries = (options: ContenderOptions, peers: readonly Engine[]): Entries => {
+  const { model, threads, node, sequences, bytesPerPass, vocabSize } = options
+  const entry = (name: string, start: Entry['start'], against: readonly string[] = []): Entry => ({
+    name,
+    sequences,
+    start,
+    ceilings: IN_NODE,
+    against,
+  })
+  const cria = (name: string, size: Partial<StreamSize> = {}) =>
+    inProcess(name, 'inference', { ...criaOptions(options), ...size, model }, { node })
+  const starts: Readonly<Record<string, Entry>> = {
+    'llama-bench':
+      sequences > 1
+        ? entry('llama-batched-bench', () => llamaBatchedBench({ ...options, program: options.llamaBench }))
+        : entry('llama-bench', () => llamaBench({ ...options, program: options.llamaBench })),
+    'node-llama-cpp': entry('node-llama-cpp', () =>
+      inProcess('node-llama-cpp', 'node-llama-cpp', { ...sizeOf(options), threads, vocabSize, model }),
+    ),
   }
-  return { contenders, ceilings }
+  const others = peers.map(peer => starts[peer])
+  const alone = 'Cria in Node, one sequence'
+  const single = { ...entry(alone, () => cria(alone, { sequences: 1 })), sequences: 1 }
+  const beside = [...others, ...(sequences > 1 ? [single] : [])]
+  const name = 'Cria in Node'
+  return {
+    contenders: [
+      entry(
+        name,
+        () => cria(name),
+        beside.map(({ name }) => name),
+      ),
+      ...beside,
+    ],
+    ceilings: [
+      { name: IN_NODE, start: () => inProcess(IN_NODE, 'ceilings', { threads, bytes: bytesPerPass }, { node }) },
+    ],
+  }
+}
+
+const pageEntries = (options: ContenderOptions): Entries => {
+  const { model, threads, bytesPerPass, sequences } = options
+  const url = modelUrl(model)
+  const name = 'Cria in Chromium'
+  const common = { sequences, ceilings: IN_CHROMIUM }
+  return {
+    contenders: [
+      {
+        ...common,
+        name,
+        start: () => inPage(name, 'cria', { ...criaOptions(options), model: url }, model),
+        against: ['wllama'],
+      },
+      {
+        ...common,
+        name: 'wllama',
+        start: () => inPage('wllama', 'wllama', { ...sizeOf(options), ...wllamaUrls, threads, model: url }, model),
+        against: [],
+      },
+    ],
+    ceilings: [
+      {
+        name: IN_CHROMIUM,
+        start: () => inPage(IN_CHROMIUM, 'ceilings', { threads, bytes: bytesPerPass }, model),
+      },
+    ],
+  }
 }

@@ -1,30 +1,53 @@
-import { type ModelConfig, storageDType, type WeightDType, weightsOf } from '@cria/checkpoint'
-import { Llama2 } from '@cria/llama2'
+import type { CacheType } from '@cria/attention-variants'
+import type { TensorInfo } from '@cria/checkpoint'
+import { byteLength, type DType, dtypes, elementCount, rowLength } from '@cria/dtypes'
+import type { LlamaWeights, ResolvedConfig } from '@cria/llama'
+import { llama2 } from '@cria/llama2'
 import { openDevice } from 'cria'
+import { passesOf, runPass } from './cria'
+import type { StreamSize } from './stream'
 
-/** Bytes of a number; of the quantised types, a block's divided among its 32. */
-export const weightBytes: Readonly<Record<WeightDType, number>> = { f32: 4, f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 }
+/** Bytes of a weight: as its file stores it, or in the type that it is to be held in. */
+const weightBytes = ({ shape, byteLength: stored }: TensorInfo, wanted: DType | undefined): number => {
+  if (!wanted || shape.length < 2) return stored
+  const held = rowLength(shape) % dtypes[wanted].blockElements === 0 ? wanted : 'f16'
+  return byteLength(held, elementCount(shape) as number)
+}
 
-/**
- * Bytes of the weights that every decoded token needs: all but the embedding's other rows. Keys and values come on top, a
- * few percent of it in a stream as short as these.
- */
-export const bytesPerToken = (config: ModelConfig, weights: WeightDType): number => {
+/** Bytes of weights that every decoding pass reads: all of them, but only one row of an embedding that is not the output. */
+export const weightBytesPerPass = (
+  { tensors, config }: Pick<LlamaWeights, 'tensors' | 'config'>,
+  wanted?: DType,
+): number => {
   let bytes = 0
-  for (const { meta, shape } of weightsOf(config)) {
-    const [rows, columns = 1] = shape
-    const read = meta === 'tok_embeddings.weight' && !config.tied_output ? columns : rows * columns
-    bytes += read * weightBytes[storageDType(shape, weights)]
+  for (const [path, info] of tensors) {
+    const whole = weightBytes(info, wanted)
+    bytes += path === 'tok_embeddings.weight' && !config.tied_output ? whole / info.shape[0] : whole
   }
   return bytes
 }
 
-/** Floating-point operations of the pass over a prompt, by the ops' own account: logits of the last position alone. */
-export const prefillFlops = async (config: ModelConfig, prompt: number): Promise<number> => {
+/** Bytes of keys and values that a decoding pass reads for one sequence, on average over the tokens that are decoded. */
+export const cacheBytesPerPass = async (
+  config: ResolvedConfig,
+  { depth, tokens }: Pick<StreamSize, 'depth' | 'tokens'>,
+  cache: CacheType,
+): Promise<number> => {
   await using shapes = await openDevice('shape')
-  const network = new Llama2(shapes, config)
+  const elementBytes = dtypes[cache].blockBytes / dtypes[cache].blockElements
+  return (depth + tokens / 2) * llama2(shapes, config).kvBytesPerToken(elementBytes)
+}
+
+/** Floating-point operations of the passes over one prompt, by the ops' own account. */
+export const prefillFlops = async (config: ResolvedConfig, prompt: number): Promise<number> => {
+  await using shapes = await openDevice('shape')
+  const network = llama2(shapes, config)
   for (const [, parameter] of network.parameters()) parameter.load(shapes.zeros(parameter.shape))
-  using cache = network.createCache({ capacity: prompt })
-  const { cost } = shapes.record(() => network.forward(new Uint32Array(prompt), cache).dispose())
+  using cache = network.createCache()
+  const sequence = cache.sequence({ capacity: prompt })
+  const { cost } = shapes.record(() => {
+    for (const pass of passesOf([{ sequence, ids: new Array<number>(prompt).fill(0) }]))
+      runPass(network, pass)?.dispose()
+  })
   return cost.flops
 }

@@ -1,37 +1,81 @@
-import type { Checkpoint, WeightDType } from '@cria/checkpoint'
-import { Llama2 } from '@cria/llama2'
-import { type DeviceName, loadWeights } from 'cria'
+import type { Addition, CacheType, CausalModel, Sequence } from '@cria/attention-variants'
+import type { Checkpoint } from '@cria/checkpoint'
+import type { DType } from '@cria/dtypes'
+import { argMax, type Tensor } from '@cria/tensor'
+import { type DeviceName, loadNetwork } from 'cria'
 import { openOnThreads } from '../device'
 import type { Job } from '../job'
-import { fixedIds, type StreamSize, timeStream } from './stream'
+import { counted } from '../report/format'
+import { type StreamSize, timeStream } from './stream'
 
 export interface CriaOptions extends StreamSize {
   readonly device: DeviceName | 'auto'
   readonly threads: number
-  /** As stored unless given. */
-  readonly weights?: WeightDType | undefined
+  /** The type to hold matrices in; as stored unless given. */
+  readonly weights?: DType | undefined
+  /** How keys and values are stored; as the device does unless given. */
+  readonly cache?: CacheType | undefined
 }
 
-const argMax = (values: Float32Array): number => {
-  let best = 0
-  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i
-  return best
+/** Tokens of a pass, as in Cria's own loop and in llama.cpp. */
+export const PASS_TOKENS = 512
+
+/** Cuts additions to sequences into passes of at most so many tokens; the logits of the last token of each are wanted. */
+export const passesOf = (
+  additions: readonly { readonly sequence: Sequence; readonly ids: readonly number[] }[],
+  passTokens: number = PASS_TOKENS,
+): Addition[][] => {
+  const passes: Addition[][] = []
+  let room = 0
+  for (const { sequence, ids } of additions) {
+    const length = sequence.length + ids.length
+    for (let at = 0; at < ids.length; ) {
+      if (room === 0) {
+        passes.push([])
+        room = passTokens
+      }
+      const part = ids.slice(at, at + room)
+      at += part.length
+      room -= part.length
+      passes[passes.length - 1].push({ sequence, ids: part, length, logits: at === ids.length ? 'last' : 'none' })
+    }
+  }
+  return passes
 }
 
-/** Cria with a model loaded, in Node or in a page. The checkpoint is closed once it is. */
+/** Runs one pass. @returns logits of the sequences whose logits are wanted, [M, vocab]; undefined if none are */
+export const runPass = (network: CausalModel, additions: readonly Addition[]): Tensor | undefined => {
+  const steps = network.steps(network.extend(additions))
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value as Tensor | undefined
+  }
+}
+
+/** Runs one pass, and reads the likeliest token of each sequence whose logits are wanted. */
+const readPass = async (network: CausalModel, additions: readonly Addition[]): Promise<void> => {
+  using logits = runPass(network, additions)
+  if (!logits) return
+  using best = argMax(logits)
+  await best.readIntegers()
+}
+
+/** Cria with a model loaded, in Node or in a page. The checkpoint is closed once it is loaded. */
 export const criaJob = async (checkpoint: Checkpoint, options: CriaOptions): Promise<Job> => {
-  const device = await openOnThreads(options.device, options.threads)
-  const network = new Llama2(device, checkpoint.config)
-  await loadWeights(network, checkpoint, { weights: options.weights }).finally(() => checkpoint.close())
-  const count = options.prompt + options.tokens
-  const ids = fixedIds(count, network.config.vocab_size)
+  const { device: name, threads, weights, cache: dtype, sequences, depth, tokens } = options
+  const device = await openOnThreads(name, threads)
+  const { network } = await loadNetwork(checkpoint, { device, weights }).finally(() => checkpoint.close())
+  const capacity = depth + tokens
+  using empty = network.createCache({ dtype })
+  const { dtype: cacheType } = empty
   return {
-    description: `device ${device.name}: ${device.description}`,
+    description: `device ${device.name}: ${device.description}, cache ${cacheType}, ${counted(sequences, 'sequence')}`,
     run: async () => {
-      using cache = network.createCache({ capacity: count })
-      return await timeStream(ids, options, async next => {
-        using logits = network.forward(next, cache)
-        return argMax(await logits.read())
+      using cache = network.createCache({ dtype })
+      const held = Array.from({ length: sequences }, () => cache.sequence({ capacity }))
+      return await timeStream(options, network.vocabSize, async additions => {
+        const passes = passesOf(additions.map((ids, i) => ({ sequence: held[i], ids })))
+        for (const pass of passes) await readPass(network, pass)
       })
     },
     close: async () => {

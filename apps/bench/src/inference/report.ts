@@ -1,6 +1,6 @@
 import type { CeilingSample } from '../ceilings/measure'
 import type { Measure } from '../measure'
-import { percent, quantity, seconds, spread } from '../report/format'
+import { counted, percent, quantity, spread } from '../report/format'
 import type { Chart, Findings, Role } from '../report/report'
 import { summarize } from '../statistics'
 import { arithmeticLimit, type ContenderResult, type Ratio, type Workload } from './result'
@@ -45,29 +45,22 @@ const inPercent = ({ median, min, max, samples }: Measure): Measure => ({
 /** Rates, shares and ratios as tables and charts. */
 export const inferenceReport = (found: InferenceFindings): Findings => {
   const { work, contenders, ratios, ceilings } = found
-  const limit = arithmeticLimit(work.weights)
+  const { model, weights, prompt, depth, tokens, sequences, weightBytes, cacheBytes } = work
+  const limit = arithmeticLimit(weights)
+  const together = sequences === 1 ? '' : `, ${sequences} sequences together`
   const middle = (samples: readonly CeilingSample[], of: keyof CeilingSample) =>
     summarize(samples.map(sample => sample[of])).median
   return {
-    title: `${work.model}, ${work.weights}: prompt of ${work.prompt}, then ${work.tokens} tokens`,
+    title: `${model}, ${weights.join(' and ')}: prompt of ${prompt}, ${counted(tokens, 'token')} behind ${depth}${together}`,
     ran: [...contenders, ...ceilings].map(({ name, description }) => ({ name, description })),
     tables: [
       {
         title: 'Medians of the rounds (least–most)',
-        columns: [
-          '',
-          'prefill tokens/s',
-          'decode tokens/s',
-          'first token',
-          'peak memory',
-          'of bandwidth',
-          'of multiply-adds',
-        ],
-        rows: contenders.map(({ name, prefill, decode, firstToken, peakBytes, bandwidthShare, arithmeticShare }) => [
+        columns: ['', 'prefill tokens/s', 'decode tokens/s', 'peak memory', 'of bandwidth', 'of multiply-adds'],
+        rows: contenders.map(({ name, prefill, decode, peakBytes, bandwidthShare, arithmeticShare }) => [
           name,
           spread(prefill),
           spread(decode),
-          seconds(firstToken.median),
           peakBytes === undefined ? 'unknown' : quantity(peakBytes, 'B'),
           percent(bandwidthShare.median),
           percent(arithmeticShare.median),
@@ -94,31 +87,36 @@ export const inferenceReport = (found: InferenceFindings): Findings => {
       },
     ],
     charts: [
-      chart('Decode', 'One token at a time, tokens a second. Longer is faster.', contenders, ({ decode }) => decode),
+      chart(
+        'Decode',
+        `One token of each sequence at a time, behind ${depth}, tokens a second. Longer is faster.`,
+        contenders,
+        ({ decode }) => decode,
+      ),
       chart(
         'Prefill',
-        `A prompt of ${work.prompt} tokens, tokens a second. Longer is faster.`,
+        `A prompt of ${prompt} tokens, tokens a second. Longer is faster.`,
         contenders,
         result => result.prefill,
       ),
       chart(
         'Decode, of the memory read bandwidth',
-        'Bytes of weights that decoding must read, of what can be read.',
+        'Bytes that decoding must read, as a share of what can be read.',
         contenders,
         result => inPercent(result.bandwidthShare),
       ),
       chart(
         'Prefill, of the multiply-add rate',
-        'Operations of the prefill, of what WebAssembly can do.',
+        'Operations of the prefill, as a share of what WebAssembly can do.',
         contenders,
         result => inPercent(result.arithmeticShare),
       ),
     ],
     notes: [
-      `Each contender runs in a process or browser of its own, in turns with the others; ratios and shares are taken round by round, then their medians.`,
-      `A decoded token reads ${quantity(work.bytesPerToken, 'B')} of weights; the prefill is ${quantity(work.prefillFlops, 'op')}. The ceilings are those of WebAssembly SIMD on as many threads, reading as many bytes as a token needs, and multiplying ${limit === 'i8' ? 'integers' : 'f32'}: native code with wider vectors may exceed the multiply-add rate.`,
-      'Peak memory is what the process held resident at most; where a model is mapped from its file, that counts too.',
-      'Tokens are fixed random ids, no text. wllama takes none: its prompt is special tokens, of the same number, and it decodes those that it chooses.',
+      'Each contender runs in a process or browser of its own, one after the other in each round. Ratios and shares are taken round by round; then comes their median.',
+      `A decoding pass reads ${quantity(weightBytes, 'B')} of weights, and ${quantity(cacheBytes, 'B')} of keys and values for each sequence; a prompt takes ${quantity(work.prefillFlops, 'op')}. The ceilings are those of WebAssembly SIMD on as many threads, reading as many bytes as a pass and multiplying ${limit === 'i8' ? 'integers' : 'f32'}: native code with wider vectors may exceed the multiply-add rate.`,
+      'Peak memory is the most that the process held resident; a model that is mapped from its file counts too.',
+      'Tokens are fixed random ids. llama-bench draws its own, and wllama takes none: its prompt is special tokens, as many, and it decodes the tokens that it chooses.',
     ],
     data: found,
   }

@@ -1,28 +1,32 @@
-import type { WeightDType } from '@cria/checkpoint'
 import type { CeilingSample } from '../ceilings/measure'
 import { type Measure, measure } from '../measure'
 import { ratios } from '../statistics'
 import type { StreamSample, StreamSize } from './stream'
 
-/** What is computed: for all contenders the same. */
+/** What is computed: the same for all contenders. */
 export interface Workload extends StreamSize {
   readonly model: string
-  readonly weights: WeightDType
-  /** Bytes of weights that a decoded token reads. */
-  readonly bytesPerToken: number
-  /** Floating-point operations of the pass over the prompt. */
+  /** Types of the matrices, the one with the most bytes first. */
+  readonly weights: readonly string[]
+  /** Bytes of weights that a decoding pass reads. */
+  readonly weightBytes: number
+  /** Bytes of keys and values that a decoding pass reads for each sequence. */
+  readonly cacheBytes: number
+  /** Floating-point operations of the passes over one prompt. */
   readonly prefillFlops: number
 }
 
-/** The samples of one contender, and of the ceilings of the runtime that it runs in, round by round. */
+/** The samples of one contender, and of the ceilings of its runtime, round by round. */
 export interface Run {
   readonly name: string
   readonly description: string
+  /** Sequences that it decodes together. */
+  readonly sequences: number
   readonly peakBytes: number | undefined
   readonly samples: readonly StreamSample[]
   readonly ceilings: readonly CeilingSample[]
-  /** The name of the one that it is compared with, if it is not a peer itself. */
-  readonly against?: string | undefined
+  /** The names of the contenders that it is compared with. */
+  readonly against: readonly string[]
 }
 
 export interface ContenderResult {
@@ -30,16 +34,16 @@ export interface ContenderResult {
   readonly description: string
   /** Bytes. */
   readonly peakBytes: number | undefined
+  /** Tokens a second of all sequences together. */
   readonly prefill: Measure
   readonly decode: Measure
-  readonly firstToken: Measure
-  /** What decoding reads of what the memory gives, at least: its weights. */
+  /** Bytes that decoding must read, as a share of what the runtime can read. */
   readonly bandwidthShare: Measure
-  /** What the prefill computes of what the runtime can multiply and add. */
+  /** Operations of the prefill, as a share of what the runtime can multiply and add. */
   readonly arithmeticShare: Measure
 }
 
-/** How fast one is beside another, round by round: above 1 it is faster. */
+/** How fast one contender is beside another, round by round: above 1 it is faster. */
 export interface Ratio {
   readonly of: string
   readonly to: string
@@ -47,45 +51,45 @@ export interface Ratio {
   readonly decode: Measure
 }
 
-/** Quantised weights are multiplied as integers, the others as f32. */
-export const arithmeticLimit = (weights: WeightDType): 'f32' | 'i8' => (weights.startsWith('q') ? 'i8' : 'f32')
+/** Weights in blocks are multiplied as integers, others as f32. */
+export const arithmeticLimit = ([type]: readonly string[]): 'f32' | 'i8' => (/^i?q\d/.test(type) ? 'i8' : 'f32')
 
 const resultOf = (run: Run, work: Workload): ContenderResult => {
-  const prefill = run.samples.map(sample => work.prompt / sample.prefill)
-  const decode = run.samples.map(sample => work.tokens / sample.decode)
+  const { name, description, peakBytes, samples, ceilings, sequences } = run
   const limit = arithmeticLimit(work.weights)
-  const reached = {
-    bytes: decode.map(rate => rate * work.bytesPerToken),
-    flops: run.samples.map(sample => work.prefillFlops / sample.prefill),
-  }
+  const passBytes = work.weightBytes + sequences * work.cacheBytes
+  const read = samples.map(({ decode }) => (work.tokens * passBytes) / decode)
+  const computed = samples.map(({ prefill }) => (sequences * work.prefillFlops) / prefill)
   return {
-    name: run.name,
-    description: run.description,
-    peakBytes: run.peakBytes,
-    prefill: measure('tokens/s', prefill),
-    decode: measure('tokens/s', decode),
-    firstToken: measure(
-      's',
-      run.samples.map(sample => sample.firstToken),
+    name,
+    description,
+    peakBytes,
+    prefill: measure(
+      'tokens/s',
+      samples.map(({ prefill }) => (sequences * work.prompt) / prefill),
+    ),
+    decode: measure(
+      'tokens/s',
+      samples.map(({ decode }) => (sequences * work.tokens) / decode),
     ),
     bandwidthShare: measure(
       'of 1',
       ratios(
-        reached.bytes,
-        run.ceilings.map(({ read }) => read),
+        read,
+        ceilings.map(ceiling => ceiling.read),
       ),
     ),
     arithmeticShare: measure(
       'of 1',
       ratios(
-        reached.flops,
-        run.ceilings.map(ceiling => ceiling[limit]),
+        computed,
+        ceilings.map(ceiling => ceiling[limit]),
       ),
     ),
   }
 }
 
-/** Rates, shares of the ceilings, and ratios between those that are compared. */
+/** Rates, shares of the ceilings, and ratios of the contenders that are compared. */
 export const resultsOf = (runs: readonly Run[], work: Workload) => {
   const contenders = runs.map(run => resultOf(run, work))
   const compared = (of: ContenderResult, to: ContenderResult): Ratio => ({
@@ -94,9 +98,8 @@ export const resultsOf = (runs: readonly Run[], work: Workload) => {
     prefill: measure('×', ratios(of.prefill.samples, to.prefill.samples)),
     decode: measure('×', ratios(of.decode.samples, to.decode.samples)),
   })
-  const pairs = runs.flatMap(({ against }, i) => {
-    const to = contenders.find(({ name }) => name === against)
-    return to ? [compared(contenders[i], to)] : []
-  })
+  const pairs = runs.flatMap(({ against }, i) =>
+    contenders.filter(({ name }) => against.includes(name)).map(to => compared(contenders[i], to)),
+  )
   return { contenders, ratios: pairs }
 }

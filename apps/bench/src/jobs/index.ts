@@ -1,11 +1,12 @@
-/** What a child process can be asked to do. Each module is loaded only where it runs. */
+/** The jobs of child processes. A module is loaded only where it runs. */
 export const jobs = {
   ceilings: () => import('./ceilings'),
   inference: () => import('./inference'),
-  'llama.cpp': () => import('./llama-cpp'),
+  'node-llama-cpp': () => import('./node-llama-cpp'),
   load: () => import('./load'),
   norms: () => import('./norms'),
   ops: () => import('./ops'),
+  training: () => import('./training'),
 }
 
 export type JobName = keyof typeof jobs

@@ -9,4 +9,4 @@ export interface InferenceOptions extends CriaOptions {
 
 /** Cria in this Node. */
 export const prepare = async ({ model, ...options }: InferenceOptions): Promise<Job> =>
-  criaJob(await openPath(model), options)
+  criaJob(await openPath(model, { vocabulary: false }), options)

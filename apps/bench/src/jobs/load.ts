@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process'
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { readTensors } from '@cria/checkpoint'
+import { readWeights } from '@cria/checkpoint'
 import { openPath } from '@cria/checkpoint/node'
+import { openLlama } from '@cria/llama'
 import type { Job } from '../job'
 
-/** Who reads: this app with plain reads, Cria, or Python's safetensors. */
+/** What reads the file: plain reads, Cria, or Python's safetensors. */
 export type Reader = 'plain' | 'cria' | 'python'
 
 export interface LoadOptions {
@@ -25,7 +26,7 @@ const fileOf = async (path: string): Promise<string> => {
   return join(path, name)
 }
 
-/** All of a file in order, into new memory as Cria's tensors are, and nothing else. */
+/** The whole file in order, into new memory, as Cria's tensors are. */
 const readPlainly = async (path: string): Promise<void> => {
   const file = await open(await fileOf(path))
   try {
@@ -35,11 +36,11 @@ const readPlainly = async (path: string): Promise<void> => {
   }
 }
 
-/** Every tensor as it is stored, one after the other, none kept. */
+/** Every tensor as it is stored. None is kept. */
 const readWithCria = async (path: string): Promise<void> => {
   const checkpoint = await openPath(path)
   try {
-    for await (const _tensor of readTensors(checkpoint));
+    for await (const _weight of readWeights(await openLlama(checkpoint)));
   } finally {
     await checkpoint.close()
   }
@@ -55,7 +56,7 @@ with safe_open(sys.argv[1], framework='numpy') as file:
 print(time.perf_counter() - start)
 `
 
-/** As Cria does, in Python. It tells its own time, without that of its start. */
+/** The same in Python, which reports its own time, without that of its start. */
 const readWithPython = async (path: string): Promise<number> => {
   const { stdout } = await promisify(execFile)('python3', ['-c', python, await fileOf(path)])
   return Number(stdout)

@@ -3,7 +3,7 @@ import type { Device, DeviceName } from '@cria/tensor'
 import { openOnThreads } from '../device'
 import { fixedIds } from '../inference/stream'
 import type { Job } from '../job'
-import { type NormedSize, NormedTransformer, type NormName } from '../norms/model'
+import { NormedLlama, type NormedSize, type NormName } from '../norms/model'
 import { randomTensor } from '../synthetic/weights'
 
 export interface NormsOptions {
@@ -14,7 +14,7 @@ export interface NormsOptions {
   readonly prompt: number
 }
 
-/** Passes over one token that a round takes the mean of: each is over in milliseconds. */
+/** A round takes the mean of so many passes over one token: each takes milliseconds. */
 const TOKEN_PASSES = 16
 
 /** Matrices of random numbers that keep activations finite, and vectors of ones. */
@@ -22,15 +22,15 @@ const randomise = (model: Module, device: Device): void => {
   for (const [path, parameter] of model.parameters()) {
     const { shape, size } = parameter
     const isMatrix = shape.length > 1
-    const data = isMatrix ? randomTensor(shape, 'f32', -6, path.length * size).data : new Float32Array(size).fill(1)
-    parameter.load(device.tensor(data, shape))
+    const random = () => randomTensor(shape, 'f32', -6, path.length * size).data as Float32Array
+    parameter.load(device.tensor(isMatrix ? random() : new Float32Array(size).fill(1), shape))
   }
 }
 
 /** Whole forward passes of a model with one normalisation: seconds over a prompt, and over one token. */
 export const prepare = async ({ device: name, threads, norm, size, prompt }: NormsOptions): Promise<Job> => {
   const device = await openOnThreads(name, threads)
-  const model = new NormedTransformer(device, size, norm)
+  const model = new NormedLlama(device, size, norm)
   randomise(model, device)
   const ids = fixedIds(prompt, size.vocab_size)
   const seconds = async (tokens: number, passes: number): Promise<number> => {

@@ -1,7 +1,8 @@
 import type { DeviceName } from '@cria/tensor'
 import { openOnThreads } from '../device'
 import type { Job, Sample } from '../job'
-import { opCases, titleOf } from '../ops/cases'
+import { titleOf } from '../ops/case'
+import { opCases } from '../ops/cases'
 import { timeCall } from '../ops/time'
 
 export interface OpsOptions {

@@ -9,4 +9,4 @@ export interface CriaPageOptions extends CriaOptions {
 
 /** Cria in this page. */
 export const prepare = async ({ model, ...options }: CriaPageOptions): Promise<Job> =>
-  criaJob(await openUrl(new URL(model, location.href).href), options)
+  criaJob(await openUrl(new URL(model, location.href).href, { vocabulary: false }), options)

@@ -1,3 +1,4 @@
+import { promptText } from '../inference/prompt-text'
 import type { StreamSample, StreamSize } from '../inference/stream'
 import type { Job } from '../job'
 import { counted } from '../report/format'
@@ -45,12 +46,7 @@ interface Timings {
   readonly predicted_ms: number
 }
 
-/**
- * A text of so many tokens, BOS included, whatever the vocabulary of a LLaMA: each of these is one. wllama takes no ids.
- */
-const promptOf = (tokens: number): string => '</s>'.repeat(tokens - 1)
-
-/** wllama in this page: llama.cpp as WebAssembly. Its words are its own choice. */
+/** wllama in this page: llama.cpp as WebAssembly. It decodes the tokens that it chooses, right behind the prompt. */
 export const prepare = async ({ model, module, wasm, threads, ...size }: WllamaOptions): Promise<Job> => {
   const { Wllama } = (await import(module)) as WllamaModule
   const wllama = new Wllama({ default: new URL(wasm, location.href).href }, { suppressNativeLog: true })
@@ -64,12 +60,11 @@ export const prepare = async ({ model, module, wasm, threads, ...size }: WllamaO
     warmup: false,
   } as const
   await wllama.loadModel([file], options)
-  const prompt = promptOf(size.prompt)
+  // wllama takes no ids.
+  const prompt = promptText(size.prompt)
   return {
     description: `WebAssembly, ${Wllama.getLibllamaVersion()}, ${counted(wllama.isMultithread() ? wllama.getNumThreads() : 1, 'thread')}`,
     run: async (): Promise<StreamSample> => {
-      const start = performance.now()
-      let first: number | undefined
       let timings: Timings | undefined
       const request = {
         prompt,
@@ -78,17 +73,14 @@ export const prepare = async ({ model, module, wasm, threads, ...size }: WllamaO
         ignore_eos: true,
         cache_prompt: false,
       } as const
-      for await (const chunk of await wllama.createCompletion({ ...request, stream: true })) {
-        first ??= performance.now()
-        timings = chunk.timings ?? timings
-      }
-      if (first === undefined || timings?.prompt_n !== size.prompt || timings.predicted_n !== size.tokens + 1)
+      const chunks = await wllama.createCompletion({ ...request, stream: true })
+      for await (const chunk of chunks) timings = chunk.timings ?? timings
+      if (timings?.prompt_n !== size.prompt || timings.predicted_n !== size.tokens + 1)
         throw new Error(
           `wllama was asked for ${size.prompt} + ${size.tokens + 1} tokens and did ${JSON.stringify(timings)}`,
         )
       return {
         prefill: timings.prompt_ms / 1000,
-        firstToken: (first - start) / 1000,
         // Its clock starts with the first token.
         decode: timings.predicted_ms / 1000,
       }

@@ -1,11 +1,7 @@
-import {
-  blockElements,
-  type Checkpoint,
-  type ModelConfig,
-  type TensorData,
-  type WeightDType,
-  weightsOf,
-} from '@cria/checkpoint'
+import type { TensorData } from '@cria/checkpoint'
+import { allocate, byteLength, bytesOf, type DType, elementCount } from '@cria/dtypes'
+import { type LlamaConfig, type LlamaWeights, llamaWeights, resolveConfig } from '@cria/llama'
+import { shapeBlocks } from './blocks'
 
 /** Fills words with random bits: the generator of Marsaglia (2003), xorshift32. */
 const fillRandom = (words: Uint32Array, seed: number): void => {
@@ -18,84 +14,78 @@ const fillRandom = (words: Uint32Array, seed: number): void => {
   }
 }
 
-/** An array's whole words. A last half word is left as it is. */
-const wordsOf = ({ buffer, byteLength }: Uint16Array<ArrayBuffer> | Uint8Array<ArrayBuffer>) =>
-  new Uint32Array(buffer, 0, byteLength >> 2)
+const sizeOf = (shape: readonly number[]): number => elementCount(shape) as number
 
-/** Bytes of a block as GGUF has them: an f16 scale, then the quants. */
-const blockBytes = { q8_0: 34, q4_0: 18 }
-
-/** f16 bits of 2^exponent. */
-const halfPower = (exponent: number) => (exponent + 15) << 10
-
-/**
- * Random numbers of one magnitude, 2^exponent to twice that, of either sign: sign and mantissa are random bits. The
- * quantised types have one scale for all blocks, and any quants. How fast a model runs does not depend on its values, as
- * long as they stay finite.
- */
-export const randomTensor = (
-  shape: readonly number[],
-  dtype: WeightDType,
-  exponent: number,
-  seed: number,
-): TensorData => {
-  const elements = shape.reduce((product, size) => product * size, 1)
-  if (dtype === 'f32') {
-    const data = new Float32Array(elements)
-    const words = new Uint32Array(data.buffer)
-    fillRandom(words, seed)
-    for (let i = 0; i < elements; i++) words[i] = (words[i] & 0x807fffff) | ((exponent + 127) << 23)
-    return { dtype, shape, data }
-  }
-  if (dtype === 'f16') {
-    const data = new Uint16Array(elements)
-    fillRandom(wordsOf(data), seed)
-    for (let i = 0; i < elements; i++) data[i] = (data[i] & 0x83ff) | halfPower(exponent)
-    return { dtype, shape, data }
-  }
-  const bytes = blockBytes[dtype]
-  const data = new Uint8Array((elements / blockElements(dtype)) * bytes)
-  fillRandom(wordsOf(data), seed)
-  // The largest quant is 127 or 8, and stands for 2^(exponent + 1).
-  const scale = halfPower(exponent + 1 - (dtype === 'q8_0' ? 7 : 3))
-  for (let at = 0; at < data.length; at += bytes) {
-    data[at] = scale & 255
-    data[at + 1] = scale >> 8
-    // q8_0's quants go from -127 to 127.
-    if (dtype === 'q8_0') for (let i = at + 2; i < at + bytes; i++) if (data[i] === 128) data[i] = 129
-  }
-  return { dtype, shape, data }
+/** Exponent bits of 2^exponent, and where they lie, in the float types. */
+const floats = {
+  f32: { keep: 0x807fffff, bits: (exponent: number) => (exponent + 127) << 23 },
+  bf16: { keep: 0x807f, bits: (exponent: number) => (exponent + 127) << 7 },
+  f16: { keep: 0x83ff, bits: (exponent: number) => (exponent + 15) << 10 },
 }
 
-/** A norm's weights. Only matrices are quantised. */
-const ones = (shape: readonly number[], dtype: WeightDType): TensorData =>
-  dtype === 'f16'
-    ? { dtype, shape, data: new Uint16Array(shape[0]).fill(halfPower(0)) }
-    : { dtype: 'f32', shape, data: new Float32Array(shape[0]).fill(1) }
+const isFloat = (dtype: DType): dtype is keyof typeof floats => Object.hasOwn(floats, dtype)
 
-/** A model of random weights, drawn tensor by tensor as they are read: the same each time. */
-export const syntheticCheckpoint = (name: string, config: ModelConfig): Checkpoint => {
-  const weights = [...weightsOf(config)]
-  const tensors = new Map(
-    weights.map(({ meta, shape }) => {
-      const byteLength = 4 * shape.reduce((product, size) => product * size, 1)
-      return [meta, { shape, dtype: 'f32' as const, byteLength }]
-    }),
-  )
+/**
+ * Random numbers of both signs and one magnitude: floats from 2^exponent to twice that, blocks of the same deviation. Speed
+ * does not depend on values, as long as they are finite.
+ */
+export const randomTensor = (shape: readonly number[], dtype: DType, exponent: number, seed: number): TensorData => {
+  const data = allocate(dtype, sizeOf(shape))
+  const { buffer, byteLength } = data
+  const bytes = new Uint8Array(buffer, 0, byteLength)
+  // The last bytes, if they are no whole word, stay 0.
+  fillRandom(new Uint32Array(buffer, 0, byteLength >> 2), seed)
+  if (isFloat(dtype)) {
+    const { keep, bits } = floats[dtype]
+    const entries = dtype === 'f32' ? new Uint32Array(buffer) : new Uint16Array(buffer)
+    for (let i = 0; i < entries.length; i++) entries[i] = (entries[i] & keep) | bits(exponent)
+  } else shapeBlocks(dtype, bytes, 1.5 * 2 ** exponent)
+  return { dtype, shape, data } as TensorData
+}
+
+/** A norm's weights. */
+const ones = (shape: readonly number[], dtype: DType): TensorData => {
+  if (!isFloat(dtype)) throw new RangeError(`a vector is held as floats, not as ${dtype}`)
+  const data = allocate(dtype, sizeOf(shape))
+  const one = floats[dtype].bits(0)
+  const entries = dtype === 'f32' ? new Uint32Array(data.buffer) : new Uint16Array(data.buffer)
+  entries.fill(one)
+  return { dtype, shape, data } as TensorData
+}
+
+/** A LLaMA of random weights. Each tensor is drawn when it is read, and is the same each time. */
+export const syntheticLlama = (name: string, config: LlamaConfig): LlamaWeights => {
+  const resolved = resolveConfig(config)
+  const weights = [...llamaWeights(resolved)]
   return {
-    format: 'synthetic',
     name,
-    config,
-    tensors,
+    config: resolved,
+    generation: {
+      bosId: undefined,
+      addBos: undefined,
+      eosIds: [],
+      padId: undefined,
+      sampling: {},
+      chatTemplates: new Map(),
+    },
     vocabulary: undefined,
-    read: async (tensor, { dtype = 'f32' } = {}) => {
-      const index = weights.findIndex(({ meta }) => meta === tensor)
+    tensors: new Map(
+      weights.map(({ path, shape }) => [
+        path,
+        { shape, dtype: 'f32', byteLength: byteLength('f32', sizeOf(shape)), shards: 1 },
+      ]),
+    ),
+    read: async (path, { dtype = 'f32' } = {}) => {
+      const index = weights.findIndex(weight => weight.path === path)
       const { shape } = weights[index]
       if (shape.length === 1) return ones(shape, dtype)
       // Rows of deviation 1 / √columns keep activations near 1.
       const exponent = Math.floor(-Math.log2(shape[1]) / 2) - 1
       return randomTensor(shape, dtype, exponent, 0x9e3779b9 ^ (index * 2654435))
     },
-    close: async () => {},
   }
 }
+
+/** The bytes of a weight of a synthetic model in this type. */
+export const weightBytes = async (model: LlamaWeights, path: string, dtype: DType): Promise<Uint8Array<ArrayBuffer>> =>
+  bytesOf((await model.read(path, { dtype })).data)

@@ -1,9 +1,9 @@
-import { fixedIds, type StreamSize, timeStream } from '../inference/stream'
+import { type StreamSize, timeStream } from '../inference/stream'
 import type { Job } from '../job'
 import { importPeer, versionOf } from '../peers'
 import { counted } from '../report/format'
 
-export interface LlamaCppOptions extends StreamSize {
+export interface NodeLlamaCppOptions extends StreamSize {
   /** Path of a GGUF file. */
   readonly model: string
   readonly threads: number
@@ -40,8 +40,11 @@ interface Sequence {
   ): AsyncGenerator<number, void, number | undefined>
 }
 
-/** llama.cpp, native, in this Node: the prebuilt binary of node-llama-cpp, without a GPU. */
-export const prepare = async ({ model, threads, vocabSize, ...size }: LlamaCppOptions): Promise<Job> => {
+/** Tokens of a pass: llama.cpp's default for prompts. */
+const BATCH = 512
+
+/** llama.cpp in this Node: the prebuilt program of node-llama-cpp, without a GPU. It runs one sequence. */
+export const prepare = async ({ model, threads, vocabSize, ...size }: NodeLlamaCppOptions): Promise<Job> => {
   const { getLlama } = await importPeer<NodeLlamaCpp>('node-llama-cpp', 'dist/index.js')
   const llama = await getLlama({
     gpu: false,
@@ -51,20 +54,20 @@ export const prepare = async ({ model, threads, vocabSize, ...size }: LlamaCppOp
     maxThreads: threads,
   })
   const loaded = await llama.loadModel({ modelPath: model, gpuLayers: 0 })
-  const count = size.prompt + size.tokens
   // One row to spare: the context is never full.
-  const context = await loaded.createContext({ contextSize: count + 1, batchSize: size.prompt, threads, sequences: 1 })
+  const contextSize = size.depth + size.tokens + 1
+  const context = await loaded.createContext({ contextSize, batchSize: BATCH, threads, sequences: 1 })
   const sequence = context.getSequence()
-  const ids = fixedIds(count, vocabSize)
   return {
     description: `native ${llama.llamaCppRelease.release}, node-llama-cpp ${await versionOf('node-llama-cpp')}, ${counted(threads, 'thread')}`,
     run: async () => {
       await sequence.clearHistory()
       let stream: ReturnType<Sequence['evaluate']> | undefined
       try {
-        return await timeStream(ids, size, async next => {
-          // A token handed to the generator takes the place of the one that it chose.
-          if (stream) return stream.next(next[0])
+        return await timeStream(size, vocabSize, async ([next]) => {
+          // A token given to the generator replaces the one that it chose.
+          if (stream && next.length === 1) return stream.next(next[0])
+          await stream?.return()
           stream = sequence.evaluate(next, { temperature: 0, yieldEogToken: true })
           return stream.next()
         })
