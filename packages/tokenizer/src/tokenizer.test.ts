@@ -102,3 +102,9 @@ test('vocabularies that contradict themselves are refused, with their name', () 
   expect(make({ padId: 1000 })).toThrow('padding id 1000')
   expect(make({ bosId: 260 })).toThrow(UnsupportedTokenizerError)
 })
+
+test('a text may end with an ordinary piece', () => {
+  const tokenizer = new Tokenizer({ ...vocabulary, eosId: 260 })
+  expect(tokenizer.endIds).toContain(260)
+  expect(tokenizer.decode(tokenizer.encode('llama', { bos: false }))).toBe('llama')
+})

@@ -111,7 +111,7 @@ export const byteOf = (name: string) => (/^<0x[0-9A-F]{2}>$/.test(name) ? Number
  *
  * @throws {TokenizerFormatError} for no pieces, empty, repeated or overlong ones, ill-formed text, scores that are no finite
  * numbers, unknown types, not exactly one unknown piece, and byte pieces that are missing, doubled, misnamed or uncalled for
- * @throws {UnsupportedTokenizerError} for a BOS or EOS that is an ordinary piece
+ * @throws {UnsupportedTokenizerError} for a BOS that is an ordinary piece
  */
 export function checkVocabulary(file: string, vocabulary: Vocabulary): Vocabulary {
   const { pieces, scores, types, unkId, bosId, eosId, padId, byteFallback, rules } = vocabulary
@@ -156,9 +156,10 @@ export function checkVocabulary(file: string, vocabulary: Vocabulary): Vocabular
   for (const [role, id] of [['beginning-of-text', bosId] as const, ['end-of-text', eosId] as const]) {
     if (id === undefined) continue
     if (types[id] === undefined) throw fail(`the ${role} token is ${id}, expected an id below ${pieces.length}`)
-    if (types[id] !== PieceType.control)
-      throw new UnsupportedTokenizerError(file, `the ${role} token ${id} is not a control piece`)
   }
+  // An EOS may be an ordinary piece: text that a model ends with it is ended all the same.
+  if (bosId !== undefined && types[bosId] !== PieceType.control)
+    throw new UnsupportedTokenizerError(file, `the beginning-of-text token ${bosId} is not a control piece`)
   for (const { id, content } of vocabulary.added ?? [])
     if (pieces[id] !== content) throw fail(`added token ${JSON.stringify(content.slice(0, 80))} is not piece ${id}`)
   if (padId !== undefined && types[padId] === undefined) throw fail(`padding id ${padId} is not in the vocabulary`)
