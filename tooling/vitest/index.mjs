@@ -5,7 +5,7 @@ export const library = (test = {}) =>
   defineProject({
     resolve: { conditions: ['@cria/source'] },
     ssr: { resolve: { conditions: ['@cria/source'] } },
-    test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], testTimeout: 30_000, ...test },
+    test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], testTimeout: 120_000, ...test },
   })
 
 /** Tests of an app run against the built packages, in the shape that users install. */
