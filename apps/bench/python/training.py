@@ -94,7 +94,8 @@ def main():
     rows = torch.tensor(options["rows"])  # [batch, tokens + 1]
     ids, targets = rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
     mode = "compiled" if options["compile"] else "eager"
-    answer({"description": f"PyTorch {torch.__version__}, {mode}, {options['threads']} threads"})
+    threads = "1 thread" if options["threads"] == 1 else f"{options['threads']} threads"
+    answer({"description": f"PyTorch {torch.__version__}, {mode}, {threads}"})
     for _ in sys.stdin:
         start = time.perf_counter()
         loss = loss_of(ids, targets)

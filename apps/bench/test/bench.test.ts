@@ -63,8 +63,10 @@ describe('a wrong command line ends with code 2 and one line', () => {
     [['inference', '--model', 'synth:15m', '--load', '--tokens', '5'], '--tokens has no meaning with --load'],
     [['inference', '--model', 'synth:15m', '--llama-bench', 'x'], '--llama-bench needs --peer llama-bench'],
     [['inference', '--model', 'synth:15m', '--peer', 'llama-bench', '--llama-bench', '/no/x'], 'there is no /no/x'],
-    [['ops', '--op', 'convolution'], '--op convolution: there are add, attention'],
+    [['ops', '--op', 'convolution'], '--op convolution: there are adamw, addBias'],
     [['ops', '--device', 'tpu'], '--device tpu: there are webgpu'],
+    [['training', '--size', '7B'], '--size 7B: there are 1.2M, 5M, 13.8M'],
+    [['training', '--compile'], '--compile needs --peer pytorch'],
     [['load', '--gigabytes', '0'], 'Expected a number from 0.4 to 100.'],
     [['tokenizer', '--worst-cases', '--rounds', '0'], 'Expected a whole number of at least 1.'],
     [['tokenizer', '--train', '--rounds', '3'], '--rounds: training runs once, so leave it out'],
@@ -204,4 +206,16 @@ test('ops are timed and reported as text, JSON and HTML', async () => {
   ])
   expect(data[0].ops[0].seconds.samples).toHaveLength(2)
   expect(await readFile(html, 'utf8')).toContain('<svg')
+})
+
+test('training steps are timed, with their share of the ceiling', async () => {
+  const json = join(folder, 'training.json')
+  const flags = ['--size', '1.2M', '--rows', '1', '--device', 'simd', '--threads', '1', '--rounds', '2', '--json', json]
+  const { code, stdout } = await bench('training', ...flags)
+  expect(code).toBe(0)
+  expect(stdout).toContain('Training steps of 256 tokens')
+  const { data } = JSON.parse(await readFile(json, 'utf8'))
+  expect(data.map(({ size, name }: Record<string, string>) => `${size} ${name}`)).toEqual(['1.2M Cria'])
+  expect(data[0].rate.samples).toHaveLength(2)
+  expect(Math.min(...data[0].share.samples)).toBeGreaterThan(0)
 })

@@ -88,7 +88,7 @@ export const trainingCases = (tokens: number): OpCase[] => {
     gradient('pad', [x], { axis: 1, start: 0, size: hidden }),
     gradient('expand', [[1]], { shape: [tokens] }),
     onRandom('sum', tokens, [[tokens]], sum),
-    onRandom('globalNorm', tokens, [matrix, [dim]], (...gradients) => globalNorm(gradients)),
+    onRandom('globalNorm', tokens, [[dim, dim], [dim]], (...gradients) => globalNorm(gradients)),
     onRandom('clipFactor', tokens, [[1]], norm => clipFactor(norm, 1)),
     {
       name: 'adamw',
