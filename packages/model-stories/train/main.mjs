@@ -74,5 +74,5 @@ writeFileSync(join(results, 'samples.md'), `# Ten samples, by seeds 0 to 9\n\n${
 // Every tenth step of the log, and all evaluations.
 const kept = log.filter(entry => entry.kind === 'evaluation' || (entry.kind === 'step' && entry.step % 10 === 0))
 writeFileSync(join(results, 'log.jsonl'), kept.map(entry => `${JSON.stringify(entry)}\n`).join(''))
-copyFileSync(join(folder, 'report.html'), join(results, 'report.html'))
 copyFileSync(tokenizer, join(results, 'tokenizer.model'))
+console.log(`the learning curves are in ${join(folder, 'report.html')}`)

@@ -23,22 +23,23 @@ const tick = (value: unknown): string =>
 const colour = (index: number) => `var(--series-${index % 6})`
 
 /** SVG that a page holds as text. Colours are CSS variables, so one drawing serves light and dark. */
-const draw = (options: Plot.PlotOptions): string => {
+const draw = (title: string, options: Plot.PlotOptions): string => {
   const { document } = parseHTML('<!doctype html><html><body></body></html>')
   const plot = Plot.plot({
     document: document as unknown as Document,
     width: WIDTH,
     className: 'chart',
+    ariaLabel: title,
     marginBottom: 42,
     ...options,
   })
-  return (plot as unknown as { readonly outerHTML: string }).outerHTML
+  return (plot as unknown as { readonly outerHTML: string }).outerHTML.replace('<svg ', '<svg role="img" ')
 }
 
 const grid = { stroke: 'var(--grid)', strokeOpacity: 1 } as const
 
-export const drawCurves = ({ x, y, series, yFromZero = false }: Curves): string =>
-  draw({
+export const drawCurves = ({ title, x, y, series, yFromZero = false }: Curves): string =>
+  draw(title, {
     height: 300,
     marginLeft: 58,
     x: { label: x, tickFormat: tick, ticks: 6 },
@@ -57,10 +58,10 @@ export const drawCurves = ({ x, y, series, yFromZero = false }: Curves): string 
     ],
   })
 
-export const drawIntervals = ({ x, rows }: Intervals): string => {
+export const drawIntervals = ({ title, x, rows }: Intervals): string => {
   const values = rows.flatMap(({ name, values }) => values.map(value => ({ name, value })))
   const bounded = rows.filter(({ margin }) => Number.isFinite(margin))
-  return draw({
+  return draw(title, {
     height: 60 + ROW * rows.length,
     marginLeft: 16 + 7 * Math.max(...rows.map(({ name }) => name.length)),
     x: { label: x, ticks: 6, nice: true },

@@ -45,6 +45,8 @@ const parse = (html: string) => parseHTML(html).document
 test('a page shows every chart, table and text', () => {
   const document = parse(htmlOf(page))
   expect(document.querySelectorAll('svg.chart')).toHaveLength(2)
+  const names = Array.from(document.querySelectorAll('svg[role=img]'), svg => svg.getAttribute('aria-label'))
+  expect(names).toEqual(['Loss', 'Differences'])
   expect(document.querySelector('h1')?.textContent).toBe('A <run> & more')
   expect(document.querySelector('td')?.textContent).toBe('web')
   expect(Array.from(document.querySelectorAll('.key li'), item => item.textContent)).toEqual(['training', 'held out'])

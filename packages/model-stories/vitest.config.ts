@@ -1,0 +1,3 @@
+import { library } from '@cria/vitest'
+
+export default library()
