@@ -8,6 +8,7 @@ const atRunTime = ['gl', 'os', 'worker_threads']
 export default library({
   splitting: true, // each device is a chunk of its own, loaded when it is opened
   noExternal: ['gpu.js', ...atRunTime], // what is external is not seen by the plugins
+  inject: [], // embedKernels imports the symbols of `using`
   esbuildPlugins: [
     embedKernels(),
     foundAtRunTime(atRunTime, new URL('./src/devices/node-require.ts', import.meta.url)),

@@ -2,6 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
+const symbols = fileURLToPath(new URL('./dispose-symbols.mjs', import.meta.url))
+
+/** Imports the symbols where they are used: an injected file would become a side effect of every module around gpu.js. */
+const withSymbols = text =>
+  /\bSymbol\.(asyncDispose|dispose)\b/.test(text)
+    ? `import { symbolDispose, symbolAsyncDispose } from ${JSON.stringify(symbols)}; ${text}`
+    : text
+
 /**
  * Replaces the function given to `kernel(name, parameters, function)` by its text. gpu.js compiles kernels from their source,
  * which a user's minifier, or a helper that keeps names, would otherwise change after we have tested it.
@@ -11,8 +19,7 @@ export const embedKernels = () => ({
   setup(build) {
     build.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8')
-      if (!text.includes('kernel(')) return undefined
-      return { contents: embed(path, text), loader: 'ts' }
+      return { contents: withSymbols(text.includes('kernel(') ? embed(path, text) : text), loader: 'ts' }
     })
   },
 })

@@ -34,44 +34,43 @@ const whyNoGl = async (name: GlName): Promise<string | undefined> => {
     : 'the package "gl" gets no context: it needs a display, such as Xvfb'
 }
 
-const openGl =
-  (name: GlName): Open =>
-  async ({ force }) => {
-    const reason = await whyNoGl(name)
-    if (reason !== undefined) throw new DeviceUnavailableError(name, reason)
-    const { GlDevice } = await import('./gl')
-    return new GlDevice(name, force)
-  }
+const openGl = async (name: GlName, { force }: DeviceOptions): Promise<Device> => {
+  const reason = await whyNoGl(name)
+  if (reason !== undefined) throw new DeviceUnavailableError(name, reason)
+  const { GlDevice } = await import('./gl')
+  return new GlDevice(name, force)
+}
 
-const openHost =
-  (name: 'cpu' | 'webasm'): Open =>
-  async ({ force }) => {
-    const { HostDevice } = await import('./host')
-    return new HostDevice(name, force)
-  }
+const openHost = async (name: 'cpu' | 'webasm', { force }: DeviceOptions): Promise<Device> => {
+  const { HostDevice } = await import('./host')
+  return new HostDevice(name, force)
+}
 
-/** Each device is loaded when it is opened: a program that opens only `simd` never loads gpu.js. */
+/**
+ * Each device is loaded when it is opened: a program that opens only `simd` never loads gpu.js. Nothing is called here, so that a
+ * bundler leaves all devices out where none is opened.
+ */
 const kinds: Readonly<Record<DeviceName, Open>> = {
   webgpu: async (options, { software }) => {
     const { WebGpuDevice } = await import('./webgpu/device')
     return WebGpuDevice.open(options, software)
   },
-  webgl2: openGl('webgl2'),
-  webgl: openGl('webgl'),
-  headlessgl: openGl('headlessgl'),
+  webgl2: options => openGl('webgl2', options),
+  webgl: options => openGl('webgl', options),
+  headlessgl: options => openGl('headlessgl', options),
   simd: async options => {
     const { SimdDevice } = await import('./simd/device')
     return SimdDevice.open(options)
   },
-  webasm: openHost('webasm'),
-  cpu: openHost('cpu'),
+  webasm: options => openHost('webasm', options),
+  cpu: options => openHost('cpu', options),
   shape: async ({ force }) => {
     const { ShapeDevice } = await import('./shape')
     return new ShapeDevice(force)
   },
 }
 
-export const deviceNames = Object.keys(kinds) as DeviceName[]
+export const deviceNames = /* @__PURE__ */ Object.keys(kinds) as DeviceName[]
 
 /** What `auto` tries, in order. */
 const preference = ['webgpu', 'webgl2', 'simd', 'cpu'] as const
