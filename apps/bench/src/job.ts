@@ -9,5 +9,5 @@ export interface Job {
   close(): Promise<void>
 }
 
-/** What a module of `jobs/` or `pages/` exports. The options survive JSON. */
+/** The export of each module of `jobs/` and `pages/`. Options are plain JSON. */
 export type Prepare<Options> = (options: Options) => Promise<Job>

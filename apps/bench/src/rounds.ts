@@ -2,8 +2,8 @@ import type { Contender } from './hosts/contender'
 import type { Sample } from './job'
 
 /**
- * Runs contenders in turns (A B A B …), so that what disturbs the machine for a while disturbs all alike. A first round
- * warms up and is not counted.
+ * Runs contenders one after the other, round by round (A B A B …), so that a disturbance of the machine hits all of them. The
+ * first round warms up and is not counted.
  * @returns the samples of each contender, one a round
  */
 export const interleave = async (

@@ -74,6 +74,9 @@ const test = { ...base, n_prompt: of('-p'), n_gen: of('-n'), n_depth: depth, avg
 console.error('warming up')
 console.log(JSON.stringify([test]))`
 
+/** Prints one test, whatever it is asked for. */
+const oneTest = `console.log(JSON.stringify([${JSON.stringify(benchTest({}))}]))`
+
 describe('llama-bench', () => {
   test('is read from its JSON', () => {
     const tests = [benchTest({ n_prompt: 128, avg_ns: 5e8 }), benchTest({ n_gen: 64, n_depth: 1536, avg_ns: 2e9 })]
@@ -107,7 +110,7 @@ describe('llama-bench', () => {
   })
 
   test('without the test asked for is an error', async () => {
-    const path = await program('other-bench', `console.log(JSON.stringify([${JSON.stringify(benchTest({}))}]))`)
+    const path = await program('other-bench', oneTest)
     const contender = await llamaBench({ ...options, program: path })
     await expect(contender.run()).rejects.toThrow('llama-bench wrote no result for a prompt of 128')
   })
@@ -132,18 +135,19 @@ describe('llama-batched-bench', () => {
   })
 
   test('gives the prefill of the prompt, and the decode behind the depth', async () => {
-    await program('llama-bench', '')
+    await program('llama-bench', oneTest)
     const lines = [batchedLine({}), batchedLine({ pp: 1536, t_pp: 50, t_tg: 9 })]
     await program(
       'llama-batched-bench',
       `if (args.join(' ').includes('-npp 128,1536 -ntg 64 -npl 8 --output-format jsonl')) console.log(${JSON.stringify(lines.join('\n'))})`,
     )
     const contender = await llamaBatchedBench({ ...options, sequences: 8, program: join(folder, 'llama-bench') })
+    expect(contender.description).toBe('native, build 5163 (8cf427ff), CPU, AMD EPYC, 2 threads')
     expect(await contender.run()).toEqual({ prefill: 4, decode: 9 })
   })
 
   test('whose context was too small for a test is an error', async () => {
-    await program('llama-bench', '')
+    await program('llama-bench', oneTest)
     await program('llama-batched-bench', `console.log(${JSON.stringify(batchedLine({}))})`)
     const contender = await llamaBatchedBench({ ...options, sequences: 8, program: join(folder, 'llama-bench') })
     await expect(contender.run()).rejects.toThrow('llama-batched-bench wrote no result for 8 prompts of 1536')
@@ -151,7 +155,7 @@ describe('llama-batched-bench', () => {
 })
 
 test('llama-completion is timed until its first byte', async () => {
-  await program('llama-bench', '')
+  await program('llama-bench', oneTest)
   await program('llama-completion', `process.stdout.write('x'); setTimeout(() => {}, 400)`)
   const contender = await llamaCompletion({ ...options, program: join(folder, 'llama-bench') })
   const { seconds } = await contender.run()

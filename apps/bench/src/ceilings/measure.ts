@@ -14,7 +14,7 @@ export interface CeilingThread {
   close(): Promise<void>
 }
 
-/** What a run gives: bytes and operations a second of all threads together. A multiply-add is two operations. */
+/** Bytes and operations a second of all threads together. A multiply-add is two operations. */
 export interface CeilingSample extends Sample, Readonly<Record<Limit, number>> {}
 
 const MILLISECONDS = 300
@@ -30,12 +30,12 @@ export const measureCeilings = async (
   { threads, bytes }: CeilingOptions,
   start: () => Promise<CeilingThread>,
 ): Promise<Job> => {
-  const crew = await Promise.all(Array.from({ length: threads }, start))
+  const all = await Promise.all(Array.from({ length: threads }, start))
   const share = Math.min(LARGEST, Math.ceil(bytes / threads / 128) * 128)
   const rate = async (limit: Limit): Promise<number> => {
     const from = Date.now() + HEAD_START
     const rates = await Promise.all(
-      crew.map(thread => thread.work({ limit, bytes: share, from, milliseconds: MILLISECONDS })),
+      all.map(thread => thread.work({ limit, bytes: share, from, milliseconds: MILLISECONDS })),
     )
     return rates.reduce((sum, each) => sum + each, 0)
   }
@@ -48,7 +48,7 @@ export const measureCeilings = async (
       i8: await rate('i8'),
     }),
     close: async () => {
-      await Promise.all(crew.map(thread => thread.close()))
+      await Promise.all(all.map(thread => thread.close()))
     },
   }
 }

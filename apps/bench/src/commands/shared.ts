@@ -15,7 +15,7 @@ export interface ThreadFlags {
 
 export const addRoundOptions = (command: Command, rounds: number): Command =>
   command
-    .option('--rounds <n>', 'how often each runs, in turns with the others, after a first time', positiveNumber, rounds)
+    .option('--rounds <n>', 'counted rounds, in each of which all run once', positiveNumber, rounds)
     .option('--json <file>', 'write all numbers too')
     .option('--html <file>', 'write a page with charts too')
 

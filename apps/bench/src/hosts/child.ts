@@ -1,7 +1,7 @@
 import type { Job, Prepare } from '../job'
 import { type JobName, jobs } from '../jobs/index'
 
-// What a contender's process runs: it makes a job ready, and then does what its parent asks, one thing at a time.
+// Runs in the process of a contender: it prepares a job, then carries out its parent's requests, one at a time.
 
 /** What the parent asks. */
 export type Request =

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path'
 import { ContenderError } from '../errors'
 import { peakResidentBytes } from './resident'
 
-/** What a program that has ended wrote, and what it took. */
+/** Output, time and memory of a program that has ended. */
 export interface ProgramRun {
   readonly stdout: string
   /** From its start to the first byte that it wrote to standard output, or to its end if it wrote nothing. */

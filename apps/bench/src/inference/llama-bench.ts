@@ -131,16 +131,23 @@ const nativeContender = (
   return { name, description, run: () => measure(run), peakBytes: async () => peak, close: async () => {} }
 }
 
+/** Describes llama.cpp's build, by a run of llama-bench over one token, which also shows that the model loads. */
+const describeBuild = async (options: LlamaBenchOptions): Promise<string> => {
+  const name = 'llama-bench'
+  const args = [...sharedArguments(options), '-r', '1', '-o', 'json', '-p', '1', '-n', '0']
+  const { stdout } = await runProgram(name, nativeProgram(name, options.program), args)
+  const { build } = found(name, parseLlamaBench(stdout)[0], 'a prompt of 1')
+  return `native, ${build}, ${counted(options.threads, 'thread')}`
+}
+
 /** llama.cpp's own benchmark. Each run is a process: it loads the model, warms up, and times one repetition. */
 export const llamaBench = async (options: LlamaBenchOptions): Promise<Contender> => {
-  const { prompt, depth, tokens, threads, program } = options
+  const { prompt, depth, tokens, program } = options
   const name = 'llama-bench'
   const path = nativeProgram(name, program)
   const shared = [...sharedArguments(options), '-r', '1', '-o', 'json']
   const promptTest = [...shared, '-p', String(prompt), '-n', '0']
   const decodeTest = [...shared, '-p', '0', '-n', String(tokens), '-d', String(depth)]
-  const { stdout } = await runProgram(name, path, [...shared, '-p', '1', '-n', '0'])
-  const { build } = found(name, parseLlamaBench(stdout)[0], 'a prompt of 1')
   return nativeContender(
     name,
     `native, ${build}, ${counted(threads, 'thread')}`,
@@ -159,7 +166,7 @@ export const llamaBench = async (options: LlamaBenchOptions): Promise<Contender>
 
 /** llama.cpp's benchmark of several sequences at once. */
 export const llamaBatchedBench = async (options: LlamaBenchOptions): Promise<Contender> => {
-  const { prompt, depth, tokens, sequences, threads, program } = options
+  const { prompt, depth, tokens, sequences, program } = options
   const name = 'llama-batched-bench'
   const path = nativeProgram(name, program)
   const prompts = prompt === depth ? String(prompt) : `${prompt},${depth}`
@@ -168,7 +175,7 @@ export const llamaBatchedBench = async (options: LlamaBenchOptions): Promise<Con
     ...['-c', String(sequences * (depth + tokens)), '-b', '2048', '-ub', '512'],
     ...['-npp', prompts, '-ntg', String(tokens), '-npl', String(sequences), '--output-format', 'jsonl'],
   ]
-  return nativeContender(name, `native, ${path}, ${counted(threads, 'thread')}`, async (run): Promise<StreamSample> => {
+  return nativeContender(name, await describeBuild(options), async (run): Promise<StreamSample> => {
     const tests = parseBatchedBench((await run(path, args)).stdout).filter(test => test.sequences === sequences)
     const of = (count: number) =>
       found(
@@ -182,7 +189,7 @@ export const llamaBatchedBench = async (options: LlamaBenchOptions): Promise<Con
 
 /** llama.cpp from its start to the first token that it writes. */
 export const llamaCompletion = async (options: LlamaBenchOptions): Promise<Contender> => {
-  const { prompt, threads, program } = options
+  const { prompt, program } = options
   const name = 'llama-completion'
   const path = nativeProgram(name, program)
   const args = [
@@ -190,7 +197,7 @@ export const llamaCompletion = async (options: LlamaBenchOptions): Promise<Conte
     ...['-c', String(prompt + 8), '-p', promptText(prompt), '-n', '1', '--temp', '0', '--ignore-eos'],
     ...['-no-cnv', '--no-warmup', '--no-display-prompt'],
   ]
-  return nativeContender(name, `native, ${path}, ${counted(threads, 'thread')}`, async run => ({
+  return nativeContender(name, await describeBuild(options), async run => ({
     seconds: (await run(path, args)).firstByteSeconds,
   }))
 }

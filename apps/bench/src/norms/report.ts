@@ -61,7 +61,7 @@ export const normsReport = (findings: readonly Finding[], ran: Report['ran']): F
     },
   ],
   notes: [
-    'Both models have the same layers and sizes, and random weights; only the normalisation differs. They run in turns, each in a process of its own, and the share is taken round by round.',
+    'Both models have the same layers and sizes, and random weights; only the normalisation differs. Each runs in a process of its own, one after the other in each round, and the share is taken round by round.',
     'Zhang & Sennrich (2019) report 7 % to 64 % for whole models in several frameworks.',
   ],
   data: findings,

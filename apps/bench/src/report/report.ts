@@ -25,7 +25,7 @@ export interface Table {
   readonly rows: readonly (readonly string[])[]
 }
 
-/** What a benchmark found: the same for the terminal, for JSON and for HTML. */
+/** The results of a benchmark, for the terminal, JSON and HTML. */
 export interface Report {
   readonly title: string
   readonly command: string
