@@ -6,6 +6,7 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nodeImportsOnLoad } from './browser-imports'
+import { bundledPackages, noticedPackages } from './licenses'
 import { publishedPackages, root, run, UserProject } from './project'
 import { type CodeBlock, codeBlocks } from './readme'
 import { typeErrors, typeResolutionProblems } from './types'
@@ -31,6 +32,13 @@ test.each(libraries)('the types of $name resolve for every ESM consumer', async 
 test.each(libraries)('a page loads $name without a module of Node', async ({ name }) => {
   const entry = project.write(`entries/${name}.js`, `export * from '${name}'`)
   expect(await nodeImportsOnLoad(entry)).toEqual([])
+})
+
+test.each(publishedPackages)('$name carries the licenses of the packages inside it', ({ name }) => {
+  const dist = join(project.folder, 'node_modules', name, 'dist')
+  const bundled = bundledPackages(dist)
+  expect(noticedPackages(dist)).toEqual(bundled)
+  if (name === '@cria/tensor') expect(bundled).toEqual(['acorn', 'gpu-mock.js', 'gpu.js'])
 })
 
 const examples = [{ name: 'cria-monorepo', folder: root }, ...publishedPackages].flatMap(({ name, folder }) => {

@@ -1,0 +1,33 @@
+/** What a page may take from the packages, and how large that may be. `pnpm sizes` prints what it is. */
+export interface Budget {
+  readonly name: string
+  /** The page's module. */
+  readonly code: string
+  /** Bytes that may load at once, minified and gzipped. */
+  readonly budget: number
+}
+
+const whole = (name: string, budget: number): Budget => ({ name, code: `export * from '${name}'`, budget })
+
+/** Each about a tenth above its size on the day when the budget was set. No device may be in it: those load when they are opened. */
+export const budgets: readonly Budget[] = [
+  { name: 'cria: loadModel', code: "export { loadModel } from 'cria'", budget: 130_000 },
+  { name: 'cria: an error', code: "export { WorkerError } from 'cria'", budget: 129_000 },
+  whole('cria', 131_000),
+  whole('cria/worker', 131_000),
+  { name: '@cria/tensor: openDevice', code: "export { openDevice } from '@cria/tensor'", budget: 28_000 },
+  { name: '@cria/tensor: an error', code: "export { ShapeError } from '@cria/tensor'", budget: 27_000 },
+  whole('@cria/attention-variants', 32_000),
+  whole('@cria/chat-template', 22_000),
+  whole('@cria/checkpoint', 27_000),
+  whole('@cria/data-mixture', 12_000),
+  whole('@cria/dtypes', 3_500),
+  whole('@cria/layers', 30_000),
+  whole('@cria/llama', 50_000),
+  whole('@cria/llama2', 40_000),
+  whole('@cria/sampling', 14_500),
+  whole('@cria/simd-kernels', 94_000),
+  whole('@cria/tensor', 30_000),
+  whole('@cria/tokenizer', 30_000),
+  whole('@cria/training', 36_000),
+]
