@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CheckpointError, outputBytes } from '@cria/checkpoint'
+import { Random } from '@cria/vitest/random'
 import { expect, test } from 'vitest'
 import { writeGguf, writeHuggingFace, writeLlama2c } from '../../src/checkpoint'
 import { processorSeconds, watchedSource } from './hostile'
@@ -13,14 +14,6 @@ const seconds = Number(process.env.CRIA_FUZZ_SECONDS ?? 2)
 const seed = Number(process.env.CRIA_FUZZ_SEED ?? Date.now() % 2 ** 32)
 
 type Files = ReadonlyMap<string, Uint8Array>
-
-/** Mulberry32: small, and the same everywhere. */
-const generator = (state: number) => () => {
-  state = (state + 0x6d2b79f5) | 0
-  let t = Math.imul(state ^ (state >>> 15), 1 | state)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-}
 
 const fixture = fileURLToPath(new URL('fixtures/meta-2-shards', import.meta.url))
 const vocabulary = {
@@ -101,7 +94,8 @@ test(
   async () => {
     const formats = await sound()
     const names = Object.keys(formats)
-    const random = generator(seed)
+    const numbers = new Random(seed)
+    const random = () => numbers.next()
     const end = performance.now() + seconds * 1000
     let refused = 0
     let runs = 0

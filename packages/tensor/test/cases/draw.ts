@@ -1,3 +1,4 @@
+import { Random } from '@cria/vitest/random'
 import type { Op, Values } from '../../src/op'
 import { type Shape, sizeOf } from '../../src/shape'
 
@@ -15,29 +16,11 @@ export interface Case {
   readonly typical?: number
 }
 
-/** Fresh random inputs from a seed (mulberry32), so that a failure can be drawn again. */
-export class Draw {
-  #state: number
-  constructor(readonly seed: number) {
-    this.#state = seed >>> 0
-  }
-
-  /** Uniform in [0, 1). */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let t = this.#state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-
-  integer(from: number, to: number): number {
-    return from + Math.floor(this.next() * (to - from + 1))
-  }
-
-  /** Standard normal values (Box-Muller). */
+/** Random inputs from a seed, so that a failure can be drawn again. */
+export class Draw extends Random {
+  /** Standard normal values. */
   normal(...shape: number[]): Input {
-    return this.#fill(shape, () => Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next()))
+    return this.#fill(shape, () => this.gaussian())
   }
 
   /** Integers from 0 to below `below`. */
