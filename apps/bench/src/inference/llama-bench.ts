@@ -148,20 +148,16 @@ export const llamaBench = async (options: LlamaBenchOptions): Promise<Contender>
   const shared = [...sharedArguments(options), '-r', '1', '-o', 'json']
   const promptTest = [...shared, '-p', String(prompt), '-n', '0']
   const decodeTest = [...shared, '-p', '0', '-n', String(tokens), '-d', String(depth)]
-  return nativeContender(
-    name,
-    `native, ${build}, ${counted(threads, 'thread')}`,
-    async (run): Promise<StreamSample> => {
-      const prefill = parseLlamaBench((await run(path, promptTest)).stdout).find(test => test.prompt === prompt)
-      const decode = parseLlamaBench((await run(path, decodeTest)).stdout).find(
-        test => test.generated === tokens && test.depth === depth,
-      )
-      return {
-        prefill: found(name, prefill, `a prompt of ${prompt}`).seconds,
-        decode: found(name, decode, `${tokens} tokens behind ${depth}`).seconds,
-      }
-    },
-  )
+  return nativeContender(name, await describeBuild(options), async (run): Promise<StreamSample> => {
+    const prefill = parseLlamaBench((await run(path, promptTest)).stdout).find(test => test.prompt === prompt)
+    const decode = parseLlamaBench((await run(path, decodeTest)).stdout).find(
+      test => test.generated === tokens && test.depth === depth,
+    )
+    return {
+      prefill: found(name, prefill, `a prompt of ${prompt}`).seconds,
+      decode: found(name, decode, `${tokens} tokens behind ${depth}`).seconds,
+    }
+  })
 }
 
 /** llama.cpp's benchmark of several sequences at once. */
