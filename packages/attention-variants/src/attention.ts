@@ -1,5 +1,5 @@
-import { ConfigError, Linear, Module, type RotaryEmbedding } from '@cria/layers'
-import { attention, attentionWeights, type Tensor } from '@cria/tensor'
+import { type BlockStep, ConfigError, Linear, Module, type RotaryEmbedding } from '@cria/layers'
+import { attention, attentionWeights, projectHeads, type Tensor } from '@cria/tensor'
 import type { Pass } from './pass'
 
 // Shapes: N tokens, D dim, H heads, K kv heads, C head dim.
@@ -55,19 +55,37 @@ export class Attention extends Module {
   /**
    * @param x f32 [N, D]
    * @param layer number of the layer: which part of the pass's cache it uses
+   * @param step the norm before, and what is added to the result
    * @returns f32 [N, D]
    * @throws ShapeError @throws ParameterError
    */
-  forward(x: Tensor, pass: Pass, layer = 0): Tensor {
+  forward(x: Tensor, pass: Pass, layer = 0, { norm, residual }: BlockStep = {}): Tensor {
     using scope = x.device.scope()
-    const split = (y: Tensor, heads: number) => y.reshape(-1, heads, this.headDim)
-    const q = this.#turn(split(this.wq.forward(x), this.heads), pass) // [N, H, C]
-    const k = this.#turn(split(this.wk.forward(x), this.kvHeads), pass) // [N, K, C]
-    const v = split(this.wv.forward(x), this.kvHeads) // [N, K, C]
-    const seen = pass.cache?.layers[layer].update(k, v, pass.rows) ?? { k, v }
-    pass.observe?.(`layers.${layer}.attention.weights`, attentionWeights(q, seen.k, pass.ranges))
-    const mixed = attention(q, seen.k, seen.v, pass.ranges) // [N, H, C]
-    return scope.keep(this.wo.forward(mixed.reshape(-1, this.heads * this.headDim)))
+    const { q, k, v } = this.#project(x, pass, layer, norm)
+    pass.observe?.(`layers.${layer}.attention.weights`, attentionWeights(q, k, pass.ranges))
+    const mixed = attention(q, k, v, pass.ranges) // [N, H, C]
+    return scope.keep(this.wo.forward(mixed.reshape(-1, this.heads * this.headDim), residual))
+  }
+
+  /** Queries of the tokens, and all keys and values that they may see. */
+  #project(x: Tensor, pass: Pass, layer: number, norm: BlockStep['norm']) {
+    const { wq, wk, wv, headDim } = this
+    const cache = pass.cache?.layers[layer]
+    const [keys, values] = [cache?.keys, cache?.values]
+    const rotary = this.#rotary
+    if (norm && keys && values && rotary && pass.angles && !wq.bias) {
+      const weights = { wq: wq.weight.tensor, wk: wk.weight.tensor, wv: wv.weight.tensor }
+      const places = { angles: pass.angles, positions: pass.positions, keys, values, rows: pass.rows }
+      const attributes = { eps: norm.eps, headDim, pairing: rotary.pairing }
+      const q = projectHeads(x, { norm: norm.weight.tensor, ...weights, ...places }, attributes)
+      return { q, k: keys, v: values }
+    }
+    const normal = norm ? norm.forward(x) : x
+    const split = (y: Tensor, heads: number) => y.reshape(-1, heads, headDim)
+    const q = this.#turn(split(wq.forward(normal), this.heads), pass) // [N, H, C]
+    const k = this.#turn(split(wk.forward(normal), this.kvHeads), pass) // [N, K, C]
+    const v = split(wv.forward(normal), this.kvHeads) // [N, K, C]
+    return { q, ...(cache?.update(k, v, pass.rows) ?? { k, v }) }
   }
 
   #turn(x: Tensor, { angles, positions }: Pass): Tensor {

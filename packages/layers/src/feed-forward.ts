@@ -1,6 +1,7 @@
-import { gelu, relu, siluMul, type Tensor } from '@cria/tensor'
+import { gelu, normGatedLinear, relu, siluMul, type Tensor } from '@cria/tensor'
 import { Linear, type LinearOptions } from './linear'
 import { Module } from './module'
+import type { RmsNorm } from './norm'
 
 /**
  * Width of the SwiGLU feed-forward (LLaMA, section 2.2): two thirds of 4·dim, times `ffn_dim_multiplier` if given, rounded
@@ -8,6 +9,14 @@ import { Module } from './module'
  */
 export const swiGluWidth = (dim: number, multiple_of: number, ffn_dim_multiplier = 1): number =>
   multiple_of * Math.ceil(Math.trunc(ffn_dim_multiplier * Math.trunc((8 * dim) / 3)) / multiple_of)
+
+/** What a block does before and after one of its parts; a device may do it in the same step as the part's products. */
+export interface BlockStep {
+  /** The norm before. */
+  readonly norm?: RmsNorm | undefined
+  /** f32 [..., dim], added to the result. */
+  readonly residual?: Tensor | undefined
+}
 
 /** The gated feed-forward of LLaMA (Shazeer 2020, equation 6): `w2(silu(w1 x) ⊙ w3 x)`. */
 export class SwiGlu extends Module {
@@ -23,11 +32,17 @@ export class SwiGlu extends Module {
   }
 
   /** @param x [..., dim] @returns [..., dim] @throws ShapeError */
-  forward(x: Tensor): Tensor {
-    using gate = this.w1.forward(x)
-    using up = this.w3.forward(x)
-    using gated = siluMul(gate, up)
-    return this.w2.forward(gated)
+  forward(x: Tensor, { norm, residual }: BlockStep = {}): Tensor {
+    using gated = this.#gated(x, norm)
+    return this.w2.forward(gated, residual)
+  }
+
+  #gated(x: Tensor, norm: RmsNorm | undefined): Tensor {
+    const { w1, w3 } = this
+    if (norm && !w1.bias) return normGatedLinear(x, norm.weight.tensor, w1.weight.tensor, w3.weight.tensor, norm.eps)
+    using scope = x.device.scope()
+    const normal = norm ? norm.forward(x) : x
+    return scope.keep(siluMul(w1.forward(normal), w3.forward(normal)))
   }
 }
 

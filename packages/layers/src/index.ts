@@ -1,6 +1,6 @@
 export { checkTokenIds, Embedding, type TokenIds } from './embedding'
 export { ConfigError, ParameterError, TokenIdsError } from './errors'
-export { FeedForward, SwiGlu, swiGluWidth } from './feed-forward'
+export { type BlockStep, FeedForward, SwiGlu, swiGluWidth } from './feed-forward'
 export { Linear, type LinearOptions } from './linear'
 export { type Initialisation, type InitialiseOptions, initialise, Module, Parameter } from './module'
 export { LayerNorm, RmsNorm } from './norm'

@@ -1,4 +1,4 @@
-import { addBias, linear, type Tensor } from '@cria/tensor'
+import { add, addBias, linear, linearAdd, type Tensor } from '@cria/tensor'
 import { Module, Parameter } from './module'
 
 export interface LinearOptions {
@@ -19,11 +19,15 @@ export class Linear extends Module {
     this.bias = bias ? new Parameter([outFeatures], 'zeros') : undefined
   }
 
-  /** @param x [..., in] @returns [..., out] @throws ShapeError */
-  forward(x: Tensor): Tensor {
+  /** @param x [..., in] @param residual [..., out], added to the result @returns [..., out] @throws ShapeError */
+  forward(x: Tensor, residual?: Tensor): Tensor {
+    if (residual && !this.bias) return linearAdd(x, this.weight.tensor, residual)
     const y = linear(x, this.weight.tensor)
     if (!this.bias) return y
     using product = y
-    return addBias(product, this.bias.tensor)
+    const biased = addBias(product, this.bias.tensor)
+    if (!residual) return biased
+    using sum = biased
+    return add(residual, sum)
   }
 }

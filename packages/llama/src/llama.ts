@@ -7,7 +7,7 @@ import {
   type Pass,
 } from '@cria/attention-variants'
 import { ConfigError, Embedding, Linear, Module, RmsNorm, RotaryEmbedding, SwiGlu } from '@cria/layers'
-import { add, type Device, linear, recompute, type Tensor } from '@cria/tensor'
+import { type Device, normLinear, recompute, type Tensor } from '@cria/tensor'
 import { type LlamaConfig, type ResolvedConfig, resolveConfig } from './config'
 
 // Shapes: N tokens of a pass, M outputs, D dim, V vocab.
@@ -38,8 +38,8 @@ export class TransformerBlock extends Module {
   /** @param x f32 [N, D] @param layer its number @returns f32 [N, D] */
   forward(x: Tensor, pass: Pass, layer: number): Tensor {
     using scope = x.device.scope()
-    const h = add(x, this.attention.forward(this.attention_norm.forward(x), pass, layer))
-    return scope.keep(add(h, this.feed_forward.forward(this.ffn_norm.forward(h))))
+    const h = this.attention.forward(x, pass, layer, { norm: this.attention_norm, residual: x })
+    return scope.keep(this.feed_forward.forward(h, { norm: this.ffn_norm, residual: h }))
   }
 }
 
@@ -108,7 +108,7 @@ export class Llama extends CausalModel {
   }
 
   head(h: Tensor): Tensor {
-    using normal = this.norm.forward(h)
-    return linear(normal, (this.output ?? this.tok_embeddings).weight.tensor)
+    const { weight } = this.output ?? this.tok_embeddings
+    return normLinear(h, this.norm.weight.tensor, weight.tensor, this.norm.eps)
   }
 }

@@ -12,8 +12,12 @@ import { embeddingBackwardOp, embeddingOp } from './embedding'
 import { geluBackwardOp, geluOp } from './gelu'
 import { layerNormBackwardOp, layerNormOp } from './layer-norm'
 import { linearOp } from './linear'
+import { linearAddOp } from './linear-add'
 import { matmulOp } from './matmul'
 import { mulOp } from './mul'
+import { normGatedLinearOp } from './norm-gated-linear'
+import { normLinearOp } from './norm-linear'
+import { projectHeadsOp } from './project-heads'
 import { reluBackwardOp, reluOp } from './relu'
 import { reshapeOp } from './reshape'
 import { rmsNormBackwardOp, rmsNormOp } from './rms-norm'
@@ -39,8 +43,12 @@ export { embedding } from './embedding'
 export { gelu } from './gelu'
 export { layerNorm } from './layer-norm'
 export { linear } from './linear'
+export { linearAdd } from './linear-add'
 export { type MatmulAttributes, matmul } from './matmul'
 export { mul } from './mul'
+export { normGatedLinear } from './norm-gated-linear'
+export { normLinear } from './norm-linear'
+export { type HeadProjection, type ProjectionAttributes, projectHeads } from './project-heads'
 export { relu } from './relu'
 export { rmsNorm } from './rms-norm'
 export { type RopePairing, rope } from './rope'
@@ -74,10 +82,14 @@ export const ops: readonly Op[] = [
   globalNormOp,
   layerNormBackwardOp,
   layerNormOp,
+  linearAddOp,
   linearOp,
   matmulOp,
   mulOp,
+  normGatedLinearOp,
+  normLinearOp,
   padOp,
+  projectHeadsOp,
   reluBackwardOp,
   reluOp,
   reshapeOp,

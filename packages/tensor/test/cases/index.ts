@@ -25,6 +25,7 @@ import { transposeOp } from '../../src/ops/transpose'
 import { writeRowsOp } from '../../src/ops/write-rows'
 import { attentionSizes, drawAttention } from './attention'
 import { crossEntropySizes, drawBackwardCases } from './backward'
+import { drawCompositeCases } from './composite'
 import { type Case, type Draw, type Input, made, oddShapes } from './draw'
 
 export { type Case, Draw } from './draw'
@@ -300,4 +301,5 @@ export const drawCases = (draw: Draw): readonly Case[] => [
   ...pad(draw),
   ...reshape(draw),
   ...drawBackwardCases(draw),
+  ...drawCompositeCases(draw),
 ]

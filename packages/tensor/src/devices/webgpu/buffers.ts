@@ -6,9 +6,20 @@ export interface GpuStorage extends Storage {
   readonly buffer: GPUBuffer
   /** Where the tensor begins in the buffer, in bytes. */
   readonly offset: number
-  readonly id: number
+  /** Tells bindings apart: the buffer's number, and where in it the tensor lies. */
+  readonly id: string
+  /** The buffers of a weight that exceeds the size of one binding; the storage itself then has no bytes of its own to bind. */
+  readonly windows?: readonly Window[]
   /** The storage that this is a part of, where several tensors were uploaded together. */
   readonly whole?: SharedStorage
+}
+
+/** Some rows of a weight, in a buffer of their own. */
+export interface Window {
+  readonly storage: GpuStorage
+  /** The first row that it holds. */
+  readonly first: number
+  readonly rows: number
 }
 
 /** A buffer that several tensors share; it is free when all of them are. */
@@ -42,10 +53,14 @@ export class Buffers {
   /** Buffers that exist, in use or idle. */
   count = 0
 
-  constructor(private readonly device: GPUDevice) {}
+  constructor(
+    private readonly device: GPUDevice,
+    /** Bytes of one binding at most. */
+    readonly limit: number,
+  ) {}
 
   forOutput(bytes: number): GpuStorage {
-    const size = sizeClass(bytes)
+    const size = this.#classOf(bytes)
     const index = this.#freedSinceSubmit.findLastIndex(storage => storage.bytes === size)
     if (index >= 0) return this.#freedSinceSubmit.splice(index, 1)[0]
     return this.#takeIdle(size) ?? this.#create(size)
@@ -53,7 +68,7 @@ export class Buffers {
 
   forUpload(bytes: number): GpuStorage {
     // Large uploads are weights, which stay: they get no more than they need.
-    const size = bytes > 2 ** 20 ? Math.ceil(bytes / 256) * 256 : sizeClass(bytes)
+    const size = bytes > 2 ** 20 ? Math.ceil(bytes / 256) * 256 : this.#classOf(bytes)
     return this.#takeIdle(size) ?? this.#create(size)
   }
 
@@ -64,15 +79,16 @@ export class Buffers {
     const whole = { storage, parts: bytes.length }
     let offset = 0
     return aligned.map(size => {
-      const part = { buffer: storage.buffer, offset, id: this.#nextId++, bytes: size, whole }
+      const part = { buffer: storage.buffer, offset, id: `${storage.id}@${offset}+${size}`, bytes: size, whole }
       offset += size
       return part
     })
   }
 
   free(storage: GpuStorage): void {
-    const { whole } = storage
-    if (!whole) this.#freedSinceSubmit.push(storage)
+    const { whole, windows } = storage
+    if (windows) for (const window of windows) this.free(window.storage)
+    else if (!whole) this.#freedSinceSubmit.push(storage)
     else if (--whole.parts === 0) this.#freedSinceSubmit.push(whole.storage)
   }
 
@@ -92,6 +108,12 @@ export class Buffers {
     this.#freedSinceSubmit = []
   }
 
+  /** A size class, unless only the bytes themselves are within the limit. */
+  #classOf(bytes: number): number {
+    const size = sizeClass(bytes)
+    return size > this.limit ? Math.ceil(bytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT : size
+  }
+
   #takeIdle(size: number): GpuStorage | undefined {
     const storage = this.#idle.get(size)?.pop()
     if (storage) this.#idleBytes -= size
@@ -99,15 +121,14 @@ export class Buffers {
   }
 
   #create(bytes: number): GpuStorage {
-    const limit = Math.min(this.device.limits.maxBufferSize, this.device.limits.maxStorageBufferBindingSize)
-    if (bytes > limit)
+    if (bytes > this.limit)
       throw new DeviceFailedError(
         'webgpu',
-        `a tensor of ${bytes} bytes exceeds this adapter's limit of ${limit} bytes a buffer`,
+        `a tensor of ${bytes} bytes exceeds this adapter's limit of ${this.limit} bytes a buffer`,
       )
     this.count++
     const usage = GPU_STORAGE | GPU_COPY_SRC | GPU_COPY_DST
-    return { buffer: this.device.createBuffer({ size: bytes, usage }), offset: 0, id: this.#nextId++, bytes }
+    return { buffer: this.device.createBuffer({ size: bytes, usage }), offset: 0, id: `${this.#nextId++}`, bytes }
   }
 }
 

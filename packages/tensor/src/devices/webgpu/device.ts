@@ -1,20 +1,28 @@
-import { bytesOf as bytesOfView, type DType } from '@cria/dtypes'
-import type { DeviceOptions, Storage, TensorData, Upload } from '../../device'
-import { DeviceFailedError, DeviceUnavailableError } from '../../errors'
+import { bytesOf as bytesOfView, type DType, decode } from '@cria/dtypes'
+import { type DeviceOptions, type Storage, type TensorData, TensorOperand, type Upload } from '../../device'
+import { DeviceFailedError, DeviceUnavailableError, ShapeError } from '../../errors'
 import type { Extent, Kernel } from '../../kernel'
 import type { Call, Implementation, Op, View } from '../../op'
 import { type CopyRowsAttributes, copyRowsOp } from '../../ops/copy-rows'
-import { sizeOf } from '../../shape'
+import { embeddingOp } from '../../ops/embedding'
+import { format, type Shape, sizeOf } from '../../shape'
 import { bytesOf, type Spec } from '../../spec'
 import { Tensor } from '../../tensor'
 import { translateToWgsl, type Wgsl } from '../gpu-js'
 import { asFloats, type KernelArguments, KernelDevice } from '../kernel-device'
 import { describe, isSoftware, requestAdapter } from './adapter'
-import { Buffers, type GpuStorage } from './buffers'
+import { Buffers, type GpuStorage, type Window } from './buffers'
+import { checkWeight, packedBytes, packWeight } from './pack-weight'
 import { DispatchQueue, type Program } from './queue'
 import { shaderImplementations } from './shaders'
-import type { Shader, ShaderImplementation } from './shaders/shader'
-import { packWeight, readableTypes } from './weights'
+import { gatherRows } from './shaders/embedding'
+import { areWhole, type Shader, type ShaderImplementation, type Slot } from './shaders/shader'
+import { readableTypes } from './weight-readers'
+
+export interface WebGpuOptions extends Pick<DeviceOptions, 'force'> {
+  /** Bytes of one binding at most, if fewer than the adapter allows: for tests of large models. */
+  readonly limit?: number | undefined
+}
 
 /**
  * gpu.js compiles the kernels to WGSL; this device dispatches them: buffers persist, the dispatches of a forward pass go into
@@ -25,6 +33,7 @@ export class WebGpuDevice extends KernelDevice {
   readonly description: string
   override readonly software: boolean
   override readonly weightTypes: readonly DType[] = readableTypes
+  override readonly cacheTypes: readonly DType[] = ['f16', 'f32']
   readonly #buffers: Buffers
   readonly #queue: DispatchQueue
   readonly #kernels = new Map<Kernel, { wgsl: Wgsl; program: Program }>()
@@ -34,12 +43,16 @@ export class WebGpuDevice extends KernelDevice {
   private constructor(
     adapter: GPUAdapter,
     private readonly gpu: GPUDevice,
-    force: DeviceOptions['force'],
+    { force, limit }: WebGpuOptions,
   ) {
     super(force)
     this.description = describe(adapter)
     this.software = isSoftware(adapter)
-    this.#buffers = new Buffers(gpu)
+    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits
+    this.#buffers = new Buffers(
+      gpu,
+      Math.min(maxBufferSize, maxStorageBufferBindingSize, limit ?? Number.POSITIVE_INFINITY),
+    )
     this.#queue = new DispatchQueue(gpu, this.#buffers)
     gpu.onuncapturederror = event => this.#fail((event as unknown as { error: Error }).error.message)
     void gpu.lost.then(({ reason, message }) => {
@@ -48,7 +61,7 @@ export class WebGpuDevice extends KernelDevice {
   }
 
   /** @throws DeviceUnavailableError without an adapter @throws DeviceFailedError when the adapter refuses a device */
-  static async open({ force }: Pick<DeviceOptions, 'force'> = {}, software = true): Promise<WebGpuDevice> {
+  static async open(options: WebGpuOptions = {}, software = true): Promise<WebGpuDevice> {
     const adapter = await requestAdapter(software)
     if (typeof adapter === 'string') throw new DeviceUnavailableError('webgpu', adapter)
     const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits
@@ -56,7 +69,7 @@ export class WebGpuDevice extends KernelDevice {
       return new WebGpuDevice(
         adapter,
         await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } }),
-        force,
+        options,
       )
     } catch (error) {
       throw new DeviceFailedError('webgpu', (error as Error).message)
@@ -73,6 +86,21 @@ export class WebGpuDevice extends KernelDevice {
     return this.#buffers.count
   }
 
+  /** Bytes that went to the GPU and came back since the device was opened. */
+  get traffic(): { readonly written: number; readonly read: number } {
+    return this.#queue.traffic
+  }
+
+  /** @throws ShapeError for f16 whose rows are not whole words */
+  override zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
+    if (dtype === 'f16' && sizeOf(shape.slice(1)) % 2 !== 0)
+      throw new ShapeError(
+        'zeros',
+        `device "webgpu" holds f16 in rows of an even size, found ${format(shape)}: take f32`,
+      )
+    return super.zeros(shape, dtype)
+  }
+
   /** Uploads several tensors into one buffer, by one write. */
   override tensors(uploads: readonly Upload[]): readonly Tensor[] {
     const specs = uploads.map(({ data, shape, dtype = data instanceof Int32Array ? 'i32' : 'f32' }) => {
@@ -83,8 +111,15 @@ export class WebGpuDevice extends KernelDevice {
     const storages = this.#buffers.forUploads(words.map(({ byteLength }) => byteLength))
     const bytes = new Uint8Array(storages.reduce((sum, storage) => sum + storage.bytes, 0))
     for (const [i, { offset }] of storages.entries()) bytes.set(bytesOfView(words[i]), offset)
-    this.gpu.queue.writeBuffer(storages[0].buffer, 0, bytes)
+    this.#queue.write(storages[0].buffer, bytes)
     return storages.map((storage, i) => Tensor.of(this, this.hold(storage), specs[i]))
+  }
+
+  /** The kernels of gpu.js read whole buffers alone; the shaders say themselves which inputs they read in parts. */
+  protected override implementationsOf(op: Op): readonly Implementation[] {
+    return super
+      .implementationsOf(op)
+      .map(one => (one.name === 'kernels' ? { ...one, fits: call => areWhole(call.inputs) && one.fits(call) } : one))
   }
 
   protected override betterImplementations(op: Op): readonly Implementation[] {
@@ -94,7 +129,7 @@ export class WebGpuDevice extends KernelDevice {
       .map(implementation => ({
         name: implementation.name,
         fits: call => implementation.fits(call),
-        run: call => [this.#runShader(implementation, call)],
+        run: call => this.#runShaders(implementation, call),
       }))
   }
 
@@ -104,10 +139,41 @@ export class WebGpuDevice extends KernelDevice {
       this.#queue.clear(storage)
       return storage
     }
-    const words = this.#words(data, spec)
+    const { dtype, shape } = spec
+    if (dtype !== 'i32') checkWeight(spec)
+    const windows = shape.length === 2 && dtype !== 'i32' ? this.#windowRows(spec) : shape[0]
+    if (windows >= shape[0]) return this.#upload(this.#words(data, spec))
+    return this.#uploadWindows(data, spec, windows)
+  }
+
+  #upload(words: Uint8Array<ArrayBuffer>): GpuStorage {
     const storage = this.#buffers.forUpload(words.byteLength)
-    this.gpu.queue.writeBuffer(storage.buffer, 0, words)
+    this.#queue.write(storage.buffer, words)
     return storage
+  }
+
+  /** Rows of a weight that one binding holds: all, or a multiple of 8. */
+  #windowRows({ dtype, shape: [rows, columns] }: Spec): number {
+    const { limit } = this.#buffers
+    if (packedBytes(dtype, rows * columns) <= limit) return rows
+    let most = 8 * Math.floor(limit / packedBytes(dtype, 8 * columns))
+    while (most > 8 && packedBytes(dtype, most * columns) > limit) most -= 8
+    return Math.max(most, 8)
+  }
+
+  /** A weight that exceeds one binding: its rows in several buffers. */
+  #uploadWindows(data: TensorData, { dtype, shape: [rows, columns] }: Spec, most: number): GpuStorage {
+    const windows: Window[] = []
+    const perRow = data.length / rows
+    for (let first = 0; first < rows; first += most) {
+      const count = Math.min(most, rows - first)
+      const part = data.slice(first * perRow, (first + count) * perRow) as TensorData
+      const storage = this.#upload(this.#words(part, { dtype, shape: [count, columns] }))
+      windows.push({ storage, first, rows: count })
+    }
+    const [{ storage }] = windows
+    const bytes = windows.reduce((sum, window) => sum + window.storage.bytes, 0)
+    return { buffer: storage.buffer, offset: 0, id: storage.id, bytes, windows }
   }
 
   protected release(storage: Storage): void {
@@ -131,18 +197,51 @@ export class WebGpuDevice extends KernelDevice {
       if (type === 'Integer') words.setInt32(offset, args[index] as number, true)
       else words.setFloat32(offset, args[index] as number, true)
     const result = this.#buffers.forOutput(4 * x * y * z)
-    this.#queue.dispatch(program, parameters, reads, result, groups)
+    this.#queue.dispatch(program, parameters, reads, [result], groups)
     return result
   }
 
-  protected async download(storage: Storage, { shape }: Spec): Promise<Float32Array> {
+  protected async download(storage: Storage, spec: Spec): Promise<Float32Array> {
     try {
-      const values = await this.#queue.read(storage as GpuStorage, 4 * sizeOf(shape))
+      const values = await this.#values(storage as GpuStorage, spec)
       if (this.#failure) throw this.#failure
       return values
     } catch (error) {
       throw this.#failure ?? new DeviceFailedError('webgpu', (error as Error).message)
     }
+  }
+
+  async #values(storage: GpuStorage, spec: Spec): Promise<Float32Array> {
+    const { dtype, shape } = spec
+    if (storage.windows || (dtype !== 'f32' && dtype !== 'i32' && dtype !== 'f16'))
+      return this.#weightValues(storage, spec)
+    const size = sizeOf(shape)
+    if (dtype !== 'f16') return new Float32Array(await this.#queue.read(storage, 4 * size))
+    const halves = new Uint8Array(await this.#queue.read(storage, 4 * Math.ceil(size / 2)))
+    const values = new Float32Array(size)
+    decode('f16', halves.subarray(0, 2 * size), values)
+    return values
+  }
+
+  /** The elements of a packed weight, by the shader that reads its rows. */
+  async #weightValues(storage: GpuStorage, { dtype, shape }: Spec): Promise<Float32Array> {
+    const [rows, columns] = shape
+    const values = new Float32Array(rows * columns)
+    const most = Math.max(1, Math.min(65_535, Math.floor(this.#buffers.limit / (4 * columns))))
+    for (let first = 0; first < rows; first += most) {
+      const count = Math.min(most, rows - first)
+      const ids = this.#upload(bytesOfView(Float32Array.from({ length: count }, (_, i) => first + i)))
+      const call: Call = {
+        op: embeddingOp as Op,
+        inputs: [new TensorOperand(ids, [count], 'i32'), new TensorOperand(storage, shape, dtype)],
+        ...{ attributes: undefined, outputs: [{ shape: [count, columns], dtype: 'f32' }] },
+      }
+      const [part] = this.#runShaders(gatherRows, call) as GpuStorage[]
+      values.set(new Float32Array(await this.#queue.read(part, 4 * count * columns)), first * columns)
+      this.#buffers.free(ids)
+      this.#buffers.free(part)
+    }
+    return values
   }
 
   protected async shutDown(): Promise<void> {
@@ -168,26 +267,39 @@ export class WebGpuDevice extends KernelDevice {
     },
   }
 
-  #words(data: TensorData, spec: Spec): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+  #words(data: TensorData, spec: Spec): Uint8Array<ArrayBuffer> {
     if (spec.dtype !== 'f32' && spec.dtype !== 'i32') return packWeight(data, spec)
-    return data instanceof Float32Array ? (data as Float32Array<ArrayBuffer>) : asFloats(data)
+    return bytesOfView(data instanceof Float32Array ? data : asFloats(data)) as Uint8Array<ArrayBuffer>
   }
 
-  #runShader(implementation: ShaderImplementation, call: Call): Storage {
+  /** Runs the steps of a plan in order. Outputs and scratch memory are made when a step first names them. */
+  #runShaders(implementation: ShaderImplementation, call: Call): readonly Storage[] {
     const { op, inputs, outputs } = call
-    const { shader, parameters, groups } = implementation.plan(call)
-    this.note(op.name, shader.name, groups)
-    const storages = inputs.map(({ storage }) => storage as GpuStorage)
-    const [result, reads] = op.inPlace
-      ? [storages[0], storages.slice(1)]
-      : [this.#buffers.forOutput(bytesOf(outputs[0])), storages]
-    let program = this.#shaders.get(shader)
-    if (!program) {
-      program = this.#queue.program(this.#nextProgram(), shader.name, shader.code, reads.length, 4 * parameters.length)
-      this.#shaders.set(shader, program)
+    const made = outputs.map((_, i) => inputs[op.inPlace?.[i] ?? -1]?.storage as GpuStorage | undefined)
+    const scratch = new Map<Slot, GpuStorage>()
+    const resolve = (slot: Slot): GpuStorage => {
+      if ('buffer' in slot) return slot
+      if ('output' in slot) {
+        made[slot.output] ??= this.#buffers.forOutput(bytesOf(outputs[slot.output]))
+        return made[slot.output] as GpuStorage
+      }
+      const storage = scratch.get(slot) ?? this.#buffers.forOutput(slot.scratch)
+      scratch.set(slot, storage)
+      return storage
     }
-    this.#queue.dispatch(program, Uint32Array.from(parameters).buffer, reads, result, groups)
-    return result
+    for (const { shader, parameters, groups, reads, writes } of implementation.plan(call)) {
+      this.note(op.name, shader.name, groups)
+      let program = this.#shaders.get(shader)
+      if (!program) {
+        const arrays = { reads: reads.length, writes: writes.length }
+        program = this.#queue.program(this.#nextProgram(), shader.name, shader.code, arrays, 4 * parameters.length)
+        this.#shaders.set(shader, program)
+      }
+      const words = Uint32Array.from(parameters).buffer
+      this.#queue.dispatch(program, words, reads.map(resolve), writes.map(resolve), groups)
+    }
+    for (const storage of scratch.values()) this.#buffers.free(storage)
+    return made as readonly GpuStorage[]
   }
 
   #compiled(kernel: Kernel, output: Extent): { wgsl: Wgsl; program: Program } {
@@ -197,7 +309,13 @@ export class WebGpuDevice extends KernelDevice {
       const { arrayArgs, byteLength } = wgsl.parameters
       compiled = {
         wgsl,
-        program: this.#queue.program(this.#nextProgram(), kernel.name, wgsl.code, arrayArgs.length, byteLength),
+        program: this.#queue.program(
+          this.#nextProgram(),
+          kernel.name,
+          wgsl.code,
+          { reads: arrayArgs.length, writes: 1 },
+          byteLength,
+        ),
       }
       this.#kernels.set(kernel, compiled)
     }

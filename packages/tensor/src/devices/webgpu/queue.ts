@@ -1,11 +1,17 @@
 import { BINDING_ALIGNMENT, type Buffers, GPU_COPY_DST, GPU_MAP_READ, GPU_UNIFORM, type GpuStorage } from './buffers'
 
-/** A compute shader with the house's bindings: 0 parameters (uniform), then arrays read, then one written. */
+/** A compute shader with the house's bindings: 0 parameters (uniform), then arrays read, then those written. */
 export interface Program {
   readonly id: number
   readonly pipeline: GPUComputePipeline
   readonly layout: GPUBindGroupLayout
   readonly parameterBytes: number
+}
+
+/** How many arrays a program binds. */
+export interface Arrays {
+  readonly reads: number
+  readonly writes: number
 }
 
 const ARENA_BYTES = 2 ** 20
@@ -27,6 +33,8 @@ export class DispatchQueue {
   #pass: GPUComputePassEncoder | undefined
   /** Submits since the device was opened. */
   submits = 0
+  /** Bytes that went to the GPU and came back since the device was opened. */
+  readonly traffic = { written: 0, read: 0 }
 
   constructor(
     private readonly device: GPUDevice,
@@ -35,7 +43,7 @@ export class DispatchQueue {
     this.#arena = device.createBuffer({ size: ARENA_BYTES, usage: GPU_UNIFORM | GPU_COPY_DST })
   }
 
-  program(id: number, name: string, code: string, arrays: number, parameterBytes: number): Program {
+  program(id: number, name: string, code: string, arrays: Arrays, parameterBytes: number): Program {
     const entries: GPUBindGroupLayoutEntry[] = [
       {
         binding: 0,
@@ -43,8 +51,9 @@ export class DispatchQueue {
         buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: parameterBytes },
       },
     ]
-    for (let i = 1; i <= arrays; i++) entries.push({ binding: i, visibility: 4, buffer: { type: 'read-only-storage' } })
-    entries.push({ binding: arrays + 1, visibility: 4, buffer: { type: 'storage' } })
+    const { reads, writes } = arrays
+    for (let i = 0; i < reads + writes; i++)
+      entries.push({ binding: i + 1, visibility: 4, buffer: { type: i < reads ? 'read-only-storage' : 'storage' } })
     const layout = this.device.createBindGroupLayout({ label: name, entries })
     const pipeline = this.device.createComputePipeline({
       label: name,
@@ -58,7 +67,7 @@ export class DispatchQueue {
     program: Program,
     parameters: ArrayBuffer,
     reads: readonly GpuStorage[],
-    written: GpuStorage,
+    writes: readonly GpuStorage[],
     groups: readonly [number, number, number],
   ): void {
     if (this.#used + program.parameterBytes > ARENA_BYTES) this.submit()
@@ -68,7 +77,7 @@ export class DispatchQueue {
     this.#encoder ??= this.device.createCommandEncoder()
     this.#pass ??= this.#encoder.beginComputePass()
     this.#pass.setPipeline(program.pipeline)
-    this.#pass.setBindGroup(0, this.#group(program, reads, written), [offset])
+    this.#pass.setBindGroup(0, this.#group(program, reads, writes), [offset])
     this.#pass.dispatchWorkgroups(...groups)
   }
 
@@ -82,7 +91,7 @@ export class DispatchQueue {
   }
 
   /** Submits what is enqueued and resolves with the first `bytes` of a tensor. */
-  async read(storage: GpuStorage, bytes: number): Promise<Float32Array> {
+  async read(storage: GpuStorage, bytes: number): Promise<ArrayBuffer> {
     const staging = this.#takeStaging(bytes)
     this.#outside().copyBufferToBuffer(storage.buffer, storage.offset, staging, 0, bytes)
     this.submit()
@@ -92,17 +101,23 @@ export class DispatchQueue {
       staging.destroy()
       throw error
     }
-    const values = new Float32Array(staging.getMappedRange(0, bytes).slice(0))
+    const values = staging.getMappedRange(0, bytes).slice(0)
+    this.traffic.read += bytes
     staging.unmap()
     if (this.#staging.length < IDLE_STAGING) this.#staging.push(staging)
     else staging.destroy()
     return values
   }
 
+  write(buffer: GPUBuffer, bytes: Uint8Array<ArrayBuffer>): void {
+    this.device.queue.writeBuffer(buffer, 0, bytes)
+    this.traffic.written += bytes.byteLength
+  }
+
   submit(): void {
     if (!this.#encoder) return
     this.#pass?.end()
-    this.device.queue.writeBuffer(this.#arena, 0, this.#parameters, 0, this.#used)
+    this.write(this.#arena, this.#parameters.subarray(0, this.#used))
     this.device.queue.submit([this.#encoder.finish()])
     this.#encoder = undefined
     this.#pass = undefined
@@ -128,15 +143,16 @@ export class DispatchQueue {
     return this.#encoder
   }
 
-  #group(program: Program, reads: readonly GpuStorage[], written: GpuStorage): GPUBindGroup {
-    const key = `${program.id}:${reads.map(read => read.id)}:${written.id}`
+  #group(program: Program, reads: readonly GpuStorage[], writes: readonly GpuStorage[]): GPUBindGroup {
+    const bound = [...reads, ...writes]
+    const key = `${program.id}:${bound.map(({ id }) => id)}`
     let group = this.#groups.get(key)
     if (!group) {
       group = this.device.createBindGroup({
         layout: program.layout,
         entries: [
           { binding: 0, resource: { buffer: this.#arena, size: program.parameterBytes } },
-          ...[...reads, written].map(({ buffer, offset, bytes, whole }, i) => ({
+          ...bound.map(({ buffer, offset, bytes, whole }, i) => ({
             binding: i + 1,
             resource: whole ? { buffer, offset, size: bytes } : { buffer },
           })),

@@ -1,12 +1,19 @@
+import { attentionOverRanges } from './attention'
+import { elementwiseQuads } from './elementwise'
 import { gatherRows } from './embedding'
-import { linearFewRows, linearTiled } from './linear'
+import { matrixVector } from './matrix-vector'
+import { rowReductions } from './rows'
 import type { ShaderImplementation } from './shader'
+import { linearTiled } from './tiled'
 import { writeRowsInPlace } from './write-rows'
 
-/** Every hand-written shader; those of one op best first. */
+/** Every hand-written implementation; those of one op best first. */
 export const shaderImplementations: readonly ShaderImplementation[] = [
   gatherRows,
-  linearFewRows,
-  linearTiled,
+  ...matrixVector,
+  ...linearTiled,
+  attentionOverRanges,
+  ...rowReductions,
+  ...elementwiseQuads,
   writeRowsInPlace,
 ]

@@ -1,0 +1,324 @@
+import type { Call, Op, Operand } from '../../../op'
+import { linearOp } from '../../../ops/linear'
+import { linearAddOp } from '../../../ops/linear-add'
+import { type NormAttributes, normGatedLinearOp } from '../../../ops/norm-gated-linear'
+import { normLinearOp } from '../../../ops/norm-linear'
+import { type ProjectionAttributes, projectHeadsOp } from '../../../ops/project-heads'
+import { asMatrix } from '../../../shape'
+import type { Spec } from '../../../spec'
+import { blocksOf, readerOf, readerPrelude } from '../weight-readers'
+import {
+  areWhole,
+  bindings,
+  floatWord,
+  type ShaderImplementation,
+  type ShaderStep,
+  type Slot,
+  shaderOf,
+  storageOf,
+  storagesOf,
+  windowsOf,
+} from './shader'
+
+// Shapes: R rows of x, D its columns, N rows of the weight.
+//
+// For a few rows of x the work is to read the weight once. A workgroup computes some outputs of all rows: its lanes read those rows
+// of the weight side by side, a unit of up to 32 elements each, and add up their sums by a tree. What follows a product (a
+// residual to add, a gate, a rotation, a row of the cache) is done where the sum is.
+
+/** What happens to a product. `pairs` of outputs turn together. */
+type Epilogue = 'store' | 'add' | 'gate' | 'rotate' | 'rotate to f32' | 'rotate to f16' | 'to f32' | 'to f16'
+
+/** At and above this many rows, tiles share the weight instead; see `tiled.ts`. */
+export const TILED_FROM = 9
+
+/** Lanes for a row of so many units. */
+const threadsFor = (units: number): number => (units <= 16 ? 16 : units <= 32 ? 32 : 64)
+
+/** Rows of x that a shader is made for. */
+const rowsFor = (rows: number): number => (rows === 1 ? 1 : rows === 2 ? 2 : rows <= 4 ? 4 : 8)
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
+const lines = (count: number, line: (i: number) => string): string => range(count).map(line).join('\n')
+
+interface Form {
+  readonly rows: number
+  readonly threads: number
+  /** x is scaled by its inverse root mean square and by a weight of norms. */
+  readonly norm: boolean
+  readonly epilogue: Epilogue
+}
+
+const readsOf = (epilogue: Epilogue): (readonly [string, string])[] => [
+  ...(epilogue === 'add' ? ([['residual', 'f32']] as const) : []),
+  ...(epilogue.startsWith('rotate')
+    ? ([
+        ['cosines', 'f32'],
+        ['sines', 'f32'],
+        ['positions', 'f32'],
+      ] as const)
+    : []),
+  ...(epilogue.includes('to ') ? ([['cacheRows', 'f32']] as const) : []),
+]
+
+/** WGSL that ends a lane's work: `sumAt(k, r)` is the product of output k and row r of this workgroup, `n` the output's column. */
+const ending = (epilogue: Epilogue, outputs: number): string => {
+  const value = epilogue.startsWith('rotate')
+    ? `
+  let pair = (n % params.headDim) / 2u;
+  let angle = u32(positions[row]) * (params.headDim / 2u) + pair;
+  let cosine = cosines[angle];
+  let sine = sines[angle];
+  let even = sumAt(k & ~1u, r);
+  let odd = sumAt(k | 1u, r);
+  let turned = vec2<f32>(even * cosine - odd * sine, even * sine + odd * cosine);`
+    : ''
+  const own = epilogue.startsWith('rotate') ? 'turned[k & 1u]' : 'sumAt(k, r)'
+  const pair = epilogue.startsWith('rotate') ? 'turned' : 'vec2<f32>(sumAt(k, r), sumAt(k + 1u, r))'
+  const target = epilogue.includes('to ') ? 'u32(cacheRows[row]) * params.stride + n' : 'row * params.stride + n'
+  if (epilogue.endsWith('f16'))
+    return `${value}\n  if ((k & 1u) == 0u) { y[(${target}) / 2u] = pack2x16float(${pair}); }`
+  if (epilogue === 'add') return `  y[${target}] = residual[${target}] + ${own};`
+  if (epilogue === 'gate')
+    return `  let gate = ${own};\n  y[${target}] = gate / (1.0 + exp(-gate)) * sumAt(k + ${outputs}u, r);`
+  return `${value}\n  y[${target}] = ${own};`
+}
+
+const product = shaderOf(
+  (weight: Spec, { rows, threads, norm, epilogue }: Form) => {
+    const reader = readerOf(weight)
+    const { quads, scaling, element } = reader
+    const gate = epilogue === 'gate'
+    const outputs = gate || rows > 2 ? 2 : 4
+    const weights = gate ? ['gateWeight', 'upWeight'] : ['weight']
+    // One sum for each output of each weight and row, then the squares of each row; four in a vec4.
+    const perRow = outputs * weights.length
+    const count = rows * perRow
+    const names = [...range(count).map(i => `sum${i}`), ...(norm ? range(rows).map(r => `squares${r}`) : [])]
+    const vectors = Math.ceil(names.length / 4)
+    const scaled = (j: number) =>
+      ({
+        none: `w.q${j}`,
+        one: `w.q${j} * w.a`,
+        halves: `w.q${j} * w.${j < 4 ? 'a' : 'b'}`,
+        affine: `w.q${j} * w.a + w.c`,
+      })[scaling]
+    const dots = (from: number, to: number) =>
+      range(to - from)
+        .map(j => `dot(w.q${from + j}, x0_${from + j})`)
+        .join(' + ')
+    // For one row a factor is applied once a unit; for more, the unit's elements are made once.
+    const single = {
+      none: dots(0, quads),
+      one: `w.a * (${dots(0, quads)})`,
+      halves: `w.a * (${dots(0, 4)}) + w.b * (${dots(4, 8)})`,
+      affine: `w.a * (${dots(0, quads)}) + w.c * whole`,
+    }[scaling]
+    const xAt = (r: number, j: number) => {
+      const raw = `x[rowOfX${r} + unit * ${quads}u + ${j}u]`
+      return norm
+        ? `let raw${r}_${j} = ${raw}; squares${r} += dot(raw${r}_${j}, raw${r}_${j}); let x${r}_${j} = raw${r}_${j} * normWeight[unit * ${quads}u + ${j}u];`
+        : `let x${r}_${j} = ${raw};`
+    }
+    const unitOf = (name: string, k: number) => `${name}Unit(rowOfW${k} + unit)`
+    const body =
+      rows === 1
+        ? `${lines(quads, j => `    ${xAt(0, j)}`)}
+${
+  scaling === 'affine'
+    ? `    let whole = dot(${range(quads)
+        .map(j => `x0_${j}`)
+        .join(' + ')}, vec4<f32>(1.0));`
+    : ''
+}
+${weights.flatMap((name, w) => range(outputs).map(k => `    { let w = ${unitOf(name, k)}; sum${w * outputs + k} += ${single}; }`)).join('\n')}`
+        : `${weights
+            .flatMap((name, w) =>
+              range(outputs).map(
+                k =>
+                  `    let u${w}_${k} = ${unitOf(name, k)};\n${lines(quads, j => `    let w${w}_${k}_${j} = ${scaled(j).replaceAll('w.', `u${w}_${k}.`)};`)}`,
+              ),
+            )
+            .join('\n')}
+${lines(rows, r =>
+  lines(
+    quads,
+    j =>
+      `    { ${xAt(r, j)} ${weights
+        .flatMap((_, w) =>
+          range(outputs).map(k => `sum${r * perRow + w * outputs + k} += dot(w${w}_${k}_${j}, x${r}_${j});`),
+        )
+        .join(' ')} }`,
+  ),
+)}`
+    const packed = range(vectors).map(
+      v =>
+        `partial[${v * threads}u + lane] = vec4<f32>(${range(4)
+          .map(i => names[4 * v + i] ?? '0.0')
+          .join(', ')});`,
+    )
+    return {
+      name: `product ${reader.name} ${epilogue}${norm ? ' normed' : ''}, ${rows} rows of ${threads}`,
+      code: /* wgsl */ `
+struct Params { units: u32, out: u32, blocks: u32, first: u32, stride: u32, rows: u32, eps: f32, headDim: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+${bindings(
+  [
+    ['x', 'vec4<f32>'],
+    ...weights.map(name => [name, element] as const),
+    ...(norm ? ([['normWeight', 'vec4<f32>']] as const) : []),
+    ...readsOf(epilogue),
+  ],
+  [['y', epilogue.endsWith('f16') ? 'u32' : 'f32']],
+)}
+${readerPrelude(weight)}
+${weights.map(name => reader.code(name)).join('\n')}
+var<workgroup> partial: array<vec4<f32>, ${threads * vectors}>;
+fn sumOf(i: u32) -> f32 { return partial[(i / 4u) * ${threads}u][i % 4u]; }
+fn sumAt(k: u32, r: u32) -> f32 {
+  let sum = sumOf(r * ${perRow}u + k);
+  ${norm ? `return sum * inverseSqrt(sumOf(${count}u + r) / f32(params.units * ${4 * quads}u) + params.eps);` : 'return sum;'}
+}
+
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let start = group.x * ${outputs}u;
+  // Rows past the end read the last one again; their sums are not written.
+${lines(outputs, k => `  let rowOfW${k} = min(start + ${k}u, params.out - 1u) * params.units;`)}
+${lines(rows, r => `  let rowOfX${r} = min(${r}u, params.rows - 1u) * params.units * ${quads}u;`)}
+${names.map(name => `  var ${name} = 0.0;`).join('\n')}
+  for (var unit = lane; unit < params.units; unit += ${threads}u) {
+${body}
+  }
+  ${packed.join('\n  ')}
+  workgroupBarrier();
+  for (var half = ${threads / 2}u; half > 0u; half /= 2u) {
+    if (lane < half) {
+${lines(vectors, v => `      partial[${v * threads}u + lane] += partial[${v * threads}u + lane + half];`)}
+    }
+    workgroupBarrier();
+  }
+  let k = lane % ${outputs}u;
+  let r = lane / ${outputs}u;
+  if (r >= params.rows || start + k >= params.out) { return; }
+  let n = params.first + start + k;
+  let row = r;
+${ending(epilogue, outputs)}
+}`,
+    }
+  },
+  (weight, form) => `${readerOf(weight).name} ${Object.values(form).join()}`,
+)
+
+interface Plan {
+  readonly x: Operand
+  /** The weight, or the two of a gate. */
+  readonly weights: readonly Operand[]
+  readonly norm?: { readonly weight: Operand; readonly eps: number }
+  readonly epilogue?: Epilogue
+  /** What the epilogue reads. */
+  readonly reads?: readonly Slot[]
+  readonly writes?: Slot
+  readonly headDim?: number
+}
+
+/** One dispatch for each buffer of the weight. */
+const steps = ({ x, weights, norm, epilogue = 'store', reads = [], writes = { output: 0 }, headDim = 0 }: Plan) => {
+  const { rows, columns } = asMatrix(x.shape)
+  const [weight] = weights
+  const { quads } = readerOf(weight)
+  const units = columns / (4 * quads)
+  const form: Form = {
+    ...{ rows: rowsFor(rows), norm: norm !== undefined, epilogue },
+    threads: threadsFor(units),
+  }
+  const outputs = epilogue === 'gate' || form.rows > 2 ? 2 : 4
+  return windowsOf(weight).map(
+    ({ first, rows: out }, i): ShaderStep => ({
+      shader: product(weight, form),
+      parameters: [
+        ...[units, out, blocksOf(weight, out), first, weight.shape[0], rows],
+        ...[floatWord(norm?.eps ?? 0), headDim],
+      ],
+      groups: [Math.ceil(out / outputs), 1, 1],
+      reads: [
+        storageOf(x),
+        ...weights.map(one => windowsOf(one)[i].storage),
+        ...(norm ? [storageOf(norm.weight)] : []),
+        ...reads,
+      ],
+      writes: [writes],
+    }),
+  )
+}
+
+/** Whether a few rows of x meet weights that shaders read by whole units. */
+const fitsFew = (x: Operand, weights: readonly Operand[]): boolean => {
+  const { rows, columns } = asMatrix(x.shape)
+  return rows < TILED_FROM && weights.every(weight => columns % (4 * readerOf(weight).quads) === 0)
+}
+
+const few: ShaderImplementation = {
+  op: linearOp as Op,
+  name: 'few rows',
+  fits: ({ inputs: [x, weight] }) => areWhole([x]) && fitsFew(x, [weight]),
+  plan: ({ inputs: [x, weight] }) => steps({ x, weights: [weight] }),
+}
+
+const fewAdded: ShaderImplementation = {
+  op: linearAddOp as Op,
+  name: 'few rows',
+  fits: ({ inputs: [x, weight, residual] }) => areWhole([x, residual]) && fitsFew(x, [weight]),
+  plan: ({ inputs: [x, weight, residual] }) =>
+    steps({ x, weights: [weight], epilogue: 'add', reads: storagesOf([residual]) }),
+}
+
+const fewNormed: ShaderImplementation = {
+  op: normLinearOp as Op,
+  name: 'few rows',
+  fits: ({ inputs: [x, norm, weight] }) => areWhole([x, norm]) && fitsFew(x, [weight]),
+  plan: ({ inputs: [x, weight, projection], attributes }) =>
+    steps({ x, weights: [projection], norm: { weight, eps: (attributes as NormAttributes).eps } }),
+}
+
+const fewGated: ShaderImplementation = {
+  op: normGatedLinearOp as Op,
+  name: 'few rows',
+  fits: ({ inputs: [x, norm, gate, up] }) => areWhole([x, norm]) && gate.dtype === up.dtype && fitsFew(x, [gate, up]),
+  plan: ({ inputs: [x, weight, gate, up], attributes }) =>
+    steps({ x, weights: [gate, up], epilogue: 'gate', norm: { weight, eps: (attributes as NormAttributes).eps } }),
+}
+
+/** Queries are turned; keys are turned and written to the cache; values are written to the cache: three dispatches. */
+const fewHeads: ShaderImplementation = {
+  op: projectHeadsOp as Op,
+  name: 'few rows',
+  fits: ({ inputs, attributes }: Call) => {
+    const [x, norm, wq, wk, wv, cosines, sines, positions, keys, values, rows] = inputs
+    return (
+      (attributes as ProjectionAttributes).pairing === 'interleaved' &&
+      (keys.dtype === 'f32' || keys.dtype === 'f16') &&
+      keys.dtype === values.dtype &&
+      areWhole([x, norm, cosines, sines, positions, keys, values, rows]) &&
+      fitsFew(x, [wq, wk, wv])
+    )
+  },
+  plan: ({ inputs, attributes }) => {
+    const [x, weight, wq, wk, wv, cosines, sines, positions, keys, values, rows] = inputs
+    const { eps, headDim } = attributes as ProjectionAttributes
+    const angles = storagesOf([cosines, sines, positions])
+    const common = { x, norm: { weight, eps }, headDim }
+    const to = keys.dtype as 'f32' | 'f16'
+    const row = storageOf(rows)
+    return [
+      ...steps({ ...common, weights: [wq], epilogue: 'rotate', reads: angles }),
+      ...steps({
+        ...{ ...common, weights: [wk], epilogue: `rotate to ${to}` as const },
+        ...{ reads: [...angles, row], writes: storageOf(keys) },
+      }),
+      ...steps({ ...common, weights: [wv], epilogue: `to ${to}` as const, reads: [row], writes: storageOf(values) }),
+    ]
+  },
+}
+
+export const matrixVector: readonly ShaderImplementation[] = [few, fewAdded, fewNormed, fewGated, fewHeads]

@@ -1,0 +1,210 @@
+import { type DType, decode, encode } from '@cria/dtypes'
+import { describe, expect, test } from 'vitest'
+import {
+  argMax,
+  attention,
+  copyRows,
+  DeviceFailedError,
+  embedding,
+  linear,
+  linearAdd,
+  listDevices,
+  normGatedLinear,
+  normLinear,
+  projectHeads,
+  ShapeError,
+  type Tensor,
+  writeRows,
+} from '../src'
+import { WebGpuDevice } from '../src/devices/webgpu/device'
+import { attentionOp } from '../src/ops/attention'
+import { linearOp } from '../src/ops/linear'
+import { Draw } from './cases'
+import { drawAttention } from './cases/attention'
+import { relativeError, TOLERANCE } from './cases/check'
+
+// What the shaders of the device "webgpu" do beyond the cases of all ops: caches of f16, weights in several buffers, and the
+// dispatches and bytes of a decode step.
+
+const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
+const available = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
+const floats = ({ data }: { readonly data: ArrayLike<number> }) => Float32Array.from(data)
+
+describe.skipIf(!available)(`webgpu, seed ${seed}`, { timeout: 240_000 }, () => {
+  test('a cache of f16 holds rounded rows, which attention reads and copies keep', async () => {
+    await using device = await WebGpuDevice.open()
+    using _scope = device.scope()
+    for (const [tokens, before, headDim] of [
+      [1, 700, 32],
+      [5, 70, 32],
+      [3, 20, 6],
+    ]) {
+      const size = { tokens, heads: 4, kvHeads: 2, headDim, before, spare: 3, mask: 'causal' } as const
+      const { q, k, v, first, last, attributes } = drawAttention(new Draw(seed), size)
+      const all = device.tensor(
+        Int32Array.from({ length: k.shape[0] }, (_, row) => row),
+        [k.shape[0]],
+      )
+      const fill = (values: Float32Array) =>
+        writeRows(device.zeros(k.shape, 'f16'), device.tensor(values, k.shape), all)
+      const [keys, values] = [fill(floats(k)), fill(floats(v))]
+      const held = { k: await keys.read(), v: await values.read() }
+      for (const [i, value] of held.k.entries())
+        expect(Math.abs(value - k.data[i])).toBeLessThanOrEqual(Math.abs(k.data[i]) * 2 ** -10 + 1e-7)
+      const range = (ids: { readonly data: ArrayLike<number> }) => device.tensor(Int32Array.from(ids.data), [tokens])
+      const ranges = { first: range(first), last: range(last), ...attributes }
+      const found = await attention(device.tensor(floats(q), q.shape), keys, values, ranges).read()
+      const [expected] = attentionOp.reference(
+        [q, { shape: k.shape, data: held.k }, { shape: v.shape, data: held.v }, first, last],
+        attributes,
+      )
+      expect(relativeError(found, expected)).toBeLessThan(TOLERANCE)
+      const copy = device.zeros([4, 2, headDim], 'f16')
+      copyRows(copy, keys, { from: 2, to: 1, count: 2 })
+      const width = 2 * headDim
+      expect((await copy.read()).subarray(width, 3 * width)).toEqual(held.k.subarray(2 * width, 4 * width))
+    }
+    expect(() => device.zeros([3, 1, 5], 'f16')).toThrow(ShapeError)
+  })
+
+  test.each(['f32', 'f16', 'q8_0', 'q4_0'] as const)('a weight of %s that exceeds a binding', async dtype => {
+    const limit = 2 ** 14
+    await using device = await WebGpuDevice.open({ limit })
+    using _scope = device.scope()
+    const draw = new Draw(seed)
+    const [out, columns] = [301, 64]
+    const { upload, values } = encoded(dtype, floats(draw.normal(out, columns)))
+    const weight = device.tensor(upload, [out, columns], dtype)
+    expect(await weight.read()).toEqual(values)
+    for (const rows of [1, 3, 12]) {
+      const x = draw.normal(rows, columns)
+      const residual = draw.normal(rows, out)
+      const [expected] = linearOp.reference([x, { shape: [out, columns], data: values }], undefined)
+      const input = device.tensor(floats(x), x.shape)
+      expect(relativeError(await linear(input, weight).read(), expected, 8)).toBeLessThan(TOLERANCE)
+      const added = await linearAdd(input, weight, device.tensor(floats(residual), residual.shape)).read()
+      const sum = expected.map((value, i) => value + residual.data[i])
+      expect(relativeError(added, sum, 8)).toBeLessThan(TOLERANCE)
+    }
+    const ids = Int32Array.of(300, 0, 150)
+    const rows = await embedding(device.tensor(ids, [3]), weight).read()
+    for (const [i, id] of ids.entries())
+      expect(rows.subarray(64 * i, 64 * i + 64)).toEqual(values.subarray(64 * id, 64 * id + 64))
+    expect(() => device.zeros([limit], 'f32')).toThrow(DeviceFailedError)
+  })
+
+  test('a decode step: dispatches, submits and bytes; the same tokens as the kernels of gpu.js', async () => {
+    const greedy = async (force?: 'kernels', cacheType: DType = 'f32') => {
+      await using device = await WebGpuDevice.open({ force })
+      using model = new TinyLlama(device, cacheType)
+      const ids = [1]
+      let step = { dispatches: 0, submits: 0, written: 0, read: 0 }
+      for (let position = 0; position < 24; position++) {
+        const before = { submits: device.submits, ...device.traffic }
+        let next: Tensor | undefined
+        const { dispatches } = device.record(() => {
+          next = model.step(ids[position], position)
+        })
+        ids.push((await (next as Tensor).readIntegers())[0])
+        next?.dispose()
+        step = {
+          dispatches: dispatches.length,
+          submits: device.submits - before.submits,
+          written: device.traffic.written - before.written,
+          read: device.traffic.read - before.read,
+        }
+      }
+      return { ids, step, buffers: device.buffers }
+    }
+    const shaders = await greedy()
+    expect(shaders.step.dispatches).toBeLessThanOrEqual(8 * LAYERS + 4)
+    expect(shaders.step.submits).toBe(1)
+    expect(shaders.step.read).toBe(4)
+    // The pass's numbers, and the parameters of each dispatch at a multiple of 256 bytes.
+    expect(shaders.step.written).toBeLessThanOrEqual(5 * 256 + 256 * shaders.step.dispatches)
+    expect(new Set(shaders.ids).size).toBeGreaterThan(4)
+    const kernels = await greedy('kernels')
+    expect(kernels.ids).toEqual(shaders.ids)
+    expect(kernels.step.dispatches).toBeGreaterThan(16 * LAYERS)
+    expect((await greedy(undefined, 'f16')).ids.slice(0, 8)).toEqual(shaders.ids.slice(0, 8))
+  })
+})
+
+const encoded = (dtype: 'f32' | 'f16' | 'q8_0' | 'q4_0', source: Float32Array) => {
+  if (dtype === 'f32') return { upload: source, values: source }
+  const bytes = encode(dtype, source)
+  const values = new Float32Array(source.length)
+  decode(dtype, bytes, values)
+  return { upload: dtype === 'f16' ? new Uint16Array(bytes.slice().buffer) : bytes, values }
+}
+
+const LAYERS = 3
+const [DIM, HEADS, KV_HEADS, HEAD_DIM, HIDDEN, VOCAB, ROWS] = [64, 4, 2, 16, 96, 200, 32]
+
+/** LLaMA of random weights, by its ops alone. */
+class TinyLlama implements Disposable {
+  readonly #scope
+  readonly #table
+  readonly #layers
+  readonly #norm
+  readonly #angles
+
+  constructor(
+    private readonly device: WebGpuDevice,
+    cacheType: DType,
+  ) {
+    const draw = new Draw(11)
+    this.#scope = device.scope()
+    const weight = (...shape: number[]) =>
+      device.tensor(
+        floats(draw.normal(...shape)).map(x => x / 6),
+        shape,
+      )
+    const ones = () => device.tensor(new Float32Array(DIM).fill(1), [DIM])
+    this.#table = weight(VOCAB, DIM)
+    this.#norm = ones()
+    this.#layers = Array.from({ length: LAYERS }, () => ({
+      ...{
+        attentionNorm: ones(),
+        norm: ones(),
+        wq: weight(HEADS * HEAD_DIM, DIM),
+        wk: weight(KV_HEADS * HEAD_DIM, DIM),
+      },
+      ...{ wv: weight(KV_HEADS * HEAD_DIM, DIM), wo: weight(DIM, HEADS * HEAD_DIM) },
+      ...{ w1: weight(HIDDEN, DIM), w2: weight(DIM, HIDDEN), w3: weight(HIDDEN, DIM) },
+      keys: device.zeros([ROWS, KV_HEADS, HEAD_DIM], cacheType),
+      values: device.zeros([ROWS, KV_HEADS, HEAD_DIM], cacheType),
+    }))
+    const angle = (i: number) => Math.floor(i / 8) * 10_000 ** (-(i % 8) / 8)
+    const angles = (turn: (angle: number) => number) =>
+      device.tensor(
+        Float32Array.from({ length: ROWS * 8 }, (_, i) => turn(angle(i))),
+        [ROWS, 8],
+      )
+    this.#angles = { cosines: angles(Math.cos), sines: angles(Math.sin) }
+  }
+
+  /** Enqueues a step. @returns i32 [1], the next token */
+  step(id: number, position: number): Tensor {
+    const { device } = this
+    using scope = device.scope()
+    const [ids, positions, rows, first, last] = device.tensors(
+      [id, position, position, 0, position].map(value => ({ data: Int32Array.of(value), shape: [1] })),
+    )
+    let x = embedding(ids, this.#table)
+    for (const { keys, values, attentionNorm, norm, wq, wk, wv, wo, w1, w2, w3 } of this.#layers) {
+      const places = { angles: this.#angles, positions, keys, values, rows }
+      const attributes = { eps: 1e-5, headDim: HEAD_DIM, pairing: 'interleaved' } as const
+      const q = projectHeads(x, { norm: attentionNorm, wq, wk, wv, ...places }, attributes)
+      const seen = position + 1
+      const mixed = attention(q, keys, values, { first, last, span: seen, seen })
+      const h = linearAdd(mixed.reshape(1, HEADS * HEAD_DIM), wo, x)
+      x = linearAdd(normGatedLinear(h, norm, w1, w3, 1e-5), w2, h)
+    }
+    return scope.keep(argMax(normLinear(x, this.#norm, this.#table, 1e-5)))
+  }
+
+  [Symbol.dispose](): void {
+    this.#scope.dispose()
+  }
+}
