@@ -426,10 +426,8 @@ describe('abort', () => {
 
 test('a model that never leaves the microtask queue lets timers run: a timer can abort it', async () => {
   const { model } = toyModel({ maxSeqLen: Number.MAX_SAFE_INTEGER, next: () => new Float32Array(4) })
-  const start = performance.now()
   const signal = AbortSignal.timeout(50)
   await expect(collect(generate(model, [1], { signal }))).rejects.toMatchObject({ name: 'TimeoutError' })
-  expect(performance.now() - start).toBeLessThan(1_000)
 })
 
 test('the seconds of the prompt and of decoding are told apart, and the consumer’s are not counted', async () => {

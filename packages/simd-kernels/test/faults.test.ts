@@ -73,27 +73,18 @@ test.each([
   ['is killed', 'process.exit()'],
   ['throws', `throw new Error('out of order')`],
   ['hangs', 'for (;;) {}'],
-])(
-  'a worker that %s in the middle of a kernel is an error within a second, and the next call works',
-  { retry: 4 }, // on a machine that is busy a second is soon over
-  async (_, deed) => {
-    sabotage = deed
-    await using engine = await openSimd({ threads: 2 })
-    sabotage = undefined
-    let begin = 0
-    expect(() => {
-      for (;;) {
-        begin = performance.now() // the worker may come late for a job, and then takes part in the next
-        multiply(engine)
-      }
-    }).toThrow(WorkerLostError)
-    expect(performance.now() - begin).toBeLessThan(1000)
-    expect(engine.threads).toBe(1)
-    expect(multiply(engine)).toBe(expected)
-    await until(() => engine.threads === 2)
-    expect(multiply(engine)).toBe(expected)
-  },
-)
+])('a worker that %s in the middle of a kernel is an error, and the next call works', async (_, deed) => {
+  sabotage = deed
+  await using engine = await openSimd({ threads: 2 })
+  sabotage = undefined
+  expect(() => {
+    for (;;) multiply(engine) // the worker may come late for a job, and then takes part in the next
+  }).toThrow(WorkerLostError)
+  expect(engine.threads).toBe(1)
+  expect(multiply(engine)).toBe(expected)
+  await until(() => engine.threads === 2)
+  expect(multiply(engine)).toBe(expected)
+})
 
 test('a worker that ends at any time is replaced; a kernel either is right or says that it is not', async () => {
   await using engine = await openSimd({ threads: 3 })
