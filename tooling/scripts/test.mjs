@@ -12,6 +12,8 @@ install()
 const checks = {
   build: () => build('--continue'),
   lint: () => step('biome', ['check', '.']),
+  unused: () => step('knip', ['--no-progress']),
+  manifests: () => step('sherif', []),
   types: () => turbo('typecheck', '--continue'),
 }
 const outcomes = Object.entries(checks).map(([name, check]) => ({ name, passed: check() === 0 }))

@@ -35,6 +35,3 @@ export const tokenIds = (text: string): number[] => {
     throw new InvalidArgumentError('Expected token ids with commas between, such as 1,403,407.')
   return text.split(',').map(wholeNumber)
 }
-
-/** For an option that may be given more than once: all its arguments, in order. */
-export const collect = (text: string, before: readonly string[] = []): string[] => [...before, text]

@@ -34,16 +34,6 @@ export const linear = (
     (i, column) => w[column * k + i],
   )
 
-/** IEEE 754 binary16. */
-export const fromF16 = (bits: number): number => {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
-}
-
 /** The rows that a query sees, first to last, both included. */
 export type Ranges = readonly (readonly [first: number, last: number])[]
 

@@ -79,23 +79,6 @@ export const Segments = <Value extends string | number>({
   )
 }
 
-/** Many choices in a list that opens. */
-export const Select = <Value extends string | number>({ label, value, options, onChange }: ChoiceProps<Value>) => {
-  const id = useId()
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <select id={id} value={value} onChange={event => onChange(options[event.currentTarget.selectedIndex].value)}>
-        {options.map(option => (
-          <option key={option.value} value={option.value} disabled={option.disabled ?? false}>
-            {option.name}
-          </option>
-        ))}
-      </select>
-    </div>
-  )
-}
-
 /** A part of a view, with its heading. */
 export const Card = ({ title, lead, children }: { title: string; lead?: string; children: ComponentChildren }) => {
   const id = useId()

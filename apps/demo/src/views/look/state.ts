@@ -48,9 +48,3 @@ const mostSurprised = (expected: Float32Array): number => {
   for (let at = 2; at < expected.length; at++) if (least < 2 || expected[at] < expected[least]) least = at
   return Math.max(least - 1, 0)
 }
-
-/** Forgets what was seen: another model is there. */
-export const forget = (): void => {
-  stop.abort()
-  inspection.value = undefined
-}
