@@ -55,8 +55,8 @@ export class WebGpuDevice extends KernelDevice {
     )
     this.#queue = new DispatchQueue(gpu, this.#buffers)
     gpu.onuncapturederror = event => this.#fail((event as unknown as { error: Error }).error.message)
-    void gpu.lost.then(({ reason, message }) => {
-      if (reason !== 'destroyed') this.#fail(`the GPU was lost: ${message}`)
+    void gpu.lost.then(({ message }) => {
+      if (!this.closed) this.#fail(`the GPU was lost; open the device anew and load the model again: ${message}`)
     })
   }
 
@@ -113,6 +113,12 @@ export class WebGpuDevice extends KernelDevice {
     for (const [i, { offset }] of storages.entries()) bytes.set(bytesOfView(words[i]), offset)
     this.#queue.write(storages[0].buffer, bytes)
     return storages.map((storage, i) => Tensor.of(this, this.hold(storage), specs[i]))
+  }
+
+  /** Nothing is enqueued on a device that has failed. @throws DeviceFailedError */
+  protected override checkOpen(work: string): void {
+    super.checkOpen(work)
+    if (this.#failure) throw this.#failure
   }
 
   /** The kernels of gpu.js read whole buffers alone; the shaders say themselves which inputs they read in parts. */

@@ -203,7 +203,14 @@ ${times(queries, i => `        let weight${i} = weights[${i * TILE}u + r];\n    
   // The sums of all slices meet in shared memory, where the tiles' products were.
   workgroupBarrier();
 ${times(queries, i => `  totals[${i * threads}u + lane] = total${i};`)}
-${times(queries, i => lanesOf(width).map(lane => `  parts[(${i * threads}u + lane) * ${width}u${lane === 0 ? '' : ` + ${lane}u`}] = sum${i}${width === 4 ? `[${lane}]` : ''};`).join('\n'))}
+${times(queries, i =>
+  lanesOf(width)
+    .map(
+      lane =>
+        `  parts[(${i * threads}u + lane) * ${width}u${lane === 0 ? '' : ` + ${lane}u`}] = sum${i}${width === 4 ? `[${lane}]` : ''};`,
+    )
+    .join('\n'),
+)}
   workgroupBarrier();
   for (var i = lane; i < ${queries * columns}u; i += ${threads}u) {
     let one = i / ${columns}u;
