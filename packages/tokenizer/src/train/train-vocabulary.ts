@@ -1,5 +1,4 @@
 import { TrainingError } from '../errors'
-import type { TrainingOptions } from '../train'
 import {
   defaultUnkSurface,
   llamaNormalizer,
@@ -10,6 +9,7 @@ import {
 } from '../vocabulary'
 import { Corpus, reservedPieces } from './corpus'
 import { MergeSearch } from './merge-search'
+import type { TrainingOptions } from './options'
 
 /** How long training holds the thread at a time, in milliseconds. */
 const turn = 50
