@@ -45,12 +45,10 @@ const trainingRows = ({ file, data }) =>
     megabytes(peakBytes),
   ])
 
-const files = process.argv
-  .slice(2)
-  .map(path => ({
-    file: path.includes('results/') ? path.split('results/').at(-1) : basename(path),
-    ...JSON.parse(readFileSync(path, 'utf8')),
-  }))
+const files = process.argv.slice(2).map(path => ({
+  file: path.includes('results/') ? path.split('results/').at(-1) : basename(path),
+  ...JSON.parse(readFileSync(path, 'utf8')),
+}))
 const sections = [
   [
     files.filter(({ data }) => data.work),
