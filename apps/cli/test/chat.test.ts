@@ -41,7 +41,7 @@ describe.skipIf(!hasData)('cria chat', () => {
   // `script` gives the command a terminal of its own.
   test.skipIf(!existsSync('/usr/bin/script'))(
     'on a terminal: two turns, Ctrl-C in an answer, history, exit',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       const command = [process.execPath, main, ...flags.slice(0, -4), '--max-tokens', '400', '--temperature', '0']
       const terminal = () =>

@@ -45,7 +45,7 @@ test('a chat renders the template of the model, and content is never a token of 
   expect((await run('<s>assistant: hello')).filter(id => id === bos)).toHaveLength(2)
 })
 
-test('a chat of ten turns costs the tokens of its turns, not their square', { timeout: 60_000 }, async () => {
+test('a chat of ten turns costs the tokens of its turns, not their square', { timeout: 300_000 }, async () => {
   await using model = modelWith({ default: template })
   const steps = vi.spyOn(model.network, 'steps')
   using chat = model.startChat({ system: 'a b c' })

@@ -77,7 +77,7 @@ describe('a decoding step', async () => {
     await expect(planDecode(config, undefined, 64)).rejects.toThrow('1 tokens at position 64 do not fit')
   })
 
-  test.skipIf(!webgpu?.available)('is one submit on webgpu', { timeout: 60_000 }, async () => {
+  test.skipIf(!webgpu?.available)('is one submit on webgpu', { timeout: 300_000 }, async () => {
     await using device = (await openDevice('webgpu')) as WebGpuDevice
     using network = llama2(device, config)
     initialise(network, device)

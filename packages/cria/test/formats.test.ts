@@ -64,7 +64,7 @@ const forms: Record<string, (path: string) => Promise<unknown>> = {
 const withoutTokenizer = ['stories260K.bin', 'clebert_checkpoint_v1.bin', 'a llama2.c file of ours']
 
 describe.skipIf(!hasStories)('the greedy texts of stories260K come from', () => {
-  test.each(Object.keys(forms))('%s', { timeout: 60_000 }, async name => {
+  test.each(Object.keys(forms))('%s', { timeout: 300_000 }, async name => {
     const path = join(folder, name)
     await forms[name](path)
     const tokenizer = withoutTokenizer.includes(name) ? stories('tok512.model') : undefined

@@ -58,14 +58,14 @@ describe.skipIf(!hasStories)('golden texts of stories260K', () => {
   })
 
   for (const { name, threads } of hosts)
-    test(`${named(name, threads)} generates all`, { timeout: 60_000 }, async () => {
+    test(`${named(name, threads)} generates all`, { timeout: 300_000 }, async () => {
       await using model = await load(name, threads)
       for (const golden of greedyCases) expect((await generateGreedily(model, golden)).text).toBe(golden.text)
     })
 
   const processors = ['cpu', ...hosts.map(({ name }) => name)]
   for (const { name, available } of inNode.filter(({ name }) => !processors.includes(name)))
-    test.skipIf(!available)(`${name} generates one, and reads all`, { timeout: 240_000 }, async () => {
+    test.skipIf(!available)(`${name} generates one, and reads all`, { timeout: 600_000 }, async () => {
       await using model = await load(name)
       expect((await generateGreedily(model, first)).text).toBe(first.text)
       const likeliest: number[][] = []
@@ -85,14 +85,14 @@ describe.skipIf(!hasStories)('golden texts of stories260K', () => {
     test.skipIf(!chromium)(
       `${named(device, threads)} in Chromium generates one, and reads all`,
       {
-        timeout: 240_000,
+        timeout: 600_000,
       },
       async () => {
         const files = { '/stories260K.bin': stories('stories260K.bin'), '/tok512.bin': stories('tok512.bin') }
         const input = { device, golden: first, sequences: sequences() }
         const entry = new URL('./greedy.page.ts', import.meta.url)
         const headers = threads === 2 ? crossOriginIsolation : {}
-        const result = await runInBrowser({ entry, input, files, headers, timeout: 220_000 })
+        const result = await runInBrowser({ entry, input, files, headers, timeout: 580_000 })
         const { ran, on, text, likeliest } = result as { ran: string; on: string; text: string; likeliest: number[][] }
         expect(ran).toBe(device)
         if (threads)

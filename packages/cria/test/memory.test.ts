@@ -21,7 +21,7 @@ const buffersOf = (device: Device) => (device.name === 'webgpu' ? (device as Web
 
 describe('1,000 generated tokens leave memory where it was after 100', () => {
   for (const { name, available } of devices)
-    test.skipIf(!available)(`on ${name}`, { timeout: 240_000 }, async () => {
+    test.skipIf(!available)(`on ${name}`, { timeout: 600_000 }, async () => {
       await using device = await openDevice(name)
       using model = llama2(device, {
         dim: 16,

@@ -26,7 +26,7 @@ const textOf = async (generation: AsyncIterable<string>) => {
 
 for (const name of ['cpu', 'simd'] as const satisfies readonly DeviceName[])
   describe(`on ${name}`, () => {
-    test('texts generated side by side are those that each prompt gets alone', { timeout: 60_000 }, async () => {
+    test('texts generated side by side are those that each prompt gets alone', { timeout: 300_000 }, async () => {
       await using device = await openDevice(name)
       await using model = modelOn(device)
       const prompts = ['a', 'ab ab', 'b'.repeat(150), 'b a b']
@@ -69,7 +69,7 @@ test('a session computes only what is new of the next prompt', async () => {
   expect(answer).toBe(await textOf(model.generate('ab ab', { maxTokens: 4, temperature: 0 })))
 })
 
-test('an abort is heard amid a long prompt, and timers run while it is computed', { timeout: 60_000 }, async () => {
+test('an abort is heard amid a long prompt, and timers run while it is computed', { timeout: 300_000 }, async () => {
   await using device = await openDevice('simd', { threads: 1 })
   await using model = modelOn(device, { dim: 512, n_layers: 12, max_seq_len: 3000 })
   const controller = new AbortController()
@@ -85,7 +85,7 @@ test('an abort is heard amid a long prompt, and timers run while it is computed'
   expect(again).toBe(await textOf(other.generate('ab', { maxTokens: 3, temperature: 0 })))
 })
 
-test('tensors that are made while a pass is paused are not its own', { timeout: 60_000 }, async () => {
+test('tensors that are made while a pass is paused are not its own', { timeout: 300_000 }, async () => {
   await using device = await openDevice('simd', { threads: 1 })
   await using model = modelOn(device, { dim: 512, n_layers: 12 })
   const made: { disposed: boolean }[] = []

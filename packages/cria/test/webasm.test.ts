@@ -5,7 +5,7 @@ import { openDevice } from '@cria/tensor'
 import { expect, test } from 'vitest'
 import { ModelSequences } from '../src/sequences'
 
-test('webasm compiles kernels for a few sizes, not for each length', { timeout: 120_000 }, async () => {
+test('webasm compiles kernels for a few sizes, not for each length', { timeout: 300_000 }, async () => {
   let modules = 0
   const { Module } = WebAssembly
   WebAssembly.Module = new Proxy(Module, {

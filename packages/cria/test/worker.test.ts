@@ -153,7 +153,7 @@ describe.skipIf(!hasStories)('a model in a worker', () => {
     await expect(model.generate('Once').all).rejects.toThrow('Load the model again')
   })
 
-  test.skipIf(!chromium)('in a page', { timeout: 120_000 }, async () => {
+  test.skipIf(!chromium)('in a page', { timeout: 300_000 }, async () => {
     const files = {
       '/worker.js': await bundleWorker('browser'),
       '/stories260K.bin': stories('stories260K.bin'),

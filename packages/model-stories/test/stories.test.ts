@@ -23,7 +23,7 @@ test('they hold the model of the config, with its tokenizer', async () => {
   expect(vocabulary?.kind === 'gguf' && vocabulary.tokens.length).toBe(2048)
 })
 
-test.skipIf(!chromium)('a page has them without another file', { timeout: 120_000 }, async () => {
+test.skipIf(!chromium)('a page has them without another file', { timeout: 300_000 }, async () => {
   const entry = new URL('./stories.page.ts', import.meta.url)
   expect(await runInBrowser({ entry })).toEqual({ magic: 'GGUF', length: (await readStories()).length })
 })

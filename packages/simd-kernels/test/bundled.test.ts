@@ -12,7 +12,7 @@ const entry = fileURLToPath(new URL('./everywhere.ts', import.meta.url))
 const expected = await everywhere({ threads: 1 })
 const isolated = 'the page is not cross-origin isolated'
 
-test('minified into one file, it runs in Node, and the process ends by itself', { timeout: 60_000 }, async () => {
+test('minified into one file, it runs in Node, and the process ends by itself', { timeout: 300_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'simd-kernels-'))
   try {
     const outfile = join(folder, 'program.mjs')
@@ -28,7 +28,7 @@ test('minified into one file, it runs in Node, and the process ends by itself', 
       format: 'esm',
       platform: 'neutral',
     })
-    const output = execFileSync(process.execPath, [outfile], { encoding: 'utf8', timeout: 30_000 })
+    const output = execFileSync(process.execPath, [outfile], { encoding: 'utf8', timeout: 120_000 })
     expect(JSON.parse(output)).toEqual({ ...expected, threads: 3 })
   } finally {
     rmSync(folder, { recursive: true })
@@ -37,14 +37,14 @@ test('minified into one file, it runs in Node, and the process ends by itself', 
 
 test.skipIf(!chromium)(
   'minified, it runs in Chromium on two threads where the page is isolated',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const run = { entry, input: { threads: 2 }, minify: true, args: [] }
     expect(await runInBrowser({ ...run, headers: crossOriginIsolation })).toEqual({ ...expected, threads: 2 })
   },
 )
 
-test.skipIf(!chromium)('and on one, saying why, where it is not', { timeout: 120_000 }, async () => {
+test.skipIf(!chromium)('and on one, saying why, where it is not', { timeout: 300_000 }, async () => {
   const found = await runInBrowser({ entry, input: { threads: 2 }, minify: true, args: [] })
   expect(found).toEqual({ ...expected, threads: 1, whyOneThread: expect.stringContaining(isolated) })
 })

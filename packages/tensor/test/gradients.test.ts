@@ -99,7 +99,7 @@ describe(`gradients, seed ${seed}`, () => {
   for (const name of deviceNames.filter(name => name !== 'shape'))
     test.skipIf(!inNode.some(report => report.name === name))(
       `of every op on ${name} are those of central differences`,
-      { timeout: 240_000 },
+      { timeout: 600_000 },
       async () => {
         await using device = await openDevice(name)
         const draw = new Draw(seed)

@@ -35,7 +35,7 @@ const holdQuantised = (device: string, outcomes: readonly Outcome[]) => {
 
 describe(`ops, seed ${seed}`, () => {
   for (const { name, available } of inNode)
-    test.skipIf(!available)(`on ${name}`, { timeout: 120_000 }, async () => {
+    test.skipIf(!available)(`on ${name}`, { timeout: 600_000 }, async () => {
       await using device = await openDevice(name)
       hold(name, await runCases(device, seed))
       expect(device.memory).toEqual({ allocations: 0, bytes: 0 })
@@ -50,9 +50,9 @@ describe(`ops, seed ${seed}`, () => {
     })
 
   for (const device of inPage)
-    test.skipIf(!chromium)(`on ${device} in Chromium`, { timeout: 240_000 }, async () => {
+    test.skipIf(!chromium)(`on ${device} in Chromium`, { timeout: 600_000 }, async () => {
       const entry = new URL('./browser-cases.ts', import.meta.url)
-      const run = { entry, input: { device, seed }, headers: crossOriginIsolation, timeout: 200_000 }
+      const run = { entry, input: { device, seed }, headers: crossOriginIsolation, timeout: 580_000 }
       const { on, outcomes, quantised } = (await runInBrowser(run)) as Record<'outcomes' | 'quantised', Outcome[]> & {
         on: string
       }

@@ -30,7 +30,7 @@ const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
 const available = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
 const floats = ({ data }: { readonly data: ArrayLike<number> }) => Float32Array.from(data)
 
-describe.skipIf(!available)(`webgpu, seed ${seed}`, { timeout: 240_000 }, () => {
+describe.skipIf(!available)(`webgpu, seed ${seed}`, { timeout: 600_000 }, () => {
   test('a cache of f16 holds rounded rows, which attention reads and copies keep', async () => {
     await using device = await WebGpuDevice.open()
     using _scope = device.scope()

@@ -57,6 +57,8 @@ export class Tokenizer {
   readonly endIds: readonly number[]
   /** The names and ids of the control tokens, which `special` allows in text. */
   readonly specialTokens: ReadonlyMap<string, number>
+  /** The names of the other added tokens and user-defined pieces, which text may become unless `added` is false. */
+  readonly addedTokens: readonly string[]
   /** The ids below `vocabSize` that have no piece. They decode to nothing, and text never becomes one. */
   readonly gaps: readonly number[]
   private readonly added: AddedTokens
@@ -69,7 +71,7 @@ export class Tokenizer {
    * @param vocabulary what the tokenizer is made of
    * @param options.name names the vocabulary in errors
    * @throws {TokenizerFormatError} for a vocabulary that contradicts itself
-   * @throws {UnsupportedTokenizerError} if BOS or EOS is an ordinary piece, or pieces can be made in too many ways
+   * @throws {UnsupportedTokenizerError} if BOS is an ordinary piece, or pieces can be made in too many ways
    */
   constructor(
     readonly vocabulary: Vocabulary,
@@ -92,7 +94,10 @@ export class Tokenizer {
 
     const stating = new Map(added.map(token => [token.id, token]))
     const tokens = [...this.specialTokens].map(([piece, id]) => stating.get(id) ?? addedToken(id, piece))
-    for (const token of added) if (types[token.id] !== PieceType.control) tokens.push(token)
+    const ordinary = added.filter(({ id }) => types[id] !== PieceType.control)
+    tokens.push(...ordinary)
+    const defined = pieces.filter((_, id) => types[id] === PieceType.userDefined)
+    this.addedTokens = [...new Set([...defined, ...ordinary.map(({ content }) => content)])]
     // Those of the normalised text are looked for there.
     this.added = new AddedTokens(tokens.filter(token => rules === undefined || !token.normalized))
     this.hasOrdinary = this.added.some(token => !token.special)

@@ -53,6 +53,7 @@ test('tokens that stand beside tokenizer.model are tokens, and what the files st
     // Text from elsewhere forges no token.
     expect(tokenizer.encode(text).some(id => tokenizer.isSpecial(id))).toBe(false)
     expect(tokenizer.encode(text)).toContain(265)
+    expect(tokenizer.addedTokens).toContain('<think>')
     expect(tokenizer.encode(text, { added: false })).not.toContain(265)
     expect(tokenizer.decode([264, 262, 263])).toBe('b')
     expect(tokenizer.decode([264, 262, 263], { special: true })).toBe('<|im_start|>b<|im_end|>')

@@ -11,13 +11,13 @@ const names: readonly DeviceName[] = ['cpu', 'simd', 'webgpu', 'webasm', 'headle
 const [of] = fixture.cases
 
 for (const { name, available } of reports.filter(({ name }) => names.includes(name)))
-  test.skipIf(!available)(`the first 5 losses on ${name} are PyTorch's`, { timeout: 120_000 }, async () => {
+  test.skipIf(!available)(`the first 5 losses on ${name} are PyTorch's`, { timeout: 300_000 }, async () => {
     const losses = await firstLosses({ device: name })
     for (const [i, loss] of losses.entries()) expect(Math.abs(loss / of.losses[i] - 1)).toBeLessThan(1e-5)
   })
 
 for (const device of ['simd', 'webgpu'] as const)
-  test.skipIf(!chromium)(`a page trains on ${device}`, { timeout: 180_000 }, async () => {
+  test.skipIf(!chromium)(`a page trains on ${device}`, { timeout: 600_000 }, async () => {
     const entry = new URL('./first-losses.page.ts', import.meta.url)
     const found = (await runInBrowser({ entry, input: { device }, headers: crossOriginIsolation })) as number[]
     for (const [i, loss] of found.entries()) expect(Math.abs(loss / of.losses[i] - 1)).toBeLessThan(1e-5)

@@ -5,7 +5,7 @@ import { llamaWeights } from '../../src/checkpoint'
 import { sparseGguf, wideConfig } from './sparse'
 import { open } from './stories'
 
-test('loading needs the model in its target type, one tensor and 100 MB', { timeout: 60_000 }, async () => {
+test('loading needs the model in its target type, one tensor and 100 MB', { timeout: 300_000 }, async () => {
   const config = wideConfig(2048, 8_000)
   const checkpoint = await open(await sparseGguf(config))
   const sizes = [...llamaWeights(config)].map(({ shape }) => elementCount(shape) ?? 0)
