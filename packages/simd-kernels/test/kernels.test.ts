@@ -3,7 +3,7 @@ import { engines, put, room, take } from './engines'
 import { Random } from './random'
 import * as reference from './reference'
 
-const seed = Date.now() >>> 0
+const seed = Number(process.env.CRIA_SEED ?? Date.now() >>> 0)
 const opened = await engines()
 afterAll(() => Promise.all(opened.map(engine => engine.close())))
 

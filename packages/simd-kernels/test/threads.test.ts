@@ -5,7 +5,7 @@ import { put, putIds, room, take } from './engines'
 import { Random } from './random'
 import { randomWeight } from './weight-data'
 
-const seed = Date.now() >>> 0
+const seed = Number(process.env.CRIA_SEED ?? Date.now() >>> 0)
 const [n, k] = [515, 1024]
 const weights = weightTypes.map(dtype => randomWeight(new Random(seed), dtype, n, k).weight)
 

@@ -7,7 +7,7 @@ import { Random } from './random'
 import * as reference from './reference'
 import { numbersOf, randomWeight, scaleOffsets, setScales, subBlock } from './weight-data'
 
-const seed = Date.now() >>> 0
+const seed = Number(process.env.CRIA_SEED ?? Date.now() >>> 0)
 const opened = await engines()
 afterAll(() => Promise.all(opened.map(engine => engine.close())))
 
