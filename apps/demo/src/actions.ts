@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals'
 import { type ChatMessage, engine, type ModelSource } from './engine'
 import { explain, isAbort } from './problems'
+import { view } from './route'
 import { chat, devices, loading, model, problem, prompt, sampling, seed, written } from './state'
 
 /** The device that the next model is loaded on. */
@@ -18,6 +19,9 @@ let stopWriting = new AbortController()
 let stopLoading = new AbortController()
 /** The source of the loaded model, to load it again on another device. */
 let source: ModelSource | undefined
+
+/** Whether the page's own model was asked for. */
+let opened = false
 
 /** Loads a model in place of the one that is loaded. Returns whether it is there. */
 export const load = async (from: ModelSource): Promise<boolean> => {
@@ -42,10 +46,20 @@ export const load = async (from: ModelSource): Promise<boolean> => {
     return true
   } catch (error) {
     if (!isAbort(error)) problem.value = explain(error)
+    // With no model left, the page's own one is opened where it is needed.
+    opened = from.kind === 'embedded'
     return false
   } finally {
     if (stopLoading === stop) loading.value = undefined
   }
+}
+
+/** Opens the page's own model when one is first needed, and lets it write, so that there is something to see at once. */
+export const openEmbedded = async (): Promise<void> => {
+  if (opened || model.value || loading.value) return
+  opened = true
+  const isThere = await load({ kind: 'embedded' })
+  if (isThere && view.value === 'write' && written.value.text === '' && !writing.value) await write()
 }
 
 export const cancelLoad = (): void => stopLoading.abort()
@@ -103,7 +117,7 @@ const run = async (from: string | readonly ChatMessage[], show: (piece: string) 
     if (stopWriting === stop) stats.value = statsOf(text.stats, ends[text.finishReason ?? ''] ?? 'stopped')
   } catch (error) {
     if (!isAbort(error)) problem.value = explain(error)
-    else if (stopWriting === stop && stats.value) stats.value = { ...stats.value, end: 'stopped' }
+    else if (stopWriting === stop) stats.value = statsOf(text.stats, 'stopped')
   } finally {
     if (stopWriting === stop) writing.value = false
   }

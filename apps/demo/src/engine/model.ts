@@ -44,8 +44,10 @@ export class PageModel {
     await this.unload()
     const worker = this.startWorker()
     try {
-      const from = source.kind === 'files' ? [...source.files] : source.name
+      const from = await this.#locationOf(source)
       const model = await loadInWorker(from, { worker, device: device as 'auto', onProgress, signal })
+      // It may have been told to stop just as it was done.
+      signal.throwIfAborted()
       this.#loaded = { model, worker }
       await this.lab.call('takeVocabulary', model.tokenizer.vocabulary)
       return factsOf(model, source)
@@ -53,6 +55,11 @@ export class PageModel {
       worker.terminate()
       throw error
     }
+  }
+
+  async #locationOf(source: ModelSource): Promise<string | File[]> {
+    if (source.kind === 'named') return source.name
+    return source.kind === 'files' ? [...source.files] : [await this.lab.call('stories', undefined)]
   }
 
   /** Frees all that the model held: its worker ends. */
@@ -159,13 +166,19 @@ export class PageModel {
   }
 }
 
+const nameOf = (source: ModelSource): string => {
+  if (source.kind === 'embedded') return 'The stories model of Cria'
+  return source.kind === 'files' ? source.files[0].name : source.name
+}
+
 const factsOf = (
   { config, device, format, parameterCount, maxSeqLen, chatTemplates }: WorkerModel,
   source: ModelSource,
 ): ModelFacts => {
   const { dim, n_layers, n_heads, n_kv_heads, vocab_size } = config as Sizes
   return {
-    name: source.kind === 'files' ? source.files[0].name : source.name,
+    name: nameOf(source),
+    embedded: source.kind === 'embedded',
     format,
     device: device.name,
     deviceDetail: device.description,

@@ -14,6 +14,8 @@ export interface DeviceChoice {
 }
 
 export type ModelSource =
+  /** The model that Cria trained itself, which the page brings along. */
+  | { readonly kind: 'embedded' }
   | { readonly kind: 'files'; readonly files: readonly File[] }
   | { readonly kind: 'named'; readonly name: string }
 
@@ -33,6 +35,8 @@ export interface LoadOptions {
 /** What a page shows of a loaded model. */
 export interface ModelFacts {
   readonly name: string
+  /** Whether it is the model that the page brings along. */
+  readonly embedded: boolean
   readonly format: string
   readonly device: string
   readonly deviceDetail: string

@@ -9,6 +9,11 @@ export const offer = {
     const { listDevices } = await import('@cria/tensor')
     return (await listDevices()).map(({ name, available, detail, software }) => ({ name, available, detail, software }))
   },
+  /** The embedded model as a file. */
+  stories: async (_: undefined) => {
+    const { readStories } = await import('@cria/model-stories')
+    return new File([await readStories()], 'stories.gguf')
+  },
   rotate: async ({ headDim, theta, positions }: { headDim: number; theta: number; positions: number }) =>
     (await import('./rotary')).rotate(headDim, theta, positions),
   rotaryScores: async (input: { headDim: number; theta: number; distances: number; shifts: readonly number[] }) =>

@@ -172,6 +172,11 @@ const Loaded = () => {
           Let it write
         </a>
         <a href={linkTo('look')}>Look inside</a>
+        {!facts.embedded && (
+          <button type="button" class="quiet" onClick={() => void load({ kind: 'embedded' })}>
+            Back to the model of this page
+          </button>
+        )}
       </p>
     </section>
   )

@@ -43,12 +43,13 @@ export const Chat = () => {
           }}
         />
         <div class="buttons">
+          {/* Keys: one button that turned from Stop into Write while it is clicked would submit the form. */}
           {writing.value ? (
-            <button type="button" class="stop" onClick={stop}>
+            <button key="stop" type="button" class="stop" onClick={stop}>
               Stop
             </button>
           ) : (
-            <button type="submit" disabled={text.trim() === ''}>
+            <button key="start" type="submit" disabled={text.trim() === ''}>
               Send
             </button>
           )}

@@ -83,12 +83,13 @@ const Writing = () => (
         ))}
       </fieldset>
       <div class="buttons">
+        {/* Keys: one button that turned from Stop into Write while it is clicked would submit the form. */}
         {writing.value ? (
-          <button type="button" class="stop" onClick={stop}>
+          <button key="stop" type="button" class="stop" onClick={stop}>
             Stop
           </button>
         ) : (
-          <button type="submit" disabled={!model.value}>
+          <button key="start" type="submit" disabled={!model.value}>
             Write
           </button>
         )}
