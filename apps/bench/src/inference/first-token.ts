@@ -60,7 +60,7 @@ export const firstTokenReport = (
   weights: readonly string[],
   results: readonly FirstTokenResult[],
 ): Findings => ({
-  title: `${model}, ${weights.join(' and ')}: from a process's start to the first token, prompt of ${prompt}`,
+  title: `${model}, ${weights.join(', ')}: from a process's start to the first token, prompt of ${prompt}`,
   ran: results.map(({ name, description }) => ({ name, description })),
   tables: [
     {

@@ -51,7 +51,7 @@ export const inferenceReport = (found: InferenceFindings): Findings => {
   const middle = (samples: readonly CeilingSample[], of: keyof CeilingSample) =>
     summarize(samples.map(sample => sample[of])).median
   return {
-    title: `${model}, ${weights.join(' and ')}: prompt of ${prompt}, ${counted(tokens, 'token')} behind ${depth}${together}`,
+    title: `${model}, ${weights.join(', ')}: prompt of ${prompt}, ${counted(tokens, 'token')} behind ${depth}${together}`,
     ran: [...contenders, ...ceilings].map(({ name, description }) => ({ name, description })),
     tables: [
       {
