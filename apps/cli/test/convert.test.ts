@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openPath } from '@cria/checkpoint/node'
+import { openLlama } from '@cria/llama'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cria, data, hasData } from './cria'
 
@@ -13,10 +14,11 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const weightsOf = async (path: string) => {
   const checkpoint = await openPath(path)
+  const { config } = await openLlama(checkpoint)
   const weights: Record<string, unknown> = {}
   for (const name of checkpoint.tensors.keys()) weights[name] = (await checkpoint.read(name, { dtype: 'f32' })).data
   await checkpoint.close()
-  return { config: checkpoint.config, weights, vocabulary: checkpoint.vocabulary }
+  return { config, weights, vocabulary: checkpoint.vocabulary }
 }
 
 describe.skipIf(!hasData)('cria convert of stories260K', () => {

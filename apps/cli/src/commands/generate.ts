@@ -56,7 +56,7 @@ const writeTexts = async (model: Model, prompt: string, flags: Flags, options: G
   const before = flags.echo ? prompt : ''
   if (flags.json) {
     const text = before + (await generation.text)
-    await writeJson({ text, ids, ...generation, device: model.device.name })
+    await writeJson({ ...generation, text, ids, device: model.device.name })
   } else {
     try {
       await write(before)
