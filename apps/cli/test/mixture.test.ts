@@ -143,7 +143,7 @@ describe('bad input is told in one line', () => {
     ['text that is not UTF-8', source({ files: ['latin1.txt'] }), 1, 'latin1.txt: it is not UTF-8 text'],
     ['a missing file', source({ files: ['none.txt'] }), 1, 'none.txt: there is no such file'],
     ['no tokenizer', { ...config, tokenizer: undefined }, 2, 'no tokenizer: name one in the config, or by --tokenizer'],
-    ['a missing tokenizer', { ...config, tokenizer: 'no.model' }, 1, 'no.model does not exist'],
+    ['a missing tokenizer', { ...config, tokenizer: 'no.model' }, 1, 'no.model: does not exist'],
   ])('%s', async (_, config, exitCode, message) => {
     const { code, stdout, stderr } = await mixture(config)
     expect(stderr).toContain(message)
