@@ -14,11 +14,11 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const weightsOf = async (path: string) => {
   const checkpoint = await openPath(path)
-  const { config } = await openLlama(checkpoint)
+  const llama = await openLlama(checkpoint)
   const weights: Record<string, unknown> = {}
-  for (const name of checkpoint.tensors.keys()) weights[name] = (await checkpoint.read(name, { dtype: 'f32' })).data
+  for (const name of llama.tensors.keys()) weights[name] = (await llama.read(name, { dtype: 'f32' })).data
   await checkpoint.close()
-  return { config, weights, vocabulary: checkpoint.vocabulary }
+  return { config: llama.config, weights, vocabulary: checkpoint.vocabulary }
 }
 
 describe.skipIf(!hasData)('cria convert of stories260K', () => {
@@ -63,8 +63,8 @@ describe.skipIf(!hasData)('cria convert of stories260K', () => {
     await cria(['convert', model, q8, '--weights', 'q8_0', ...tokenizer])
     await cria(['convert', q8, again])
     const checkpoint = await openPath(again)
-    expect(checkpoint.tensors.get('layers.0.attention.wq.weight')?.dtype).toBe('q8_0')
-    expect(checkpoint.tensors.get('norm.weight')?.dtype).toBe('f32')
+    expect(checkpoint.tensors.get('blk.0.attn_q.weight')?.dtype).toBe('q8_0')
+    expect(checkpoint.tensors.get('output_norm.weight')?.dtype).toBe('f32')
     await checkpoint.close()
     expect(readFileSync(again).equals(readFileSync(q8))).toBe(true)
   })
@@ -101,7 +101,7 @@ describe.skipIf(!hasData)('cria convert of stories260K', () => {
     ['an unknown type', ['x.gguf', '--weights', 'q3'], "argument 'q3' is invalid. Allowed choices are f32", 2],
     ['an unknown format', ['x', '--format', 'onnx'], "argument 'onnx' is invalid. Allowed choices are gguf", 2],
     ['a tokenizer of another model', ['x.gguf', '--tokenizer', data('llama2-tokenizer/tokenizer.model')], '32000', 1],
-    ['a missing tokenizer', ['x.gguf', '--tokenizer', 'no-such.model'], 'no-such.model does not exist', 1],
+    ['a missing tokenizer', ['x.gguf', '--tokenizer', 'no-such.model'], 'no-such.model: does not exist', 1],
   ])('refuses %s, and leaves nothing', async (_, [name, ...args], message, exitCode) => {
     const there = join(folder, name)
     const { code, stderr } = await cria(['convert', model, there, ...args])
@@ -141,7 +141,7 @@ describe.skipIf(!hasData)('cria convert of stories260K', () => {
 test.each<[string, string, string]>([
   ['missing', 'no-such-model.gguf', 'no-such-model.gguf: does not exist'],
   ['no model', 'package.json', 'package.json'],
-  ['a folder without one', 'packages', 'packages: holds no model'],
+  ['a folder without one', 'packages', 'packages: has no model'],
 ])('a model that is %s is told by name', async (_, path, message) => {
   const { code, stderr } = await cria(['convert', path, join(folder, 'never')])
   expect(stderr).toContain(message)

@@ -32,7 +32,7 @@ describe.skipIf(!hasData)('cria logits', () => {
   })
 
   test.each<[string, string, number, string]>([
-    ['an id beyond the vocabulary', '1,512', 1, 'token id 512 is not of this vocabulary of 512'],
+    ['an id beyond the vocabulary', '1,512', 1, 'token id 512 is not in this vocabulary of 512'],
     [
       'more ids than the context',
       Array(513).fill(1).join(),
@@ -114,8 +114,8 @@ describe.skipIf(!hasData)('cria perplexity', () => {
   })
 
   test.each<[string, string[], number, string]>([
-    ['a missing text', ['--text', 'no-such.txt'], 1, 'no-such.txt does not exist'],
-    ['an empty text', ['--text', '@empty.txt'], 1, 'empty.txt is empty: there is nothing to foretell'],
+    ['a missing text', ['--text', 'no-such.txt'], 1, 'no-such.txt'],
+    ['an empty text', ['--text', '@empty.txt'], 1, 'empty.txt is empty: there is nothing to predict'],
     ['a window beyond the context', ['--text', '@story.txt', '--window', '513'], 2, "to the model's context of 512"],
     ['a window without room', ['--text', '@story.txt', '--window', '1'], 2, '--window is 1: expected 2'],
   ])('refuses %s', async (_, args, exitCode, message) => {

@@ -92,8 +92,8 @@ describe.skipIf(!hasData)('cria tokenize with the tokenizer of stories260K', () 
 })
 
 test.each<[string, string, string]>([
-  ['missing', 'no-such.model', 'no-such.model does not exist'],
-  ['a folder', '.', '. is a folder: give a file'],
+  ['missing', 'no-such.model', 'no-such.model: does not exist'],
+  ['a folder', '.', '.: cannot be opened (it is not a regular file)'],
   ['no tokenizer', 'package.json', 'package.json: '],
   ['of another kind', 'README.md', 'README.md: is no tokenizer.model, tokenizer.json or tokenizer.bin'],
 ])('a tokenizer that is %s is told by name', async (_, path, message) => {

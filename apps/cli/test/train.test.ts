@@ -75,7 +75,7 @@ test('a model is trained, and everything that loads models loads it', async () =
     'cpu',
     '--json',
   ])
-  expect(JSON.parse(scored.stdout)).toMatchObject({ documents: 60, split: 0, context: 32 })
+  expect(JSON.parse(scored.stdout)).toMatchObject({ documents: 60, split: 60, context: 32 })
   const gguf = join(folder, 'model.gguf')
   expect(await cria(['convert', saved, gguf, '--weights', 'f32'])).toMatchObject({ code: 0 })
 })
