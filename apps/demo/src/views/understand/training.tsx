@@ -201,8 +201,7 @@ const Samples = ({ samples }: { samples: readonly Sample[] }) => (
   <div class="picture">
     <h3>What it writes, the newest first</h3>
     {samples.length === 0 && <p class="hint">Samples appear here every 25 steps.</p>}
-    {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, which the keyboard must be able to do */}
-    <ol class="samples" tabIndex={samples.length > 0 ? 0 : -1}>
+    <ol class="samples" tabIndex={samples.length > 0 ? 0 : -1} aria-label="Samples">
       {[...samples].reverse().map(({ step, text }) => (
         <li key={step}>
           <small>{step === 0 ? 'before training' : `after ${step} steps`}</small>
