@@ -56,8 +56,9 @@ export const projectHeadsOp: Op<ProjectionAttributes> = {
     const split = (weight: Tensor) => linear(normal, weight).reshape(-1, weight.shape[0] / headDim, headDim)
     const turn = (heads: Tensor) => rope(heads, { cosines, sines }, positions, pairing)
     const q = turn(split(wq))
-    writeRows(keys, turn(split(wk)), rows)
-    writeRows(values, split(wv), rows)
+    const [k, v] = [turn(split(wk)), split(wv)]
+    writeRows(keys, k, rows)
+    writeRows(values, v, rows)
     return [scope.keep(q), keys, values]
   },
   reference: ([x, norm, wq, wk, wv, cosines, sines, positions, keys, values, rows], { eps, headDim, pairing }) => {
