@@ -68,9 +68,12 @@ describe('a decoding step', async () => {
 
   test('grows with the position in attention alone', async () => {
     const long = { ...config, max_seq_len: 512 }
-    const [first, later] = await Promise.all([planDecode(long, undefined, 300), planDecode(long, undefined, 400)])
-    expect(later.dispatches).toHaveLength(first.dispatches.length)
-    const grown = later.dispatches.filter(({ output }, i) => String(output) !== String(first.dispatches[i].output))
+    // But for the cache, which has to grow before it holds so much.
+    const planAt = async (position: number) =>
+      (await planDecode(long, undefined, position)).dispatches.filter(({ op }) => op !== 'copyRows')
+    const [first, later] = await Promise.all([planAt(0), planAt(400)])
+    expect(later).toHaveLength(first.length)
+    const grown = later.filter(({ output }, i) => String(output) !== String(first[i].output))
     expect(new Set(grown.map(({ op }) => op))).toEqual(new Set(['attention']))
   })
 
