@@ -32,12 +32,14 @@ export const NextToken = () => {
     .slice(0, at + 1)
     .map(({ piece }) => asText(piece))
     .join('')
+    .replace(/\s+/g, ' ')
     .trimStart()
   return (
     <Card title="What comes next here?">
       <p>
-        After <q class="context">{start.length > 60 ? `…${start.slice(-60)}` : start}</q> the model gives every token of
-        its vocabulary a probability. The sampling steps then change it, and one token is drawn from what is left.
+        After <q class="context">{start.length > 60 ? `… ${start.slice(-60).replace(/^\S*\s/, '')}` : start}</q> the
+        model gives every token of its vocabulary a probability. The sampling steps then change it, and one token is
+        drawn from what is left.
       </p>
       <Segments
         label="Show what this step does"
