@@ -1,7 +1,15 @@
 // Where messages go: a Web Worker in pages, worker_threads in Node.
 
 type WorkerThreads = typeof import('node:worker_threads')
-type NodeWorker = import('node:worker_threads').Worker
+
+/** What is used of a `Worker` of `node:worker_threads`: the types of pages do not know that module. */
+export interface NodeWorker {
+  postMessage(message: unknown, transfer?: readonly ArrayBuffer[]): void
+  // biome-ignore lint/suspicious/noExplicitAny: each event has arguments of its own
+  on(event: string, listener: (...values: any[]) => void): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: each event has arguments of its own
+  off(event: string, listener: (...values: any[]) => void): unknown
+}
 
 /** A worker of the platform: a Web Worker, or a `Worker` of `node:worker_threads`. */
 export type PlatformWorker = Worker | NodeWorker
