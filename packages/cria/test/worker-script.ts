@@ -15,6 +15,7 @@ export const bundleWorker = async (platform: 'node' | 'browser'): Promise<Uint8A
     target: 'es2022',
     conditions: ['@cria/source'],
     external: ['node:*', 'gl', 'webgpu'],
+    loader: { '.gguf': 'empty' }, // the embedded model is not asked for here
     logLevel: 'silent',
     ...(platform === 'node' && {
       banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" },
