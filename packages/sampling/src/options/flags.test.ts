@@ -26,7 +26,7 @@ describe('every option', () => {
     const names = rows.flatMap(([, { flags }]) => flags.map(({ name }) => name.split(' ')[0]))
     expect(new Set(names).size).toBe(names.length)
     const kebab = (name: string) => `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
-    const singular: Record<string, string> = { dryBreakers: '--dry-breaker' }
+    const singular: Record<string, string> = { noRepeatNgram: '--norepeat-ngram', dryBreakers: '--dry-breaker' }
     for (const [name, { flags }] of rows)
       if (flags.length > 0) expect(flags[0].name.split(' ')[0]).toBe(singular[name] ?? kebab(name))
     expect(names).toHaveLength(29)
