@@ -92,10 +92,10 @@ describe.each(opened.map(engine => ({ build: engine.build, engine })))(`$build b
         (row, i) => ('a' in transpose ? a[i * m + row] : a[row * k + i]),
         (i, column) => ('b' in transpose ? b[column * k + i] : b[i * n + column]),
       )
-      expect(reference.error(take(engine, out, m * n), expected)).toBeLessThan(2e-6)
+      expect(reference.error(take(engine, out, m * n), expected)).toBeLessThan(1e-5)
       engine.matmul(pa, pb, out, { m, n, k }, { ...transpose, accumulate: true })
       const twice = expected.map(value => 2 * value)
-      expect(reference.error(take(engine, out, m * n), twice)).toBeLessThan(2e-6)
+      expect(reference.error(take(engine, out, m * n), twice)).toBeLessThan(1e-5)
     }
   })
 })
