@@ -147,7 +147,7 @@ describe.skipIf(!hasData)('cria generate with bad input', () => {
   afterAll(() => rmSync(folder, { recursive: true }))
 
   test.each<[string, string[], string]>([
-    ['a missing model', ['--model', 'no-such.bin'], 'no-such.bin'],
+    ['a missing model', ['--model', 'no-such.bin'], 'no-such.bin: does not exist; check the path'],
     ['an empty model', ['--model', '@empty.bin'], 'empty.bin: '],
     [
       'a model cut short',
@@ -157,18 +157,17 @@ describe.skipIf(!hasData)('cria generate with bad input', () => {
     ['a file of another kind', ['--model', '@foreign.bin'], 'foreign.bin: '],
     ['a folder without a model', ['--model', 'packages'], 'packages: has no model'],
     ['a model without a tokenizer', ['--model', '@alone.bin'], 'alone.bin has no tokenizer in it or beside it'],
-    ['a missing tokenizer', [...model, '--tokenizer', 'no-such.model'], 'no-such.model'],
+    [
+      'a missing tokenizer',
+      [...model, '--tokenizer', 'no-such.model'],
+      'no-such.model: does not exist; check the path',
+    ],
     [
       'the tokenizer of another model',
       [...model, '--tokenizer', data('llama2-tokenizer/tokenizer.model')],
       '32000 tokens',
     ],
-    ['a tokenizer that is none', [...model, '--tokenizer', 'package.json'], 'package.json: '],
-    [
-      'a prompt longer than the context',
-      [...model, '--prompt', 'Once upon a time '.repeat(300)],
-      'context 512: shorten',
-    ],
+    ['a file that is no tokenizer', [...model, '--tokenizer', 'package.json'], 'package.json: '],
     ['an unknown device', [...model, '--device', 'tpu'], 'device "tpu" cannot run here: no such device'],
     ['a device of browsers', [...model, '--device', 'webgl2'], 'device "webgl2" cannot run here: it needs a browser'],
     [
@@ -180,9 +179,20 @@ describe.skipIf(!hasData)('cria generate with bad input', () => {
     const named = args.map(arg => (arg.startsWith('@') ? join(folder, arg.slice(1)) : arg))
     const { code, stdout, stderr } = await cria(['generate', '--device', 'cpu', ...named])
     expect(stderr).toContain(message)
-    expect(stderr.replace(/^device .*\n/, '')).toMatch(/^cria: .*\n$/)
+    expect(stderr).toMatch(/^cria: .*\n$/)
     expect(stdout).toBe('')
     expect(code).toBe(1)
+  })
+
+  test('a prompt longer than the context is told in one line, after the device', async () => {
+    const prompt = ['--prompt', 'Once upon a time '.repeat(300)]
+    expect(await cria([...onCpu, ...prompt])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'device cpu: gpu.js, JavaScript on one thread\n' +
+        "cria: the prompt is 1201 tokens long and the model's context 512: shorten the prompt\n",
+    })
   })
 })
 

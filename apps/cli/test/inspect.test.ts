@@ -65,7 +65,12 @@ describe.skipIf(!hasData)('cria inspect knows', () => {
 })
 
 test.each<[string, string[], number, string]>([
-  ['no such file or size', ['llama2-80b'], 1, 'llama2-80b does not exist, and is none of the published sizes llama-7b'],
+  [
+    'no such file or size',
+    ['llama2-80b'],
+    1,
+    'llama2-80b does not exist, and is not a published size: those are llama-7b',
+  ],
   ['a file that is no model', ['package.json'], 1, 'package.json: '],
   ['a device without a plan', ['llama2-7b', '--device', 'cpu'], 2, '--device is for --plan'],
   ['an unknown device', ['llama2-7b', '--plan', '--device', 'tpu'], 1, 'device "tpu" cannot run here: no such device'],

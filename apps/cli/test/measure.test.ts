@@ -67,7 +67,7 @@ describe.skipIf(!hasData)('cria perplexity', () => {
     expect(result.perplexity).toBeCloseTo(Math.exp(sum / ids.length), 4)
   })
 
-  test('windows cut what the model sees, so a text is harder to foretell', async () => {
+  test('windows cut what the model sees, so a text is harder to predict', async () => {
     const whole = await measure()
     const cut = await measure('--window', '8')
     expect(whole.perplexity).toBeGreaterThan(1.5)
@@ -114,7 +114,7 @@ describe.skipIf(!hasData)('cria perplexity', () => {
   })
 
   test.each<[string, string[], number, string]>([
-    ['a missing text', ['--text', 'no-such.txt'], 1, 'no-such.txt'],
+    ['a missing text', ['--text', 'no-such.txt'], 1, 'no-such.txt does not exist: check the path'],
     ['an empty text', ['--text', '@empty.txt'], 1, 'empty.txt is empty: there is nothing to predict'],
     ['a window beyond the context', ['--text', '@story.txt', '--window', '513'], 2, "to the model's context of 512"],
     ['a window without room', ['--text', '@story.txt', '--window', '1'], 2, '--window is 1: expected 2'],

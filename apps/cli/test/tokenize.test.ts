@@ -23,7 +23,7 @@ describe.skipIf(!hasData)('cria tokenize with the tokenizer of stories260K', () 
 
   test.each<[string, string[], string | Uint8Array, string]>([
     ['no UTF-8', [], Uint8Array.of(0xff), 'standard input is not UTF-8 text'],
-    ['an id that is none', ['--decode'], '1 x', '"x" on standard input is no token id'],
+    ['a text that is no id', ['--decode'], '1 x', '"x" on standard input is no token id'],
     [
       'an id beyond the vocabulary in a line',
       ['--jsonl', '--decode'],

@@ -26,9 +26,9 @@ export interface ForwardOptions {
 }
 
 /**
- * A decoder: it runs lists of tokens and gives logits. A model of one's own extends this class by its device, its sizes, its layers
- * ({@link CausalModel.hidden}) and its output ({@link CausalModel.head}); caching, batches, prompts in parts and training rows
- * then work.
+ * A decoder: it runs lists of tokens and gives logits. Extend this class to build your own model: give it the device, the sizes,
+ * the layers ({@link CausalModel.hidden}) and the output ({@link CausalModel.head}). Caching, batches, prompts in parts and
+ * training rows then work.
  */
 export abstract class CausalModel extends Module {
   abstract readonly device: Device

@@ -185,7 +185,7 @@ describe('what cannot be loaded', () => {
     )
   })
 
-  test('a tokenizer that is none', async () => {
+  test('a file that is no tokenizer', async () => {
     const error = await refused(await tiny(), { tokenizer: new TextEncoder().encode('no tokenizer at all') })
     expect(error.name).toBe('TokenizerFormatError')
     expect((await refused(await tiny(), { tokenizer: join(folder, 'tok.model') })).message).toContain('tok.model')
@@ -199,7 +199,7 @@ describe('what cannot be loaded', () => {
     )
   })
 
-  test.skipIf(!hasStories)('a device that is none, or that cannot run here', async () => {
+  test.skipIf(!hasStories)('an unknown device, and one that cannot run here', async () => {
     const options = { tokenizer: stories('tok512.bin') }
     const unknown = await refused(stories('stories260K.bin'), { ...options, device: 'gpu' as never })
     expect(unknown).toBeInstanceOf(DeviceUnavailableError)

@@ -57,7 +57,7 @@ export interface SourceUse {
   readonly rows: number
   /** Tokens trained on: rows times T. */
   readonly tokens: number
-  /** Its share of all rows; 0 where there are none. */
+  /** Its share of all rows; 0 if no row was given. */
   readonly share: number
   /** Epochs of the source, with fractions. */
   readonly epochs: number

@@ -96,7 +96,7 @@ describe('shares as whole parts', () => {
   })
 
   test.each<[string, number[], string]>([
-    ['no source', [], 'sources: there are none'],
+    ['no source', [], 'sources: is empty'],
     ['too little', [0.5, 0.4], 'shares sum to 0.9, not to 1: change a 0.5, b 0.4'],
     ['too much', [0.5, 0.5, 0.1], 'shares sum to 1.1, not to 1'],
     ['a share of nothing', [1, 0], 'sources[1].share: 0 for b: expected a number in (0, 1]'],

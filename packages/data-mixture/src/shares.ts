@@ -23,7 +23,7 @@ export interface Parts {
  * @throws MixtureConfigError if a share is not above 0, the shares do not sum to 1, or a share rounds to nothing
  */
 export const partsOf = (shares: readonly number[], names: readonly string[]): Parts => {
-  if (shares.length === 0) throw new MixtureConfigError('sources', 'there are none: give at least one')
+  if (shares.length === 0) throw new MixtureConfigError('sources', 'is empty: give at least one')
   if (shares.length > maxSources) {
     throw new MixtureConfigError('sources', `there are ${shares.length}, but a mixture has at most ${maxSources}`)
   }

@@ -30,7 +30,7 @@ describe('bad configs', () => {
     ['a text', 'x', 'top level: "x": expected an object'],
     ['a list', [], 'top level: []: expected an object'],
     ['no sources', { shards: 'a', rowTokens: 2 }, 'sources: missing: expected a list of sources'],
-    ['an empty list', { ...config, sources: [] }, 'sources: there are none'],
+    ['an empty list', { ...config, sources: [] }, 'sources: is empty'],
     ['no length of rows', { ...config, rowTokens: undefined }, 'rowTokens: missing: expected a whole number'],
     ['a length of rows of 0', { ...config, rowTokens: 0 }, 'rowTokens: 0: expected'],
     [

@@ -15,7 +15,7 @@ export type Four = u32
  * out [tokens][8] += x · valuesᵀ over `blocks` blocks of `units` 4-byte units.
  * @param values bytes of a block's values, `valueStep` bytes from a block to the next
  * @param scales f32 [blocks][8]
- * @param minima as scales, or 0 where there are none
+ * @param minima as scales, or 0 if the type has no minima
  * @param out `outStep` bytes from a token to the next
  */
 export function multiplyTile<P, T>(

@@ -181,7 +181,7 @@ test('the shape device computes shapes of any size, and has nothing to read', as
   await expect(y.read()).rejects.toThrow(DeviceFailedError)
 })
 
-test('a device that is none, or that cannot run here, is an error that says why', async () => {
+test('an unknown device, or one that cannot run here, is an error that says why', async () => {
   await expect(openDevice('gpu' as never)).rejects.toThrow(
     /"gpu" cannot run here: no such device; there are auto, webgpu/,
   )

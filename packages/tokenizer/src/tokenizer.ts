@@ -108,7 +108,7 @@ export class Tokenizer {
   /**
    * The tokens of a text. Takes O(n log n) time for n characters, whatever they are.
    *
-   * @throws {SpecialTokenError} where `special` names a token that is none, or there is no BOS or EOS to put
+   * @throws {SpecialTokenError} where `special` names a token that the vocabulary lacks, or there is no BOS or EOS to put
    * @throws {UnsupportedTokenizerError} where a replacement rule of the model's would match without end
    */
   encode(text: string, options: EncodeOptions = {}): Uint32Array {

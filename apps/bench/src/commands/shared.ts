@@ -20,7 +20,12 @@ export const addRoundOptions = (command: Command, rounds: number): Command =>
     .option('--html <file>', 'write a page with charts too')
 
 export const addThreadOption = (command: Command): Command =>
-  command.option('--threads <n>', 'threads of all that has any', positiveNumber, availableParallelism())
+  command.option(
+    '--threads <n>',
+    'threads of each device and peer that uses threads',
+    positiveNumber,
+    availableParallelism(),
+  )
 
 /** Says on standard error how far it is. */
 export const tell = (text: string): void => {

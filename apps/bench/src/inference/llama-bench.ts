@@ -51,11 +51,15 @@ export interface LlamaBenchTest {
 }
 
 const recordsOf = (name: string, parse: () => unknown): Record<string, unknown>[] => {
+  const expected = `${name} wrote no list of results in JSON: use a version that knows "-o json"`
+  let value: unknown
   try {
-    const value = parse()
-    if (Array.isArray(value) && value.every(item => typeof item === 'object' && item !== null)) return value
-  } catch {}
-  throw new ContenderError(`${name} wrote no list of results in JSON: use a version that knows "-o json"`)
+    value = parse()
+  } catch (cause) {
+    throw new ContenderError(expected, { cause })
+  }
+  if (Array.isArray(value) && value.every(item => typeof item === 'object' && item !== null)) return value
+  throw new ContenderError(expected)
 }
 
 const numberOf = (name: string, record: Record<string, unknown>, field: string): number => {

@@ -8,7 +8,7 @@ import { timeCall } from '../ops/time'
 export interface OpsOptions {
   readonly device: DeviceName
   readonly threads: number
-  /** Ops to time; all where there are none. */
+  /** The ops to time. An empty list means all of them. */
   readonly ops: readonly string[]
 }
 

@@ -55,7 +55,7 @@ const openModelFile = async (path: string, sizes: readonly string[], signal: Abo
   } catch (error) {
     const isMissing = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
     if (!isMissing) throw error
-    throw new InputError(`${path} does not exist, and is none of the published sizes ${sizes.join(', ')}`)
+    throw new InputError(`${path} does not exist, and is not a published size: those are ${sizes.join(', ')}`)
   }
 }
 

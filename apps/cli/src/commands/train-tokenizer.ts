@@ -15,7 +15,7 @@ interface Flags {
   readonly removeExtraWhitespaces?: true
 }
 
-/** `cria train-tokenizer`: a vocabulary of one's own, trained on texts as LLaMA's was. */
+/** `cria train-tokenizer`: trains a vocabulary on texts, as LLaMA's was. */
 export const addTrainTokenizer = (program: Command, signal: AbortSignal): void => {
   program
     .command('train-tokenizer')

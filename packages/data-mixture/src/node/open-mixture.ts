@@ -30,7 +30,7 @@ export const openTokens = async (
   tokenizer?: DocumentTokenizer,
 ): Promise<OpenedTokens> => {
   const list = typeof folders === 'string' ? [folders] : folders
-  if (list.length === 0) throw new MixtureConfigError('folders', 'there are none: give at least one')
+  if (list.length === 0) throw new MixtureConfigError('folders', 'is empty: give at least one')
   const opened: ShardFolder[] = []
   for (const folder of list) opened.push({ folder, manifest: await readManifest(folder) })
   const expected = tokenizer ? tokenizerIdentity(tokenizer) : opened[0].manifest.tokenizer

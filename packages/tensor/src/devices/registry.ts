@@ -98,19 +98,21 @@ const runOneOp = async (device: Device): Promise<void> => {
     throw new DeviceUnavailableError(device.name, `it computes 1, 2, 3 plus 10, 20, 30 as ${found.join(', ')}`)
 }
 
+const report = async (name: DeviceName): Promise<DeviceReport> => {
+  try {
+    await using device = await openKind(name, {}, { software: true })
+    const detail = [device.description, device.advice].filter(text => text !== undefined).join('; ')
+    return { name, available: true, detail, software: device.software }
+  } catch (error) {
+    const detail = error instanceof DeviceUnavailableError ? error.reason : String(error)
+    return { name, available: false, detail, software: false }
+  }
+}
+
 /** Every device, with what it would run on here or why it cannot. Nothing stays open. */
 export const listDevices = async (): Promise<readonly DeviceReport[]> => {
   const reports: DeviceReport[] = []
-  for (const name of deviceNames) {
-    try {
-      await using device = await openKind(name, {}, { software: true })
-      const detail = [device.description, device.advice].filter(text => text !== undefined).join('; ')
-      reports.push({ name, available: true, detail, software: device.software })
-    } catch (error) {
-      const detail = error instanceof DeviceUnavailableError ? error.reason : String(error)
-      reports.push({ name, available: false, detail, software: false })
-    }
-  }
+  for (const name of deviceNames) reports.push(await report(name))
   return reports
 }
 

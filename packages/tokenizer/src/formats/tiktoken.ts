@@ -38,7 +38,7 @@ export const isTiktoken = (bytes: Uint8Array): boolean =>
  *
  * @param bytes the file
  * @param options.name names it in errors
- * @throws {TokenizerFormatError} for a line that is none of these, and a rank that is missing or doubled
+ * @throws {TokenizerFormatError} for another kind of line, and for a rank that is missing or stands twice
  * @throws {UnsupportedTokenizerError} for another number of ranks than Llama 3 has
  */
 export function readTiktoken(

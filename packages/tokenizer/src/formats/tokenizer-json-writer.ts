@@ -8,9 +8,9 @@ import { mergeTexts } from './score-merges'
 /**
  * Writes Hugging Face's `tokenizer.json`, which its tokenizers read with the same ids.
  *
- * @throws {UnsupportedTokenizerError} for what such a file cannot say: a normaliser of SentencePiece's that does more
- * than put a space first, unused pieces, characters of pieces that are no pieces, merges of equal scores, a text of
- * one's own for `unk`, and words that only a pattern of GGUF cuts
+ * @throws {UnsupportedTokenizerError} for what such a file cannot say: a SentencePiece normaliser that does more than
+ * put a space first, unused pieces, pieces whose characters are not pieces, merges of equal scores, a special text for
+ * `unk`, and words that only a pattern of GGUF cuts
  */
 export function writeTokenizerJson({ vocabulary }: Tokenizer): Uint8Array {
   const { pieces, types, unkId, byteFallback, fuseUnk, rules } = vocabulary
