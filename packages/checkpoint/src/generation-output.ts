@@ -1,9 +1,9 @@
 import { ConversionError } from './errors'
 import type { GgufEntry } from './formats/gguf-metadata'
+import type { GgufVocabulary } from './formats/gguf-vocabulary'
 import type { JsonObject } from './formats/json'
 import { endTexts, type GenerationSettings, ggufSamplingNames, huggingFaceSamplingNames } from './generation'
 import { bytesFile, jsonFile, type OutputFile } from './output-file'
-import type { GgufVocabulary } from './vocabulary'
 
 /**
  * A tokenizer for a GGUF file with the special tokens and the chat template of these settings.

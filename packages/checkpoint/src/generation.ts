@@ -1,8 +1,9 @@
 import { MalformedFileError } from './errors'
 import { ggufFields } from './formats/gguf-metadata'
+import type { GgufVocabulary } from './formats/gguf-vocabulary'
 import { isObject, type JsonObject } from './formats/json'
 import type { GgufFileMetadata, HuggingFaceMetadata, Metadata } from './metadata'
-import type { GgufVocabulary, Vocabulary } from './vocabulary'
+import type { Vocabulary } from './vocabulary'
 
 /** How the files say that tokens are sampled. What they do not say is undefined. */
 export interface SamplingSettings {

@@ -17,7 +17,7 @@ export {
 } from './errors'
 export { type GgufEntry, type GgufFields, type GgufMetadata, type GgufValue, ggufFields } from './formats/gguf-metadata'
 export { readGgufVocabulary } from './formats/gguf-reader'
-export { padVocabulary, vocabularyEntries } from './formats/gguf-vocabulary'
+export { type GgufVocabulary, padVocabulary, vocabularyEntries } from './formats/gguf-vocabulary'
 export { writeGgufFile } from './formats/gguf-writer'
 export { writeShardedSafetensors } from './formats/huggingface-writer'
 export { type JsonFields, type JsonObject, jsonFields } from './formats/json'
@@ -45,7 +45,7 @@ export { blobSource } from './sources/blob'
 export { type HttpSourceOptions, httpSource } from './sources/http'
 export { memorySource } from './sources/memory'
 export { baseName, isServerUrl, type ReadBytesOptions, type Source } from './sources/source'
-export type { GgufVocabulary, Vocabulary, VocabularyCompanions, VocabularyFile } from './vocabulary'
+export type { Vocabulary, VocabularyCompanions, VocabularyFile } from './vocabulary'
 export {
   memoryWeights,
   type ReadWeightsOptions,

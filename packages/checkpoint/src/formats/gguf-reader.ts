@@ -3,7 +3,6 @@ import { MalformedFileError, SourceError, UnsupportedModelError } from '../error
 import { baseName, checkRange, type Source } from '../sources/source'
 import type { StoredModel } from '../stored-model'
 import type { StoredTensor } from '../stored-tensor'
-import type { GgufVocabulary } from '../vocabulary'
 import { tensorTypes, unreadTypeProblem } from './ggml-types'
 import {
   defaultAlignment,
@@ -15,7 +14,7 @@ import {
   ggufMagic,
   MoreBytesNeeded,
 } from './gguf-metadata'
-import { vocabularyOf } from './gguf-vocabulary'
+import { type GgufVocabulary, vocabularyOf } from './gguf-vocabulary'
 
 /** Bytes that are read first: enough for metadata with a vocabulary of 32,000 pieces. */
 const firstBytes = 2 ** 20

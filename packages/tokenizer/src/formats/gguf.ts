@@ -6,40 +6,43 @@ import { ggufPatternOf, ggufPatterns } from './gguf-patterns'
 import { cannotSay, namedPieces, requirePlainTokens, requireSentencePiece } from './requirements'
 import { mergeTexts } from './score-merges'
 
-/** A vocabulary as GGUF's metadata holds it (`tokenizer.ggml.*`), in the shape in which `@cria/checkpoint` hands it out. */
+/**
+ * A vocabulary as GGUF's metadata holds it (`tokenizer.ggml.*`). What `@cria/checkpoint` reads from a file, and writes, has this
+ * shape.
+ */
 export interface GgufVocabulary {
   readonly kind: 'gguf'
   /** `tokenizer.ggml.model`: `llama` is SentencePiece's BPE, `gpt2` is byte-level BPE. */
   readonly model: string
   readonly tokens: readonly string[]
   /** Of `llama`. */
-  readonly scores: Float32Array | undefined
+  readonly scores?: Float32Array | undefined
   /** 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. */
-  readonly types: Int32Array | undefined
-  /** Of `gpt2`: two pieces each, with a space between, the first to be merged first. */
+  readonly types?: Int32Array | undefined
+  /** Of `gpt2`: two pieces each, separated by a space, best first. */
   readonly merges?: readonly string[] | undefined
-  /** Of `gpt2`: the name of the pattern that cuts text into words; `default` where the file does not say. */
+  /** Of `gpt2`: the name of the pattern that splits text into words. Default: `default`. */
   readonly pre?: string | undefined
-  readonly bosId: number | undefined
-  readonly eosId: number | undefined
+  readonly bosId?: number | undefined
+  readonly eosId?: number | undefined
   /** The end of a message in a chat, and the end of a message after which more follows. */
   readonly eotId?: number | undefined
   readonly eomId?: number | undefined
-  readonly unkId: number | undefined
-  readonly padId: number | undefined
-  /** Whether a text begins with BOS and ends with EOS; what the model's kind does where the file does not say. */
+  readonly unkId?: number | undefined
+  readonly padId?: number | undefined
+  /** Whether a text begins with BOS and ends with EOS. Default: as usual for the kind of model. */
   readonly addBos?: boolean | undefined
   readonly addEos?: boolean | undefined
   /** Of `llama`. */
   readonly addSpacePrefix: boolean
-  /** SentencePiece's flag of that name; no where the file does not say. */
+  /** SentencePiece's flag of that name. Default: false. */
   readonly removeExtraWhitespaces?: boolean | undefined
-  /** SentencePiece's compiled normaliser rules; none where the file holds none. */
+  /** SentencePiece's compiled normaliser rules. Default: none. */
   readonly charsMap?: Uint8Array | undefined
-  /** What `unk` decodes to; U+2047 between spaces where the file does not say. */
+  /** What `unk` decodes to. Default: U+2047 between spaces. */
   readonly unkSurface?: string | undefined
-  /** Says how to write a chat as text; no matter of the tokenizer's. */
-  readonly chatTemplate: string | undefined
+  /** Jinja template of a chat, which a tokenizer does not use. */
+  readonly chatTemplate?: string | undefined
 }
 
 // What GGUF readers take for a `llama` vocabulary that does not say.
