@@ -1,5 +1,5 @@
 import { allocate, byteLength, type DType, dtypes } from '@cria/dtypes'
-import { DeviceClosedError, ShapeError, UnsupportedOpError } from './errors'
+import { DeviceClosedError, OutOfMemoryError, ShapeError, UnsupportedOpError } from './errors'
 import type { Extent } from './kernel'
 import { type Observed, type Observer, Recorder, type Recording } from './observers'
 import type { Call, Implementation, Op, Operand, View } from './op'
@@ -54,6 +54,8 @@ export abstract class Device implements AsyncDisposable {
   readonly software: boolean = false
   /** Live allocations, for tests and for those who watch memory. */
   readonly memory = { allocations: 0, bytes: 0 }
+  /** Bytes that its tensors may take at most: lower it to leave memory to others. A tensor beyond it is an OutOfMemoryError. */
+  memoryLimit: number = Number.POSITIVE_INFINITY
   /** The scope that adopts new tensors. */
   readonly innermost: { scope: Scope | undefined } = { scope: undefined }
   readonly #observers = new Set<Observer>()
@@ -74,11 +76,12 @@ export abstract class Device implements AsyncDisposable {
   /**
    * Uploads a copy of `data` as a tensor of this shape. An Int32Array makes an i32 tensor.
    * @throws ShapeError if the counts differ, the device cannot hold the type, or `data` is not in its form
-   * @throws DeviceClosedError
+   * @throws OutOfMemoryError @throws DeviceClosedError
    */
   tensor(data: TensorData, shape: Shape, dtype: DType = data instanceof Int32Array ? 'i32' : 'f32'): Tensor {
     this.checkUpload(data, shape, dtype)
-    return Tensor.of(this, this.hold(this.allocate(data, { shape, dtype })), { shape, dtype })
+    const spec = { shape, dtype }
+    return Tensor.of(this, this.hold(this.allocate(data, spec), spec), spec)
   }
 
   /** Uploads several tensors; devices with a queue do it in one write. @throws as {@link tensor} */
@@ -86,7 +89,7 @@ export abstract class Device implements AsyncDisposable {
     return uploads.map(({ data, shape, dtype }) => this.tensor(data, shape, dtype))
   }
 
-  /** @throws ShapeError for a type of weights alone @throws DeviceClosedError */
+  /** @throws ShapeError for a type of weights alone @throws OutOfMemoryError @throws DeviceClosedError */
   zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
     checkShape('zeros', shape)
     this.checkOpen('zeros')
@@ -95,8 +98,15 @@ export abstract class Device implements AsyncDisposable {
         'zeros',
         `device "${this.name}" makes zeros of ${['f32', 'i32', ...this.cacheTypes.slice(1)].join(', ')}, not ${dtype}`,
       )
-    return Tensor.of(this, this.hold(this.allocate(undefined, { shape, dtype })), { shape, dtype })
+    const spec = { shape, dtype }
+    return Tensor.of(this, this.hold(this.allocate(undefined, spec), spec), spec)
   }
+
+  /**
+   * Resolves when all memory asked for so far has been granted. Devices with a queue learn late that there was none.
+   * @throws OutOfMemoryError
+   */
+  async granted(): Promise<void> {}
 
   /** What would make this machine faster; undefined where nothing is known. */
   get advice(): string | undefined {
@@ -191,7 +201,12 @@ export abstract class Device implements AsyncDisposable {
     for (const observer of this.#observers) observer.dispatch?.({ op, kernel, output })
   }
 
-  protected hold(storage: Storage): Storage {
+  /** Counts memory of a tensor. @throws OutOfMemoryError beyond the limit */
+  protected hold(storage: Storage, spec: Spec): Storage {
+    if (this.memory.bytes + storage.bytes > this.memoryLimit) {
+      this.release(storage)
+      throw new OutOfMemoryError(this.name, formatSpec(spec), storage.bytes)
+    }
     this.memory.allocations++
     this.memory.bytes += storage.bytes
     return storage
@@ -234,8 +249,8 @@ export abstract class Device implements AsyncDisposable {
 
   /** An output as a tensor: a new one, or the input that it changed. */
   #place(input: Tensor | undefined, output: Spec, storage: Storage): Tensor {
-    if (!input) return Tensor.of(this, this.hold(storage), output)
-    if (input.storage !== storage) input.replace(this.hold(storage))
+    if (!input) return Tensor.of(this, this.hold(storage, output), output)
+    if (input.storage !== storage) input.replace(this.hold(storage, output))
     return input
   }
 

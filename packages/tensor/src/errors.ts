@@ -25,9 +25,38 @@ export class DeviceUnavailableError extends TensorError {
 
 /** A device that failed while it ran: out of memory, a lost GPU, a refused shader. Its tensors are gone. */
 export class DeviceFailedError extends TensorError {
-  override readonly name = 'DeviceFailedError'
+  override readonly name: string = 'DeviceFailedError'
   constructor(device: string, problem: string, options?: ErrorOptions) {
     super(`device "${device}" failed: ${problem}`, options)
+  }
+}
+
+/**
+ * A GPU that went away while it ran: its driver was reset, the machine slept, a pass took too long. Nothing on the device can be
+ * read. Open the device again and load the model again; a model that `loadModel` opened by a device's name does so by itself.
+ */
+export class DeviceLostError extends DeviceFailedError {
+  override readonly name = 'DeviceLostError'
+  constructor(device: string, problem: string, options?: ErrorOptions) {
+    super(device, `the GPU was lost; open the device again and load the model again: ${problem}`, options)
+  }
+}
+
+/** A device that has no memory for a tensor. */
+export class OutOfMemoryError extends DeviceFailedError {
+  override readonly name = 'OutOfMemoryError'
+  constructor(
+    readonly device: string,
+    /** What the memory was for: the name of a weight, or a shape and its type. */
+    readonly tensor: string,
+    readonly bytes: number,
+    options?: ErrorOptions,
+  ) {
+    super(
+      device,
+      `it has no memory for ${tensor}, ${bytes} bytes: hold the weights in a smaller type, take a shorter context or a smaller model, or free what else is on it`,
+      options,
+    )
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Storage } from '../../device'
-import { DeviceFailedError } from '../../errors'
+import { DeviceFailedError, OutOfMemoryError } from '../../errors'
+import { formatSpec, type Spec } from '../../spec'
 
 /** A GPU buffer that a tensor holds, possibly larger than the tensor. */
 export interface GpuStorage extends Storage {
@@ -31,6 +32,9 @@ interface SharedStorage {
 /** Bindings begin at multiples of this many bytes. */
 export const BINDING_ALIGNMENT = 256
 
+/** Buffers of at least this many bytes are asked for with an error scope: weights and caches, but nothing of a decode step. */
+const WATCHED_BYTES = 2 ** 20
+
 /** Idle memory kept for reuse, in bytes; what is freed beyond it is destroyed. */
 const IDLE_LIMIT = 256 * 2 ** 20
 
@@ -50,6 +54,7 @@ export class Buffers {
   #freedSinceSubmit: GpuStorage[] = []
   #idleBytes = 0
   #nextId = 0
+  readonly #asked = new Set<Promise<void>>()
   /** Buffers that exist, in use or idle. */
   count = 0
 
@@ -57,19 +62,28 @@ export class Buffers {
     private readonly device: GPUDevice,
     /** Bytes of one binding at most. */
     readonly limit: number,
+    /** Told of a buffer for which there was no memory. */
+    private readonly refused: (error: OutOfMemoryError) => void,
   ) {}
 
-  forOutput(bytes: number): GpuStorage {
+  /** @param spec what it is for */
+  forOutput(bytes: number, spec?: Spec): GpuStorage {
     const size = this.#classOf(bytes)
     const index = this.#freedSinceSubmit.findLastIndex(storage => storage.bytes === size)
     if (index >= 0) return this.#freedSinceSubmit.splice(index, 1)[0]
-    return this.#takeIdle(size) ?? this.#create(size)
+    return this.#takeIdle(size) ?? this.#create(size, spec)
   }
 
-  forUpload(bytes: number): GpuStorage {
+  /** @param spec what it is for */
+  forUpload(bytes: number, spec?: Spec): GpuStorage {
     // Large uploads are weights, which stay: they get no more than they need.
     const size = bytes > 2 ** 20 ? Math.ceil(bytes / 256) * 256 : this.#classOf(bytes)
-    return this.#takeIdle(size) ?? this.#create(size)
+    return this.#takeIdle(size) ?? this.#create(size, spec)
+  }
+
+  /** Resolves when the GPU has said of each large buffer whether it had the memory. */
+  async granted(): Promise<void> {
+    await Promise.all(this.#asked)
   }
 
   /** One buffer for several tensors, and the storage of each. */
@@ -120,15 +134,31 @@ export class Buffers {
     return storage
   }
 
-  #create(bytes: number): GpuStorage {
+  #create(bytes: number, spec?: Spec): GpuStorage {
     if (bytes > this.limit)
       throw new DeviceFailedError(
         'webgpu',
         `a tensor of ${bytes} bytes exceeds this adapter's limit of ${this.limit} bytes a buffer`,
       )
     this.count++
+    const watched = bytes >= WATCHED_BYTES
+    if (watched) this.device.pushErrorScope('out-of-memory')
     const usage = GPU_STORAGE | GPU_COPY_SRC | GPU_COPY_DST
-    return { buffer: this.device.createBuffer({ size: bytes, usage }), offset: 0, id: `${this.#nextId++}`, bytes }
+    const buffer = this.device.createBuffer({ size: bytes, usage })
+    if (watched) this.#watch(bytes, spec)
+    return { buffer, offset: 0, id: `${this.#nextId++}`, bytes }
+  }
+
+  #watch(bytes: number, spec: Spec | undefined): void {
+    const heard = this.device.popErrorScope().then(
+      error => {
+        if (error)
+          this.refused(new OutOfMemoryError('webgpu', spec ? formatSpec(spec) : 'an upload', bytes, { cause: error }))
+      },
+      () => {}, // the device was lost, which `lost` tells
+    )
+    this.#asked.add(heard)
+    void heard.then(() => this.#asked.delete(heard))
   }
 }
 

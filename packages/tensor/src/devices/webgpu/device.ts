@@ -1,6 +1,6 @@
 import { bytesOf as bytesOfView, type DType, decode } from '@cria/dtypes'
 import { type DeviceOptions, type Storage, type TensorData, TensorOperand, type Upload } from '../../device'
-import { DeviceFailedError, DeviceUnavailableError, ShapeError } from '../../errors'
+import { DeviceFailedError, DeviceLostError, DeviceUnavailableError, ShapeError } from '../../errors'
 import type { Extent, Kernel } from '../../kernel'
 import type { Call, Implementation, Op, View } from '../../op'
 import { type CopyRowsAttributes, copyRowsOp } from '../../ops/copy-rows'
@@ -18,6 +18,9 @@ import { shaderImplementations } from './shaders'
 import { gatherRows } from './shaders/embedding'
 import { areWhole, type Shader, type ShaderImplementation, type Slot } from './shaders/shader'
 import { readableTypes } from './weight-readers'
+
+/** How long a failed read waits for the device to say that it was lost. */
+const LOSS_MS = 500
 
 export interface WebGpuOptions extends Pick<DeviceOptions, 'force'> {
   /** Bytes of one binding at most, if fewer than the adapter allows: for tests of large models. */
@@ -52,11 +55,13 @@ export class WebGpuDevice extends KernelDevice {
     this.#buffers = new Buffers(
       gpu,
       Math.min(maxBufferSize, maxStorageBufferBindingSize, limit ?? Number.POSITIVE_INFINITY),
+      error => this.#fail(error),
     )
     this.#queue = new DispatchQueue(gpu, this.#buffers)
-    gpu.onuncapturederror = event => this.#fail((event as unknown as { error: Error }).error.message)
-    void gpu.lost.then(({ message }) => {
-      if (!this.closed) this.#fail(`the GPU was lost; open the device anew and load the model again: ${message}`)
+    gpu.onuncapturederror = event =>
+      this.#fail(new DeviceFailedError('webgpu', (event as unknown as { error: Error }).error.message))
+    void gpu.lost.then(({ message, reason }) => {
+      if (!this.closed) this.#fail(new DeviceLostError('webgpu', message || String(reason)))
     })
   }
 
@@ -112,7 +117,12 @@ export class WebGpuDevice extends KernelDevice {
     const bytes = new Uint8Array(storages.reduce((sum, storage) => sum + storage.bytes, 0))
     for (const [i, { offset }] of storages.entries()) bytes.set(bytesOfView(words[i]), offset)
     this.#queue.write(storages[0].buffer, bytes)
-    return storages.map((storage, i) => Tensor.of(this, this.hold(storage), specs[i]))
+    return storages.map((storage, i) => Tensor.of(this, this.hold(storage, specs[i]), specs[i]))
+  }
+
+  override async granted(): Promise<void> {
+    await this.#buffers.granted()
+    this.checkOpen('granted')
   }
 
   /** Nothing is enqueued on a device that has failed. @throws DeviceFailedError */
@@ -141,19 +151,19 @@ export class WebGpuDevice extends KernelDevice {
 
   protected allocate(data: TensorData | undefined, spec: Spec): Storage {
     if (!data) {
-      const storage = this.#buffers.forOutput(bytesOf(spec))
+      const storage = this.#buffers.forOutput(bytesOf(spec), spec)
       this.#queue.clear(storage)
       return storage
     }
     const { dtype, shape } = spec
     if (dtype !== 'i32') checkWeight(spec)
     const windows = shape.length === 2 && dtype !== 'i32' ? this.#windowRows(spec) : shape[0]
-    if (windows >= shape[0]) return this.#upload(this.#words(data, spec))
+    if (windows >= shape[0]) return this.#upload(this.#words(data, spec), spec)
     return this.#uploadWindows(data, spec, windows)
   }
 
-  #upload(words: Uint8Array<ArrayBuffer>): GpuStorage {
-    const storage = this.#buffers.forUpload(words.byteLength)
+  #upload(words: Uint8Array<ArrayBuffer>, spec: Spec): GpuStorage {
+    const storage = this.#buffers.forUpload(words.byteLength, spec)
     this.#queue.write(storage.buffer, words)
     return storage
   }
@@ -174,7 +184,8 @@ export class WebGpuDevice extends KernelDevice {
     for (let first = 0; first < rows; first += most) {
       const count = Math.min(most, rows - first)
       const part = data.slice(first * perRow, (first + count) * perRow) as TensorData
-      const storage = this.#upload(this.#words(part, { dtype, shape: [count, columns] }))
+      const rowSpec = { dtype, shape: [count, columns] }
+      const storage = this.#upload(this.#words(part, rowSpec), rowSpec)
       windows.push({ storage, first, rows: count })
     }
     const [{ storage }] = windows
@@ -213,7 +224,7 @@ export class WebGpuDevice extends KernelDevice {
       if (this.#failure) throw this.#failure
       return values
     } catch (error) {
-      throw this.#failure ?? new DeviceFailedError('webgpu', (error as Error).message)
+      throw this.#failure ?? (await this.#reasonOf(error))
     }
   }
 
@@ -236,7 +247,8 @@ export class WebGpuDevice extends KernelDevice {
     const most = Math.max(1, Math.min(65_535, Math.floor(this.#buffers.limit / (4 * columns))))
     for (let first = 0; first < rows; first += most) {
       const count = Math.min(most, rows - first)
-      const ids = this.#upload(bytesOfView(Float32Array.from({ length: count }, (_, i) => first + i)))
+      const words = bytesOfView(Float32Array.from({ length: count }, (_, i) => first + i))
+      const ids = this.#upload(words, { shape: [count], dtype: 'i32' })
       const call: Call = {
         op: embeddingOp as Op,
         inputs: [new TensorOperand(ids, [count], 'i32'), new TensorOperand(storage, shape, dtype)],
@@ -342,8 +354,20 @@ export class WebGpuDevice extends KernelDevice {
     return { groups, width: groups[0] * size[0] }
   }
 
-  #fail(problem: string): void {
-    this.#failure ??= new DeviceFailedError('webgpu', problem)
+  /** A loss is told rather than what came of it. */
+  #fail(error: DeviceFailedError): void {
+    if (!this.#failure || error instanceof DeviceLostError) this.#failure = error
+  }
+
+  /** What a failed read is told as. A lost device fails reads before it says that it is lost. */
+  async #reasonOf(error: unknown): Promise<DeviceFailedError> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const patience = new Promise(resolve => {
+      timer = setTimeout(resolve, LOSS_MS)
+    })
+    await Promise.race([this.gpu.lost, patience])
+    clearTimeout(timer)
+    return this.#failure ?? new DeviceFailedError('webgpu', (error as Error).message, { cause: error })
   }
 }
 
