@@ -6,6 +6,7 @@ import { asMatrix, format, sizeOf } from '../shape'
 import { expectFloats, spec, totalBytes } from '../spec'
 import type { Tensor } from '../tensor'
 import { oneShape } from './elementwise'
+import { addUp, chunksOf } from './sum'
 
 const firstMoment = kernel('adamwFirst', [2, 2, 1, 'float'], function (m, g, factor, beta) {
   return beta * m[this.thread.y][this.thread.x] + (1 - beta) * factor[0] * g[this.thread.y][this.thread.x]
@@ -88,21 +89,12 @@ export const adamw = (
   apply(adamwOp, [state.parameter, state.m, state.v, gradient, factor], attributes)
 }
 
-const squares = kernel('sumSquares', [1, 'integer', 'integer'], function (x, size, chunk) {
+const squares = kernel('sumSquares', [1, 'integer', 'integer', 'integer'], function (x, chunk, last, rest) {
   let sum = 0
   for (let i = 0; i < chunk; i++) {
-    const at = this.thread.x * chunk + i
-    if (at < size) {
-      sum += x[at] * x[at]
+    if (this.thread.x < last || i < rest) {
+      sum += x[this.thread.x * chunk + i] * x[this.thread.x * chunk + i]
     }
-  }
-  return sum
-})
-
-const partialSums = kernel('sumPartials', [1, 'integer'], function (x, size) {
-  let sum = 0
-  for (let i = 0; i < size; i++) {
-    sum += x[this.thread.x * size + i]
   }
   return sum
 })
@@ -126,9 +118,9 @@ export const globalNormOp: Op<undefined> = {
   run: (dispatch, inputs) => {
     const sums = inputs.map(input => {
       const size = sizeOf(input.shape)
-      const chunks = Math.ceil(size / CHUNK)
-      const partial = dispatch(squares, [chunks], [input.as(size), size, CHUNK])
-      return chunks === 1 ? partial : dispatch(partialSums, [1], [partial.as(chunks), chunks])
+      const { chunks, ends } = chunksOf(size, CHUNK)
+      const sums = dispatch(squares, [chunks], [input.as(size), ...ends])
+      return chunks === 1 ? sums : addUp(dispatch, sums.as(chunks), chunks)
     })
     const total = sums.reduce((a, b) => dispatch(addNumbers, [1], [a.as(1), b.as(1)]))
     return [dispatch(root, [1], [total.as(1)])]

@@ -1,7 +1,7 @@
 import { applyOne } from '../apply'
 import { ShapeError } from '../errors'
 import { kernel } from '../kernel'
-import type { Op } from '../op'
+import type { Dispatch, Op, Operand, View } from '../op'
 import { asMatrix, format, type Shape, sizeOf } from '../shape'
 import { expectFloats, spec, totalBytes } from '../spec'
 import type { Tensor } from '../tensor'
@@ -10,16 +10,28 @@ import { scale } from './scale'
 // In two steps, so that no thread adds up everything: chunks, then the sums of the chunks.
 const CHUNK = 256
 
-const chunkSums = kernel('sumChunks', [1, 'integer', 'integer'], function (x, size, chunk) {
+const chunkSums = kernel('sumChunks', [1, 'integer', 'integer', 'integer'], function (x, chunk, last, rest) {
   let sum = 0
   for (let i = 0; i < chunk; i++) {
-    const at = this.thread.x * chunk + i
-    if (at < size) {
-      sum += x[at]
+    if (this.thread.x < last || i < rest) {
+      sum += x[this.thread.x * chunk + i]
     }
   }
   return sum
 })
+
+/** How many chunks there are, and what a kernel over them is told: a chunk's length, the last one's number and its length. */
+export const chunksOf = (size: number, chunk: number) => {
+  const chunks = Math.ceil(size / chunk)
+  return { chunks, ends: [chunk, chunks - 1, size - (chunks - 1) * chunk] } as const
+}
+
+/** The sum of `size` values, in dispatches that add up chunks until one number is left. */
+export const addUp = (dispatch: Dispatch, values: View, size: number): Operand => {
+  const { chunks, ends } = chunksOf(size, CHUNK)
+  const sums = dispatch(chunkSums, [chunks], [values, ...ends])
+  return chunks === 1 ? sums : addUp(dispatch, sums.as(chunks), chunks)
+}
 
 const fill = kernel('expand', [1], function (x) {
   return x[0] + 0 * this.thread.x
@@ -48,17 +60,7 @@ export const sumOp: Op<undefined> = {
     expectFloats('sum', [x])
     return [spec([1])]
   },
-  run: (dispatch, [x]) => {
-    let size = sizeOf(x.shape)
-    let values = x.as(size)
-    for (;;) {
-      const chunks = Math.ceil(size / CHUNK)
-      const sums = dispatch(chunkSums, [chunks], [values, size, CHUNK])
-      if (chunks === 1) return [sums]
-      values = sums.as(chunks)
-      size = chunks
-    }
-  },
+  run: (dispatch, [x]) => [addUp(dispatch, x.as(sizeOf(x.shape)), sizeOf(x.shape))],
   reference: ([x]) => [Float64Array.of(Array.from(x.data).reduce((a, b) => a + b, 0))],
   cost: ([x]) => ({ flops: sizeOf(x.shape), bytes: totalBytes(x) }),
   gradient: { inputs: [], of: ({ specs: [x] }, [dy]) => [applyOne(expandOp, [dy], { shape: x.shape })] },

@@ -71,6 +71,8 @@ const optimiser = (draw: Draw) => [
   }),
   made(globalNormOp, [draw.normal(3)], undefined),
   made(globalNormOp, [draw.normal(5, 7), draw.normal(1), draw.normal(2000, 3), draw.normal(1024)], undefined),
+  // Above 2^20, the longest loop of a kernel.
+  made(globalNormOp, [draw.normal(1025, 1024)], undefined),
   ...[0.5, 1, 3].map(norm => made(clipFactorOp, [{ ...draw.normal(1), data: Float32Array.of(norm) }], { maxNorm: 1 })),
 ]
 

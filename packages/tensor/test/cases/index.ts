@@ -242,7 +242,7 @@ const crossEntropy = (draw: Draw) =>
   )
 
 const sums = (draw: Draw) =>
-  [[1], [5], [255], [256], [257], [3, 1000], [70_000]].flatMap(shape => [
+  [[1], [5], [255], [256], [257], [3, 1000], [70_000], [1025, 1024]].flatMap(shape => [
     made(sumOp, [draw.normal(...shape)], undefined, Math.sqrt(shape.reduce((a, b) => a * b))),
     made(expandOp, [draw.normal(1)], { shape }),
   ])
