@@ -1,3 +1,2 @@
-export { openPath } from './node/open-path'
+export { fileSource, openPath } from './node/disk'
 export { type SaveOptions, saveFile, saveFiles } from './node/save'
-export { fileSource } from './sources/file'

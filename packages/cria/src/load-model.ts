@@ -1,10 +1,38 @@
+import type { CacheType } from '@cria/attention-variants'
+import type { Progress } from '@cria/checkpoint'
+import type { DType } from '@cria/dtypes'
+import type { Architecture } from '@cria/llama'
+import type { Device, DeviceName } from '@cria/tensor'
+import type { Tokenizer } from '@cria/tokenizer'
 import { embeddedModel } from './embedded'
 import { LoadError } from './errors'
 import type { ModelLocation } from './files'
-import type { LoadOptions } from './load-options'
 import type { Model } from './model'
 import type { PlatformWorker } from './worker/ports'
 import type { WorkerModel } from './worker/worker-model'
+
+export interface LoadOptions {
+  /** Where to run: a name, or an open device, which then stays the caller's. Default `auto`. */
+  readonly device?: DeviceName | 'auto' | Device | undefined
+  /** Threads of the `simd` device. */
+  readonly threads?: number | undefined
+  /** A tokenizer, its bytes, or its path, URL or `hf:` location (also of a GGUF file). Default: the model's own. */
+  readonly tokenizer?: Tokenizer | Uint8Array | string | URL | undefined
+  /**
+   * The type to hold matrices in; f16 or f32 for a matrix whose rows are not whole blocks of it. Default: as stored if the
+   * device reads that, else a type that keeps range and precision.
+   */
+  readonly weights?: DType | undefined
+  /** How caches store keys and values. Default: as the device does. */
+  readonly cache?: CacheType | undefined
+  /** Architectures of your own. They are asked before those that are known. */
+  // biome-ignore lint/suspicious/noExplicitAny: the config of an architecture is its own matter
+  readonly architectures?: readonly Architecture<any>[] | undefined
+  /** Headers of requests to servers, such as `{ authorization: 'Bearer …' }` for private models. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
 
 /** Where the model computes: here, in a worker that ends with it, or in one whose script calls `serveModels`. */
 export interface WorkerOption {

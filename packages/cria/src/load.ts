@@ -1,32 +1,89 @@
 import type { CacheType, CausalModel } from '@cria/attention-variants'
 import {
   type Checkpoint,
-  ConversionError,
   type GenerationSettings,
   generationSettings,
-  readWeights,
   selectWeights,
-  type TensorData,
-  type TensorInfo,
   type Vocabulary,
-  type Weights,
 } from '@cria/checkpoint'
-import type { DType } from '@cria/dtypes'
-import type { Parameter } from '@cria/layers'
+import { type DType, isDType } from '@cria/dtypes'
 import { type Architecture, chooseArchitecture } from '@cria/llama'
 import { llama2Architecture } from '@cria/llama2'
 import type { GenerateTextOptions } from '@cria/sampling'
-import { type Device, openDevice } from '@cria/tensor'
+import { Device, openDevice } from '@cria/tensor'
 import { loadTokenizer, readGgufVocabulary, Tokenizer } from '@cria/tokenizer'
 import { embeddedModel } from './embedded'
 import { LoadError } from './errors'
 import { isCheckpoint, type ModelLocation, openLocation, readTokenizerFile } from './files'
-import { checkLoadOptions, type LoadOptions } from './load-options'
+import type { LoadOptions } from './load-model'
 import { Model } from './model'
-import { heldType } from './weight-types'
+import { loadWeights } from './weights'
 
 /** Architectures that are known without being given. */
 const known: readonly Architecture[] = [llama2Architecture as Architecture]
+
+interface Rule {
+  readonly expected: string
+  readonly holds: (value: unknown) => boolean
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+const isArchitecture = (value: unknown): boolean =>
+  isObject(value) &&
+  ['matches', 'config', 'tensors', 'build'].every(name => typeof Reflect.get(value, name) === 'function')
+
+const rules: Readonly<Record<keyof LoadOptions, Rule>> = {
+  device: {
+    expected: 'the name of a device, or an open device',
+    holds: value => typeof value === 'string' || value instanceof Device,
+  },
+  threads: {
+    expected: 'a whole number of at least 1',
+    holds: value => Number.isSafeInteger(value) && (value as number) >= 1,
+  },
+  tokenizer: {
+    expected: 'a tokenizer, its bytes, its path or its URL',
+    holds: value =>
+      value instanceof Tokenizer || value instanceof Uint8Array || value instanceof URL || typeof value === 'string',
+  },
+  weights: { expected: 'a type such as f32, f16 or q8_0', holds: value => typeof value === 'string' && isDType(value) },
+  cache: { expected: 'f32, f16 or q8_0', holds: value => ['f32', 'f16', 'q8_0'].includes(value as string) },
+  architectures: {
+    expected: 'an array of architectures',
+    holds: value => Array.isArray(value) && value.every(isArchitecture),
+  },
+  headers: {
+    expected: 'an object of texts',
+    holds: value => isObject(value) && Object.values(value).every(text => typeof text === 'string'),
+  },
+  onProgress: { expected: 'a function', holds: value => typeof value === 'function' },
+  // Not by instanceof: signals of other realms and polyfills are as good.
+  signal: {
+    expected: 'an AbortSignal',
+    holds: value => isObject(value) && 'aborted' in value && 'addEventListener' in value,
+  },
+}
+
+const shown = (value: unknown): string => {
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : typeof value
+}
+
+/** @throws LoadError for an option that is unknown, has a wrong value, or would be ignored */
+const checkLoadOptions = (options: LoadOptions): void => {
+  for (const [option, value] of Object.entries(options)) {
+    if (!Object.hasOwn(rules, option)) {
+      throw new LoadError(`loadModel has no option "${option}": it knows ${Object.keys(rules).join(', ')}`)
+    }
+    const { expected, holds } = rules[option as keyof LoadOptions]
+    if (value !== undefined && !holds(value)) throw new LoadError(`${option} is ${shown(value)}, expected ${expected}`)
+  }
+  const { device = 'auto', threads } = options
+  if (threads !== undefined && device !== 'simd' && device !== 'auto') {
+    throw new LoadError('threads are for a device "simd" that is opened here: leave them out')
+  }
+}
 
 /** What `loadModel` does without a worker. */
 export const loadHere = async (from: ModelLocation, options: LoadOptions): Promise<Model> => {
@@ -106,58 +163,6 @@ const loadCheckpoint = async (checkpoint: Checkpoint, options: LoadOptions): Pro
   const defaults = defaultsOf({ chatTemplates, ...settings }, tokenizer)
   const { format } = checkpoint
   return new Model({ ...opened, tokenizer, format, defaults, chatTemplates, cacheType: options.cache })
-}
-
-/**
- * Fills a network's parameters with weights, one tensor at a time.
- * @throws LoadError, before anything is read, for weights that are not those of the network, or a type of weights that its
- * device does not read
- * @throws CheckpointError
- */
-export const loadWeights = async (
-  network: CausalModel,
-  weights: Weights,
-  { weights: wanted, signal, onProgress }: Pick<LoadOptions, 'weights' | 'signal' | 'onProgress'> = {},
-): Promise<void> => {
-  const { device } = network
-  const reads = device.weightTypes
-  if (wanted && !reads.includes(wanted)) {
-    throw new LoadError(`device "${device.name}" reads weights as ${reads.join(', ')}, not ${wanted}`)
-  }
-  const parameters = new Map(network.parameters())
-  checkWeights(weights, parameters)
-  const source = wanted ? weights : withoutOverflow(weights)
-  const dtype = (_path: string, info: TensorInfo) => heldType(info, reads, wanted)
-  for await (const [path, tensor] of readWeights(source, { dtype, signal, onProgress })) {
-    parameters.get(path)?.load(upload(device, tensor))
-  }
-}
-
-const upload = (device: Device, { data, shape, dtype }: TensorData) =>
-  device.tensor(data as Parameters<Device['tensor']>[0], shape, dtype)
-
-/** Weights whose tensors are read as f32 if f16, which was chosen for them here, cannot hold a value of theirs. */
-const withoutOverflow = (weights: Weights): Weights => ({
-  ...weights,
-  async read(path, options) {
-    try {
-      return await weights.read(path, options)
-    } catch (error) {
-      if (!(error instanceof ConversionError) || options?.dtype !== 'f16') throw error
-      return weights.read(path, { ...options, dtype: 'f32', onBytes: undefined })
-    }
-  },
-})
-
-const checkWeights = ({ name: file, tensors }: Weights, parameters: ReadonlyMap<string, Parameter>): void => {
-  for (const [path, { shape }] of tensors) {
-    const expected = parameters.get(path)?.shape
-    if (!expected) throw new LoadError(`${file}: tensor "${path}" has no place in this model`)
-    if (expected.join() !== shape.join())
-      throw new LoadError(`${file}: tensor "${path}" is [${shape}], and [${expected}] in this model`)
-  }
-  for (const path of parameters.keys())
-    if (!tensors.has(path)) throw new LoadError(`${file}: tensor "${path}" is missing`)
 }
 
 const checkCache = (cache: CacheType | undefined, { name, cacheTypes }: Device): void => {

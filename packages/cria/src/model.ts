@@ -2,7 +2,7 @@ import type { CacheType, CausalModel, ForwardOptions, KvCache, Sequence } from '
 import type { TokenIds } from '@cria/layers'
 import { type Device, type Observer, type ProfileRow, Profiler, type Tensor } from '@cria/tensor'
 import { headOf, type Inspection, type InspectOptions, inspect, type Values } from './inspect'
-import { ModelSequences } from './sequences'
+import { ModelSequences, type Reload } from './sequences'
 import { TextModel, type TextModelParts } from './text-model'
 
 export interface ModelParts<Config> extends TextModelParts<Config> {
@@ -11,21 +11,28 @@ export interface ModelParts<Config> extends TextModelParts<Config> {
   readonly cacheType: CacheType | undefined
   /** Whether the device ends with the model. */
   readonly ownsDevice: boolean
+  /** Loads the network again after its device was lost; undefined where a lost device is the caller's own matter. */
+  readonly reload?: Reload | undefined
 }
 
 /** A loaded model with its tokenizer, on a device. `loadModel` makes it. */
 export class Model<Config = unknown> extends TextModel<Config> implements AsyncDisposable {
-  /** The layers: for training, surgery, or logits of your own. */
-  readonly network: CausalModel
+  readonly #sequences: ModelSequences
   readonly #cacheType: CacheType | undefined
   readonly #ownsDevice: boolean
   #disposing: Promise<void> | undefined
 
-  constructor({ network, cacheType, ownsDevice, ...parts }: ModelParts<Config>) {
-    super(parts, new ModelSequences(network, cacheType))
-    this.network = network
+  constructor({ network, cacheType, ownsDevice, reload, ...parts }: ModelParts<Config>) {
+    const sequences = new ModelSequences(network, cacheType, reload)
+    super(parts, sequences)
+    this.#sequences = sequences
     this.#cacheType = cacheType
     this.#ownsDevice = ownsDevice
+  }
+
+  /** The layers: for training, surgery, or logits of your own. They are others after a lost device was opened again. */
+  get network(): CausalModel {
+    return this.#sequences.model
   }
 
   get device(): Device {
@@ -89,6 +96,7 @@ export class Model<Config = unknown> extends TextModel<Config> implements AsyncD
   }
 
   async #dispose(): Promise<void> {
+    this.#sequences.close()
     this.network.dispose()
     if (this.#ownsDevice) await this.device.close()
   }

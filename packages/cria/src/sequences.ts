@@ -1,6 +1,6 @@
 import type { CacheType, CausalModel, KvCache, Sequence } from '@cria/attention-variants'
 import { type GreedyRequest, nextTurn, type PassRequest, type SequenceModel, type TokenSequence } from '@cria/sampling'
-import { argMax, Steps, type Tensor } from '@cria/tensor'
+import { argMax, DeviceClosedError, DeviceLostError, Steps, type Tensor } from '@cria/tensor'
 import { PassSize } from './pass-size'
 
 /** Longest time that a pass holds the event loop, in ms, on devices that compute on the calling thread. */
@@ -33,9 +33,15 @@ interface Part {
   readonly outputs: number
 }
 
+/** Loads the model again, on a device opened again, and frees what was lost. */
+export type Reload = () => Promise<CausalModel>
+
 /**
  * Runs sequences of one model. Each is driven by a loop of its own; whatever they ask for at the same time shares passes: single
  * tokens of many sequences, and prompts in parts beside them. How a prompt is cut and what else runs in a pass changes no result.
+ *
+ * Where the model can be loaded again, a lost device is no end: the model is loaded anew, each sequence runs the ids that it held, and
+ * the requests go on. A device that is lost again before a pass succeeds is an error.
  */
 export class ModelSequences implements SequenceModel {
   readonly maxSeqLen: number
@@ -43,27 +49,99 @@ export class ModelSequences implements SequenceModel {
   readonly #live = new Set<ModelSequence>()
   readonly #requests = new Set<Request>()
   #cache: KvCache | undefined
+  #model: CausalModel
   #running = false
   #lastTurn = 0
+  /** The device was lost, and the model is not loaded again yet. */
+  #lost = false
+  /** The model was loaded again, and no pass has succeeded since. */
+  #reloaded = false
+  #closed = false
 
   constructor(
-    readonly model: CausalModel,
+    model: CausalModel,
     private readonly cacheType: CacheType | undefined,
+    private readonly reload?: Reload,
   ) {
+    this.#model = model
     this.maxSeqLen = model.maxSeqLen
     this.#passSize = new PassSize(model.device)
   }
 
-  createSequence({ capacity }: { readonly capacity: number }): ModelSequence {
-    this.#cache ??= this.model.createCache({ dtype: this.cacheType })
-    return this.adopt(this.#cache.sequence({ capacity }))
+  /** The model as it is loaded now. */
+  get model(): CausalModel {
+    return this.#model
   }
 
-  /** For {@link ModelSequence}: a sequence that runs here. */
-  adopt(sequence: Sequence): ModelSequence {
-    const made = new ModelSequence(this, sequence)
+  createSequence({ capacity }: { readonly capacity: number }): ModelSequence {
+    return this.#adopt(capacity, [], () => this.#room(capacity))
+  }
+
+  /** For {@link ModelSequence}: a sequence that holds the same tokens. */
+  fork({ capacity, ids, held }: ModelSequence): ModelSequence {
+    return this.#adopt(capacity, [...ids], () => held?.fork())
+  }
+
+  /** No model is loaded again from here on. */
+  close(): void {
+    this.#closed = true
+  }
+
+  #adopt(capacity: number, ids: number[], room: () => Sequence | undefined): ModelSequence {
+    let held: Sequence | undefined
+    try {
+      held = this.#lost ? undefined : room()
+    } catch (error) {
+      if (!this.#loses(error)) throw error
+    }
+    const made = new ModelSequence(this, capacity, ids, held)
     this.#live.add(made)
     return made
+  }
+
+  #room(capacity: number): Sequence {
+    this.#cache ??= this.#model.createCache({ dtype: this.cacheType })
+    return this.#cache.sequence({ capacity })
+  }
+
+  /** Whether an error is the loss of a device that can be made good. If so, nothing on the device counts any more. */
+  #loses(error: unknown): boolean {
+    if (!(error instanceof DeviceLostError) || !this.reload || this.#reloaded || this.#closed) return false
+    this.#lost = true
+    this.#cache = undefined
+    for (const sequence of this.#live) sequence.held = undefined
+    return true
+  }
+
+  /** Gives a sequence its room on a device opened again, and runs the ids that it held on the lost one. */
+  async #restore(sequence: ModelSequence): Promise<void> {
+    if (sequence.held) return
+    if (this.#lost) await this.#reload()
+    const { capacity, ids } = sequence
+    const held = this.#room(capacity)
+    try {
+      for (let at = 0; at < ids.length; at += this.#passSize.tokens) {
+        const part = ids.slice(at, at + this.#passSize.tokens)
+        const list = this.#model.extend([{ sequence: held, ids: part, logits: 'none', length: ids.length }])
+        await this.#run(new Steps(this.#model.device, this.#model.steps(list)), part.length, () => this.#closed)
+      }
+      sequence.held = held
+    } catch (error) {
+      held.dispose()
+      throw error
+    }
+  }
+
+  async #reload(): Promise<void> {
+    this.#reloaded = true
+    const model = await (this.reload as Reload)()
+    if (this.#closed) {
+      model.dispose()
+      await model.device.close()
+      throw new DeviceClosedError(model.device.name, 'generate')
+    }
+    this.#model = model
+    this.#lost = false
   }
 
   /** For {@link ModelSequence}: it ended. The memory of the cache goes with the last one. */
@@ -118,29 +196,34 @@ export class ModelSequences implements SequenceModel {
   async #pass(parts: readonly Part[]): Promise<void> {
     const starts = parts.map(({ request }) => request.sequence.length)
     try {
+      for (const { request } of parts) await this.#restore(request.sequence)
       const list = this.model.extend(
         parts.map(({ request, count, outputs }) => ({
-          sequence: request.sequence.held,
+          sequence: request.sequence.held as Sequence,
           ids: request.ids.slice(request.done, request.done + count),
           logits: outputs === 0 ? 'none' : request.logits,
           length: request.length,
         })),
       )
-      const logits = await this.#run(new Steps(this.model.device, this.model.steps(list)), parts)
+      for (const { request, count } of parts)
+        request.sequence.ids.push(...request.ids.slice(request.done, request.done + count))
+      const tokens = parts.reduce((sum, { count }) => sum + count, 0)
+      const unwanted = () => parts.every(({ request }) => request.ended)
+      const logits = await this.#run(new Steps(this.model.device, this.model.steps(list)), tokens, unwanted)
       const rows = logits && (await this.#read(logits, parts))
+      if (rows) this.#reloaded = false
       this.#finish(parts, starts, rows ?? [])
     } catch (error) {
-      for (const [i, { request }] of parts.entries()) {
-        request.sequence.truncate(starts[i])
-        this.#end(request, () => request.reject(error))
-      }
+      for (const [i, { request }] of parts.entries()) request.sequence.truncate(starts[i])
+      // The requests stay, and run again.
+      if (this.#loses(error)) return
+      for (const { request } of parts) this.#end(request, () => request.reject(error))
     }
   }
 
   /** Runs the steps of a pass; where they compute on the calling thread, the event loop gets its turn between them. */
-  async #run(steps: Steps<Tensor | undefined>, parts: readonly Part[]): Promise<Tensor | undefined> {
+  async #run(steps: Steps<Tensor | undefined>, tokens: number, unwanted: () => boolean): Promise<Tensor | undefined> {
     const { synchronous } = this.model.device
-    const tokens = parts.reduce((sum, { count }) => sum + count, 0)
     let longest = 0
     for (;;) {
       const start = performance.now()
@@ -152,7 +235,7 @@ export class ModelSequences implements SequenceModel {
       }
       if (synchronous && performance.now() - this.#lastTurn > HOLD_MS) {
         await this.#turn()
-        if (parts.every(({ request }) => request.ended)) {
+        if (unwanted()) {
           steps.stop()
           return undefined
         }
@@ -226,16 +309,15 @@ export class ModelSequence implements TokenSequence {
 
   constructor(
     private readonly owner: ModelSequences,
-    /** Its tokens in the cache. */
-    readonly held: Sequence,
+    readonly capacity: number,
+    /** Its tokens. */
+    readonly ids: number[],
+    /** Their keys and values in the cache; undefined from the loss of a device to the next pass. */
+    public held: Sequence | undefined,
   ) {}
 
   get length(): number {
-    return this.held.length
-  }
-
-  get capacity(): number {
-    return this.held.capacity
+    return this.ids.length
   }
 
   forward(ids: readonly number[], request: PassRequest = {}): Promise<readonly Float32Array[]> {
@@ -247,25 +329,30 @@ export class ModelSequence implements TokenSequence {
     return this.#submit(ids, request, request.vocabSize ?? vocabSize) as Promise<readonly number[]>
   }
 
+  /** @throws RangeError */
   rewind(length: number): void {
-    this.held.rewind(length)
+    if (!Number.isInteger(length) || length < 0 || length > this.length)
+      throw new RangeError(`cannot rewind to ${length} tokens: the sequence holds ${this.length}`)
+    this.held?.rewind(length)
+    this.ids.length = length
   }
 
   fork(): ModelSequence {
-    return this.owner.adopt(this.held.fork())
+    return this.owner.fork(this)
   }
 
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
     if (this.#pending) this.owner.abort(this.#pending, new Error('the sequence was disposed of'))
-    this.held.dispose()
+    this.held?.dispose()
     this.owner.release(this)
   }
 
   /** Forgets tokens of a pass that failed or was aborted. */
   truncate(length: number): void {
-    if (this.held.length > length) this.held.rewind(length)
+    if (this.held && this.held.length > length) this.held.rewind(length)
+    if (this.length > length) this.ids.length = length
   }
 
   #submit(ids: readonly number[], { logits = 'last', signal, onProgress }: PassRequest, limit: number | undefined) {

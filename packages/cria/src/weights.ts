@@ -1,0 +1,93 @@
+import type { CausalModel } from '@cria/attention-variants'
+import {
+  ConversionError,
+  readWeights,
+  type StoredDType,
+  type TensorData,
+  type TensorInfo,
+  type Weights,
+} from '@cria/checkpoint'
+import { type DType, dtypes, rowLength } from '@cria/dtypes'
+import type { Parameter } from '@cria/layers'
+import type { Device } from '@cria/tensor'
+import { LoadError } from './errors'
+import type { LoadOptions } from './load-model'
+
+/**
+ * Fills a network's parameters with weights, one tensor at a time.
+ * @throws LoadError, before anything is read, for weights that are not those of the network, or a type of weights that its
+ * device does not read
+ * @throws CheckpointError
+ */
+export const loadWeights = async (
+  network: CausalModel,
+  weights: Weights,
+  { weights: wanted, signal, onProgress }: Pick<LoadOptions, 'weights' | 'signal' | 'onProgress'> = {},
+): Promise<void> => {
+  const { device } = network
+  const reads = device.weightTypes
+  if (wanted && !reads.includes(wanted)) {
+    throw new LoadError(`device "${device.name}" reads weights as ${reads.join(', ')}, not ${wanted}`)
+  }
+  const parameters = new Map(network.parameters())
+  checkWeights(weights, parameters)
+  const source = wanted ? weights : withoutOverflow(weights)
+  const dtype = (_path: string, info: TensorInfo) => heldType(info, reads, wanted)
+  for await (const [path, tensor] of readWeights(source, { dtype, signal, onProgress })) {
+    parameters.get(path)?.load(upload(device, tensor))
+  }
+}
+
+const upload = (device: Device, { data, shape, dtype }: TensorData) =>
+  device.tensor(data as Parameters<Device['tensor']>[0], shape, dtype)
+
+/** Weights whose tensors are read as f32 if f16, which was chosen for them here, cannot hold a value of theirs. */
+const withoutOverflow = (weights: Weights): Weights => ({
+  ...weights,
+  async read(path, options) {
+    try {
+      return await weights.read(path, options)
+    } catch (error) {
+      if (!(error instanceof ConversionError) || options?.dtype !== 'f16') throw error
+      return weights.read(path, { ...options, dtype: 'f32', onBytes: undefined })
+    }
+  },
+})
+
+const checkWeights = ({ name: file, tensors }: Weights, parameters: ReadonlyMap<string, Parameter>): void => {
+  for (const [path, { shape }] of tensors) {
+    const expected = parameters.get(path)?.shape
+    if (!expected) throw new LoadError(`${file}: tensor "${path}" has no place in this model`)
+    if (expected.join() !== shape.join())
+      throw new LoadError(`${file}: tensor "${path}" is [${shape}], and [${expected}] in this model`)
+  }
+  for (const path of parameters.keys())
+    if (!tensors.has(path)) throw new LoadError(`${file}: tensor "${path}" is missing`)
+}
+
+/** Types that hold every value of a stored type, the smallest first. f32 always does, to its own precision. */
+const wider = (stored: StoredDType): readonly DType[] => {
+  // f16 is exact for these integers. For blocks it rounds far below the step of their levels.
+  if (stored === 'i8_grouped' || stored === 'i8' || stored === 'u8' || stored === 'bool') return ['f16', 'f32']
+  if (dtypes[stored].kind === 'block') return [stored, 'f16', 'f32']
+  // bf16 and f64 have a larger range than f16, and other integers more digits.
+  return stored === 'f16' || stored === 'bf16' ? [stored, 'f32'] : ['f32']
+}
+
+const fits = (dtype: DType, shape: readonly number[]) => rowLength(shape) % dtypes[dtype].blockElements === 0
+
+/**
+ * The type to hold a weight in. Vectors are f32. A matrix keeps its stored type if the device reads that, and else gets a
+ * type that keeps its range and precision. If a type is wanted, it gets that, but f16 or f32 if its rows are not whole
+ * blocks of it.
+ * @param reads the types of weights that the device reads
+ */
+const heldType = (
+  { shape, dtype }: { readonly shape: readonly number[]; readonly dtype: StoredDType },
+  reads: readonly DType[],
+  wanted?: DType | undefined,
+): DType => {
+  if (shape.length < 2) return 'f32'
+  const candidates: readonly DType[] = wanted === undefined ? wider(dtype) : [wanted, 'f16']
+  return candidates.find(candidate => reads.includes(candidate) && fits(candidate, shape)) ?? 'f32'
+}
