@@ -1,0 +1,110 @@
+import { initialise } from '@cria/layers'
+import { llama2 } from '@cria/llama2'
+import { type Device, DeviceLostError, DeviceUnavailableError, openDevice } from '@cria/tensor'
+import { afterEach, describe, expect, test } from 'vitest'
+import { ModelSequences } from '../src/sequences'
+
+// A device is lost at any of its calls: the sequences go on from the ids that they hold, on a device opened again.
+
+const config = { dim: 16, n_layers: 2, n_heads: 2, vocab_size: 40, hidden_dim: 24, max_seq_len: 64 }
+const open: Device[] = []
+afterEach(async () => {
+  for (const device of open.splice(0)) await device.close()
+})
+
+/** The same small model each time, on a device of its own. */
+const build = async () => {
+  const device = await openDevice('cpu')
+  open.push(device)
+  const network = llama2(device, config)
+  initialise(network, device, { seed: 3 })
+  return network
+}
+
+type Network = Awaited<ReturnType<typeof build>>
+
+/** From its call number `after` on, the device says that it is lost. */
+const loseAfter = ({ device }: Network, after: number) => {
+  let calls = 0
+  const lose =
+    <A extends unknown[], R>(work: (...args: A) => R) =>
+    (...args: A): R => {
+      if (++calls > after) throw new DeviceLostError(device.name, 'a test')
+      return work(...args)
+    }
+  device.apply = lose(device.apply.bind(device)) as Device['apply']
+  device.zeros = lose(device.zeros.bind(device))
+}
+
+/** Two sequences, the second a fork of the first, eight tokens each. */
+const write = async (sequences: ModelSequences) => {
+  const first = sequences.createSequence({ capacity: 32 })
+  await first.forward([1, 5, 9, 2])
+  const second = first.fork()
+  second.rewind(3)
+  const grow = async (sequence: typeof first, id: number) => {
+    const ids = [id]
+    while (ids.length < 8) ids.push(...(await sequence.greedy([ids[ids.length - 1]])))
+    return { ids, length: sequence.length }
+  }
+  const texts = await Promise.all([grow(first, 7), grow(second, 11)])
+  const [logits] = await first.forward([3])
+  first.dispose()
+  second.dispose()
+  return { texts, logits: Array.from(logits) }
+}
+
+describe('a lost device', () => {
+  test.each([0, 3, 40, 41, 100, 200, 400])('at call %i: the model is loaded again, and says the same', async after => {
+    const expected = await write(new ModelSequences(await build(), 'f32'))
+    expect(new Set(expected.texts.flatMap(({ ids }) => ids)).size).toBeGreaterThan(3)
+    const network = await build()
+    let reloads = 0
+    const sequences = new ModelSequences(network, 'f32', async () => {
+      reloads++
+      return build()
+    })
+    loseAfter(network, after)
+    expect(await write(sequences)).toEqual(expected)
+    expect(reloads).toBe(1)
+    expect(sequences.model).not.toBe(network)
+  })
+
+  test('which is lost each time it is opened is an error, and so is one that cannot be opened', async () => {
+    const lost = async () => {
+      const network = await build()
+      loseAfter(network, 5)
+      return network
+    }
+    let reloads = 0
+    const again = new ModelSequences(await lost(), 'f32', () => {
+      reloads++
+      return lost()
+    })
+    await expect(write(again)).rejects.toThrow(DeviceLostError)
+    expect(reloads).toBe(1)
+    const gone = new ModelSequences(await lost(), 'f32', async () => {
+      throw new DeviceUnavailableError('cpu', 'a test')
+    })
+    await expect(write(gone)).rejects.toThrow(DeviceUnavailableError)
+  })
+
+  test('that nobody may open again is an error', async () => {
+    const network = await build()
+    loseAfter(network, 30)
+    await expect(write(new ModelSequences(network, 'f32'))).rejects.toThrow(DeviceLostError)
+  })
+
+  test('is not opened again once the model has been disposed of', async () => {
+    const network = await build()
+    let made: Network | undefined
+    const sequences: ModelSequences = new ModelSequences(network, 'f32', async () => {
+      sequences.close()
+      made = await build()
+      return made
+    })
+    loseAfter(network, 30)
+    await expect(write(sequences)).rejects.toThrow('is closed')
+    expect(made?.device.closed).toBe(true)
+  })
+})
