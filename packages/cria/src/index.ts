@@ -26,11 +26,13 @@ export {
 export {
   type Device,
   DeviceFailedError,
+  DeviceLostError,
   type DeviceName,
   type DeviceReport,
   DeviceUnavailableError,
   deviceNames,
   listDevices,
+  OutOfMemoryError,
   openDevice,
 } from '@cria/tensor'
 export { TokenizerFormatError, UnsupportedTokenizerError } from '@cria/tokenizer'

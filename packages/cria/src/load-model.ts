@@ -47,11 +47,14 @@ export interface WorkerOption {
  * copy. An open device or checkpoint, sources and architectures of your own cannot cross to a worker.
  * @param from a path, URL or `hf:OWNER/NAME`, files or bytes, or an open checkpoint, which then stays the caller's. Default: the
  * model that Cria brings, a small one that tells stories.
+ *
+ * If a GPU is lost (its driver was reset, the machine slept), a model whose device was given by name is loaded again, once, and what
+ * it generates goes on. Tensors of your own on that device are gone.
  * @throws LoadError if there is no model or no tokenizer that fits it, if the device does not read the type of weights, or
  * for an option that is unknown or has a wrong value
  * @throws CheckpointError for files that are missing, damaged, or of no known architecture
  * @throws TokenizerFormatError @throws UnsupportedTokenizerError
- * @throws DeviceUnavailableError @throws DeviceFailedError
+ * @throws DeviceUnavailableError @throws DeviceFailedError @throws OutOfMemoryError with the name of the weight
  * @throws WorkerError if the worker cannot be started, or ends
  */
 export function loadModel(

@@ -10,13 +10,14 @@ import { type DType, isDType } from '@cria/dtypes'
 import { type Architecture, chooseArchitecture } from '@cria/llama'
 import { llama2Architecture } from '@cria/llama2'
 import type { GenerateTextOptions } from '@cria/sampling'
-import { Device, openDevice } from '@cria/tensor'
+import { Device, DeviceLostError, openDevice } from '@cria/tensor'
 import { loadTokenizer, readGgufVocabulary, Tokenizer } from '@cria/tokenizer'
 import { embeddedModel } from './embedded'
 import { LoadError } from './errors'
 import { isCheckpoint, type ModelLocation, openLocation, readTokenizerFile } from './files'
 import type { LoadOptions } from './load-model'
 import { Model } from './model'
+import type { Reload } from './sequences'
 import { loadWeights } from './weights'
 
 /** Architectures that are known without being given. */
@@ -91,7 +92,8 @@ export const loadHere = async (from: ModelLocation, options: LoadOptions): Promi
   const { signal, headers, tokenizer } = options
   const checkpoint = await openLocation(from, { signal, headers, vocabulary: tokenizer === undefined })
   try {
-    return await loadCheckpoint(checkpoint, options)
+    const { device = 'auto' } = options
+    return await loadCheckpoint(checkpoint, options, typeof device === 'string' ? reloadFrom(from, options) : undefined)
   } finally {
     if (!isCheckpoint(from)) await checkpoint.close()
   }
@@ -156,13 +158,41 @@ const openNetwork = async (
   }
 }
 
-const loadCheckpoint = async (checkpoint: Checkpoint, options: LoadOptions): Promise<Model> => {
+/** Loads a network again after its device was lost, on the same kind of device. @throws DeviceLostError if it cannot */
+const reloadFrom =
+  (from: ModelLocation, options: LoadOptions): Reload =>
+  async lost => {
+    const { name, software } = lost.device
+    lost.dispose()
+    await lost.device.close()
+    let device: Device | undefined
+    let checkpoint: Checkpoint | undefined
+    try {
+      device = await openDevice(name)
+      if (device.software && !software) throw new LoadError(`only a software adapter is left, ${device.description}`)
+      checkpoint = await openLocation(from, { headers: options.headers, vocabulary: false })
+      // The signal was for the first time, and so was the progress.
+      const again = { ...options, threads: undefined, signal: undefined, onProgress: undefined, device }
+      return (await openNetwork(checkpoint, again)).network
+    } catch (error) {
+      await device?.close()
+      throw new DeviceLostError(name, `it cannot be opened again, ${(error as Error).message}`, { cause: error })
+    } finally {
+      if (checkpoint && !isCheckpoint(from)) await checkpoint.close()
+    }
+  }
+
+const loadCheckpoint = async (
+  checkpoint: Checkpoint,
+  options: LoadOptions,
+  reload: Reload | undefined,
+): Promise<Model> => {
   const tokenizer = await tokenizerOf(checkpoint, options)
   const opened = await openNetwork(checkpoint, options, network => checkTokenizer(tokenizer, network, checkpoint))
   const { chatTemplates, ...settings } = generationSettings(checkpoint)
   const defaults = defaultsOf({ chatTemplates, ...settings }, tokenizer)
   const { format } = checkpoint
-  return new Model({ ...opened, tokenizer, format, defaults, chatTemplates, cacheType: options.cache })
+  return new Model({ ...opened, tokenizer, format, defaults, chatTemplates, cacheType: options.cache, reload })
 }
 
 const checkCache = (cache: CacheType | undefined, { name, cacheTypes }: Device): void => {

@@ -33,8 +33,8 @@ interface Part {
   readonly outputs: number
 }
 
-/** Loads the model again, on a device opened again, and frees what was lost. */
-export type Reload = () => Promise<CausalModel>
+/** Loads a model again on a device opened again, and frees the lost one. */
+export type Reload = (lost: CausalModel) => Promise<CausalModel>
 
 /**
  * Runs sequences of one model. Each is driven by a loop of its own; whatever they ask for at the same time shares passes: single
@@ -134,7 +134,7 @@ export class ModelSequences implements SequenceModel {
 
   async #reload(): Promise<void> {
     this.#reloaded = true
-    const model = await (this.reload as Reload)()
+    const model = await (this.reload as Reload)(this.#model)
     if (this.#closed) {
       model.dispose()
       await model.device.close()

@@ -9,7 +9,7 @@ import {
 } from '@cria/checkpoint'
 import { type DType, dtypes, rowLength } from '@cria/dtypes'
 import type { Parameter } from '@cria/layers'
-import type { Device } from '@cria/tensor'
+import { type Device, OutOfMemoryError } from '@cria/tensor'
 import { LoadError } from './errors'
 import type { LoadOptions } from './load-model'
 
@@ -17,7 +17,7 @@ import type { LoadOptions } from './load-model'
  * Fills a network's parameters with weights, one tensor at a time.
  * @throws LoadError, before anything is read, for weights that are not those of the network, or a type of weights that its
  * device does not read
- * @throws CheckpointError
+ * @throws OutOfMemoryError with the name of the weight @throws CheckpointError
  */
 export const loadWeights = async (
   network: CausalModel,
@@ -34,7 +34,13 @@ export const loadWeights = async (
   const source = wanted ? weights : withoutOverflow(weights)
   const dtype = (_path: string, info: TensorInfo) => heldType(info, reads, wanted)
   for await (const [path, tensor] of readWeights(source, { dtype, signal, onProgress })) {
-    parameters.get(path)?.load(upload(device, tensor))
+    try {
+      parameters.get(path)?.load(upload(device, tensor))
+      await device.granted()
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error
+      throw new OutOfMemoryError(device.name, `"${path}", ${error.tensor}`, error.bytes, { cause: error })
+    }
   }
 }
 

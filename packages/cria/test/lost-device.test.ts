@@ -1,8 +1,10 @@
 import { initialise } from '@cria/layers'
 import { llama2 } from '@cria/llama2'
-import { type Device, DeviceLostError, DeviceUnavailableError, openDevice } from '@cria/tensor'
+import { type Device, DeviceLostError, DeviceUnavailableError, OutOfMemoryError, openDevice } from '@cria/tensor'
 import { afterEach, describe, expect, test } from 'vitest'
+import { listDevices, loadModel } from '../src'
 import { ModelSequences } from '../src/sequences'
+import { greedyCases, hasStories, stories } from './stories'
 
 // A device is lost at any of its calls: the sequences go on from the ids that they hold, on a device opened again.
 
@@ -107,4 +109,50 @@ describe('a lost device', () => {
     await expect(write(sequences)).rejects.toThrow('is closed')
     expect(made?.device.closed).toBe(true)
   })
+})
+
+const hasWebGpu = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
+
+describe.skipIf(!hasStories || !hasWebGpu)('a GPU lost while a story is told', () => {
+  const [{ prompt, text }] = greedyCases
+  const files = [stories('stories260K.bin'), { tokenizer: stories('tok512.model') }] as const
+  const destroy = (device: Device) => (device as unknown as { readonly gpu: { destroy(): void } }).gpu.destroy()
+
+  test('it is opened again, and the story goes on as if nothing had been', { timeout: 60_000 }, async () => {
+    await using model = await loadModel(files[0], { ...files[1], device: 'webgpu' })
+    const first = model.device
+    let told = ''
+    let pieces = 0
+    for await (const piece of model.generate(prompt, { temperature: 0, maxTokens: 9 })) {
+      told += piece
+      if (++pieces === 4) destroy(model.device)
+    }
+    expect(text.startsWith(prompt + told) && pieces > 6, told).toBe(true)
+    expect(model.device).not.toBe(first)
+    expect(first.closed).toBe(true)
+    // Lost while nothing runs: the next story opens it.
+    destroy(model.device)
+    let again = ''
+    for await (const piece of model.generate(prompt, { temperature: 0, maxTokens: 9 })) again += piece
+    expect(again).toBe(told)
+  })
+
+  test('a device of the caller is not opened again: the error says what to do', async () => {
+    await using device = await openDevice('webgpu')
+    await using model = await loadModel(files[0], { ...files[1], device })
+    destroy(device)
+    const story = model.generate(prompt, { maxTokens: 4 })
+    await expect(story.text).rejects.toThrow('open the device again and load the model again')
+  })
+})
+
+test.skipIf(!hasStories)('a weight for which a device has no memory is named', async () => {
+  await using device = await openDevice('cpu')
+  device.memoryLimit = 300_000
+  const load = loadModel(stories('stories260K.bin'), { tokenizer: stories('tok512.model'), device })
+  await expect(load).rejects.toThrow(OutOfMemoryError)
+  await expect(load).rejects.toThrow(
+    /no memory for "layers\.\d\.[a-z0-9_.]+", \[.*\] as f32, \d+ bytes: hold the weights in a smaller/,
+  )
+  expect(device.memory).toEqual({ allocations: 0, bytes: 0 })
 })
