@@ -1,11 +1,8 @@
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium, crossOriginIsolation, softwareGpu } from '@cria/browser'
-import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core'
-import sirv from 'sirv'
+import { type Browser, chromium, crossOriginIsolation, launchChromium, serve } from '@cria/browser'
+import type { BrowserContextOptions, Page } from 'playwright-core'
 
 export { chromium }
 
@@ -32,33 +29,21 @@ export interface Site extends AsyncDisposable {
 /** @param options.isolated whether the host sends the headers that threads need */
 export const openSite = async ({ isolated = false } = {}): Promise<Site> => {
   if (!existsSync(dist)) throw new Error('the demo is not built: run `pnpm --filter @cria/demo build` first')
-  const files = sirv(dist, {
-    setHeaders: response => {
-      if (isolated) for (const [name, value] of Object.entries(crossOriginIsolation)) response.setHeader(name, value)
-    },
-  })
-  const server = createServer((request, response) => {
-    files(request, response, () => {
-      response.writeHead(404).end()
-    })
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  const browser = await playwright.launch({
-    executablePath: chromium as string,
-    args: ['--no-sandbox', ...softwareGpu],
+  const server = await serve({ folders: { '/': dist }, ...(isolated && { headers: crossOriginIsolation }) })
+  const browser = await launchChromium().catch(error => {
+    server.close()
+    throw error
   })
   return {
     browser,
     open: async (hash = '', options = {}) => {
       const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
       const page = await context.newPage()
-      await page.goto(`http://127.0.0.1:${port}/${hash}`)
+      await page.goto(`${server.origin}/${hash}`)
       return page
     },
     [Symbol.asyncDispose]: async () => {
       await browser.close()
-      server.closeAllConnections()
       server.close()
     },
   }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { type Browser, chromium as playwright } from 'playwright-core'
 
 /** The browser that tests drive: `CRIA_CHROMIUM`, else Debian's; undefined where there is none, for `test.skipIf`. */
 export const chromium = [process.env.CRIA_CHROMIUM, '/usr/bin/chromium'].find(path => path && existsSync(path))
@@ -7,7 +8,7 @@ export const chromium = [process.env.CRIA_CHROMIUM, '/usr/bin/chromium'].find(pa
 export const softwareGpu: readonly string[] = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
 
 /** Flags that keep the browser to the page it is given. */
-export const quiet: readonly string[] = [
+const quiet: readonly string[] = [
   '--no-sandbox',
   '--disable-quic',
   '--no-first-run',
@@ -15,3 +16,9 @@ export const quiet: readonly string[] = [
   '--disable-component-update',
   '--disable-sync',
 ]
+
+/** Starts a headless Chromium. @param args flags beside those that keep it quiet @throws Error where there is none */
+export async function launchChromium(args: readonly string[] = softwareGpu): Promise<Browser> {
+  if (!chromium) throw new Error('no Chromium: install /usr/bin/chromium or name one in CRIA_CHROMIUM')
+  return playwright.launch({ executablePath: chromium, args: [...quiet, ...args] })
+}

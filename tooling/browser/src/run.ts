@@ -1,18 +1,16 @@
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { chromium as playwright } from 'playwright-core'
-import { chromium, quiet, softwareGpu } from './chromium'
-import { serve } from './serve'
+import { launchChromium, softwareGpu } from './chromium'
+import { type Site, serve } from './serve'
 
 export interface BrowserRun {
   /** The module to run: a path or a `file:` URL. Its default export is a function, async or not. */
   entry: string | URL
   /** What the function is called with: anything that survives `JSON.stringify`. */
   input?: unknown
-  /** Files the page may fetch: URL path (`/model.bin`) to a path on disk or to bytes. */
-  files?: Readonly<Record<string, string | Uint8Array>>
-  /** HTTP headers of every answer, for example `crossOriginIsolation`. */
-  headers?: Readonly<Record<string, string>>
+  /** Files the page may fetch. */
+  files?: Site['files']
+  headers?: Site['headers']
   /** Flags of Chromium, in place of `softwareGpu`. */
   args?: readonly string[]
   /** Minify the bundle, as a user's bundler would. */
@@ -29,15 +27,11 @@ const page = '<!doctype html><meta charset="utf-8"><title>Cria test</title>'
  * Rejects with the page's own error, or with a timeout, and with what the page wrote to its console beside it.
  */
 export async function runInBrowser(run: BrowserRun): Promise<unknown> {
-  if (!chromium) throw new Error('no Chromium: install /usr/bin/chromium or name one in CRIA_CHROMIUM')
   const { entry, input = null, files = {}, headers = {}, args = softwareGpu, minify = false, timeout = 120_000 } = run
   const bundle = await bundleForBrowser(typeof entry === 'string' ? entry : fileURLToPath(entry), minify)
-  const encoder = new TextEncoder()
-  const server = await serve(
-    new Map([['/index.html', encoder.encode(page)], ['/entry.js', bundle], ...Object.entries(files)]),
-    headers,
-  )
-  const browser = await playwright.launch({ executablePath: chromium, args: [...quiet, ...args] }).catch(error => {
+  const index = new TextEncoder().encode(page)
+  const server = await serve({ files: { '/': index, '/entry.js': bundle, ...files }, headers })
+  const browser = await launchChromium(args).catch(error => {
     server.close()
     throw error
   })
@@ -47,7 +41,7 @@ export async function runInBrowser(run: BrowserRun): Promise<unknown> {
     const tab = await browser.newPage()
     tab.on('console', message => log.push(`${message.type()}: ${message.text()}`))
     tab.on('pageerror', error => log.push(`error: ${error.message}`))
-    await tab.goto(`${server.origin}/index.html`)
+    await tab.goto(server.origin)
     const call = `import('/entry.js').then(module => module.default(${JSON.stringify(input)}))`
     const result = tab.evaluate<string>(`${call}.then(value => JSON.stringify(value) ?? 'null')`)
     const late = new Promise<never>((_, reject) => {

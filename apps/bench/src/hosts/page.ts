@@ -1,12 +1,11 @@
 import { basename, dirname } from 'node:path'
-import { chromium } from '@cria/browser'
+import { type Browser, chromium, crossOriginIsolation, launchChromium, type Server, serve } from '@cria/browser'
 import { ContenderError } from '../errors'
 import { pagesFolder } from '../folders'
 import type { Sample } from '../job'
 import { packageFolder } from '../peers'
 import type { Contender } from './contender'
 import { peakResidentBytes } from './resident'
-import { serveFolders } from './serve'
 
 /** Modules of `pages/`, and what they are asked for. */
 export interface PageOptions {
@@ -24,6 +23,20 @@ export const wllamaUrls = { module: '/wllama/esm/index.js', wasm: '/wllama/esm/w
 /** Loading a model of some gigabytes, or a slow device's run, may take long; a hung page should not take for ever. */
 const TIMEOUT_MS = 600_000
 
+const page = '<!doctype html><meta charset="utf-8"><title>Cria bench</title>'
+
+/** An empty page at `/`, which may share memory between threads, and what jobs fetch. */
+const serveBench = (model: string): Promise<Server> =>
+  serve({
+    files: { '/': new TextEncoder().encode(page) },
+    folders: {
+      '/pages': pagesFolder,
+      '/wllama': packageFolder('@wllama/wllama'),
+      '/model': dirname(model),
+    },
+    headers: crossOriginIsolation,
+  })
+
 /**
  * Makes a job ready in a page of a headless Chromium of its own.
  * @param model path of the model's file, which pages fetch
@@ -36,18 +49,11 @@ export const inPage = async <N extends keyof PageOptions>(
   model: string,
 ): Promise<Contender> => {
   if (!chromium) throw new ContenderError(`${name}: there is no Chromium; install one or name it in CRIA_CHROMIUM`)
-  const { chromium: playwright } = await import('playwright-core')
-  const server = await serveFolders({
-    '/pages': pagesFolder,
-    '/wllama': packageFolder('@wllama/wllama'),
-    '/model': dirname(model),
+  const server = await serveBench(model)
+  const browser = await launchChromium(['--enable-unsafe-webgpu']).catch(error => {
+    server.close()
+    throw new ContenderError(`${name}: Chromium does not start: ${error.message}`)
   })
-  const browser = await playwright
-    .launch({ executablePath: chromium, args: ['--enable-unsafe-webgpu'] })
-    .catch(error => {
-      server.close()
-      throw new ContenderError(`${name}: Chromium does not start: ${error.message}`)
-    })
   const close = async () => {
     await browser.close()
     server.close()
@@ -87,7 +93,7 @@ export const inPage = async <N extends keyof PageOptions>(
 }
 
 /** The processes that pages run in: this browser has but one page. */
-const rendererIds = async (browser: import('playwright-core').Browser): Promise<number[]> => {
+const rendererIds = async (browser: Browser): Promise<number[]> => {
   const session = await browser.newBrowserCDPSession()
   const { processInfo } = await session.send('SystemInfo.getProcessInfo')
   await session.detach()
