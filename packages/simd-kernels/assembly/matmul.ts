@@ -8,7 +8,7 @@ import { elementBytes, floatFactorsOf, floatPanelBytes, widenPanel } from './flo
 import { matvec } from './matvec'
 import { get, parallel, privateScratch, put, reserve, sharedScratch } from './parallel'
 import { rowMatvec } from './row-matvec'
-import { COLUMNS, multiplyTile, ROWS, tileRows } from './tile'
+import { COLUMNS, multiplyFloatTile, ROWS, tileRows } from './tiles'
 
 const TILE_BYTES: usize = 6 * 8 * 4
 /** Rows of the left side that are packed at a time: bounds the scratch memory and the time of a chunk. */
@@ -160,12 +160,12 @@ function multiplyStretch(index: i32, first: i32, count: i32): void {
     const rows = min(tileSize, m - row)
     const out = get<usize>(2) + <usize>row * outBytes + (<usize>column << 2)
     const tile = sharedScratch() + ((<usize>row * <usize>k + <usize>(first * tileSize)) << 2)
-    if (rows == tileSize && columns == COLUMNS) multiplyTile(tileSize, tile, panel, out, outBytes, count, begins)
+    if (rows == tileSize && columns == COLUMNS) multiplyFloatTile(tileSize, tile, panel, out, outBytes, count, begins)
     else {
       if (!begins)
         for (let r = 0; r < rows; r++)
           memory.copy(spare + <usize>(r * COLUMNS) * 4, out + <usize>r * outBytes, <usize>columns << 2)
-      multiplyTile(tileSize, tile, panel, spare, COLUMNS << 2, count, begins)
+      multiplyFloatTile(tileSize, tile, panel, spare, COLUMNS << 2, count, begins)
       for (let r = 0; r < rows; r++)
         memory.copy(out + <usize>r * outBytes, spare + <usize>(r * COLUMNS) * 4, <usize>columns << 2)
     }

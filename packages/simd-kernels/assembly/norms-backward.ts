@@ -19,41 +19,11 @@ const DIM: i32 = 7
 const EPS: i32 = 8
 
 /**
- * With r = 1 / sqrt(mean(x²) + eps), n = x r, g = d · weight: dx = r (g - n · mean(g n)), dweight = Σ over rows of d n.
- * x, d, dx [rows, dim]; weight, dweight [dim]; dx may be x or d.
+ * LayerNorm: with n = (x - mean) r, r = 1 / sqrt(variance + eps), g = d · weight: dx = r (g - mean(g) - n · mean(g n)), dweight = Σ
+ * over rows of d n, dbias = Σ d. RMSNorm, where dbias is 0: with n = x r, r = 1 / sqrt(mean(x²) + eps): dx = r (g - n · mean(g n)).
+ * x, d, dx [rows, dim]; weight, dweight, dbias [dim]; dx may be x or d.
  */
-export function rmsNormBackward(
-  x: usize,
-  weight: usize,
-  d: usize,
-  dx: usize,
-  dweight: usize,
-  rows: i32,
-  dim: i32,
-  eps: f32,
-): void {
-  normBackward(x, weight, d, dx, dweight, 0, rows, dim, eps)
-}
-
-/**
- * With n = (x - mean) r, r = 1 / sqrt(variance + eps), g = d · weight: dx = r (g - mean(g) - n · mean(g n)), dweight = Σ over rows of
- * d n, dbias = Σ d. Shapes as above; dbias [dim].
- */
-export function layerNormBackward(
-  x: usize,
-  weight: usize,
-  d: usize,
-  dx: usize,
-  dweight: usize,
-  dbias: usize,
-  rows: i32,
-  dim: i32,
-  eps: f32,
-): void {
-  normBackward(x, weight, d, dx, dweight, dbias, rows, dim, eps)
-}
-
-function normBackward(
+export function normBackward(
   x: usize,
   weight: usize,
   d: usize,

@@ -1,15 +1,18 @@
-// Packs rows of GGUF blocks into panels, as formats.ts describes them.
+// The room of packed weights, and how rows of any type get into it: floats by float-panels.ts, GGUF blocks as formats.ts describes.
 
 import { decodeBlock, minimumOf, scaleOf, smallMinimumOf, smallScaleOf, sourceBytes, sourceRowBytes } from './decode'
+import { elementBytes, packFloats } from './float-panels'
 import {
   BLOCK,
   BLOCK_VALUES,
   factorsOf,
+  groupBytes,
   groupColumns,
   hasMinima,
   hasTwoLevels,
   headBytes,
   highBits,
+  isQuantized,
   lowBits,
   panelBytes,
   panelsOf,
@@ -27,11 +30,18 @@ import { get, parallel, privateScratch, put, reserve, sharedScratch } from './pa
 /** Private scratch memory: 32 values of a row, and those of a block of a panel. */
 const SCRATCH: usize = 32 + BLOCK_VALUES
 
+/** Bytes of a packed weight [n, k]: f64, for it may be more than there can be. */
+export function weightBytes(type: i32, n: i32, k: i32): f64 {
+  const columns = isQuantized(type) ? groupColumns(type) : 1
+  const bytes = isQuantized(type) ? groupBytes(type) : ROWS * elementBytes(type)
+  return Math.ceil(<f64>n / ROWS) * ((<f64>k / <f64>columns) * <f64>bytes + 4)
+}
+
 /**
  * Packs `count` rows of a weight [n, k], from row `first`, a multiple of 8. `zero` as for `linear`.
- * `widen`: units of 2 columns. Returns false, with these rows undefined, where a scale is infinite or NaN.
+ * `widen`: units of 2 columns. Returns false, with these rows undefined, where an f16 number or a scale is infinite or NaN.
  */
-export function pack(
+export function packRows(
   rows: usize,
   panels: usize,
   type: i32,
@@ -42,6 +52,7 @@ export function pack(
   zero: i32,
   widen: bool,
 ): bool {
+  if (!isQuantized(type)) return packFloats(rows, panels, type, n, k, first, count)
   reserve(64, SCRATCH)
   store<i32>(sharedScratch(), 1)
   put(0, rows)

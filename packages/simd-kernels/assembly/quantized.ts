@@ -34,7 +34,7 @@ import {
   Whole,
   WithFifthBit,
 } from './streams'
-import { Four, multiplyTile, One, Two } from './tiles'
+import { Four, multiplyQuantizedTile, One, Two } from './tiles'
 
 /** Blocks of 32 columns in a stretch. One token's weights are read nearly as one stream. */
 const STRETCH: i32 = 32
@@ -155,19 +155,19 @@ function tileOf<T>(product: i32): Tile {
   if (ASC_FEATURE_RELAXED_SIMD) {
     if (product == DOT)
       return (x, values, step, units, scales, minima, blocks, out, outStep) => {
-        multiplyTile<Dot, T>(x, values, step, units, scales, minima, blocks, out, outStep)
+        multiplyQuantizedTile<Dot, T>(x, values, step, units, scales, minima, blocks, out, outStep)
       }
     if (product == PAIR)
       return (x, values, step, units, scales, minima, blocks, out, outStep) => {
-        multiplyTile<Pair, T>(x, values, step, units, scales, minima, blocks, out, outStep)
+        multiplyQuantizedTile<Pair, T>(x, values, step, units, scales, minima, blocks, out, outStep)
       }
     if (product == PAIR_OF_TWO)
       return (x, values, step, units, scales, minima, blocks, out, outStep) => {
-        multiplyTile<PairOfTwo, T>(x, values, step, units, scales, minima, blocks, out, outStep)
+        multiplyQuantizedTile<PairOfTwo, T>(x, values, step, units, scales, minima, blocks, out, outStep)
       }
   }
   return (x, values, step, units, scales, minima, blocks, out, outStep) => {
-    multiplyTile<Widen, T>(x, values, step, units, scales, minima, blocks, out, outStep)
+    multiplyQuantizedTile<Widen, T>(x, values, step, units, scales, minima, blocks, out, outStep)
   }
 }
 

@@ -1,15 +1,150 @@
-// A tile of products: 1, 2 or 4 quantised tokens times 8 rows of a panel, one block of columns after the other. The products of a
-// block add up as integers, exactly; blocks are scaled and added up in f32, in the order of columns. So a row's result is the same
-// bits in a tile of any size.
+// Tiles of products: a few rows of the left side times a panel of 8 columns, with all sums in registers. In a tile of quantised
+// tokens, the products of a block of columns add up as integers, exactly; blocks are scaled and added up in f32, in the order of
+// columns. So a row's result is the same bits in a tile of any size.
 
 import { blockStart, blockSum, loadUnits, productAdd, takesTwo, twoProductsAdd, unitBytes } from './integer'
 import { madd } from './lanes'
 import { SCALES } from './panels'
 
-/** How many tokens a tile has, as types, for kernels that are compiled once for each. */
+/** How many rows a tile has, as types, for kernels that are compiled once for each. */
 export type One = u8
 export type Two = u16
 export type Four = u32
+type Six = u64
+
+// @ts-ignore: decorator
+@inline
+function rowsOf<T>(): i32 {
+  return sizeof<T>() == 8 ? 6 : <i32>sizeof<T>()
+}
+
+// @ts-ignore: decorator
+@inline
+function storeRow(out: usize, low: v128, high: v128): void {
+  v128.store(out, low)
+  v128.store(out, high, 16)
+}
+
+/** Rows of a tile of f32 numbers, but for the last one. */
+export const ROWS: i32 = 6
+export const COLUMNS: i32 = 8
+
+/** Rows of the tile that begins at `row` of `m`, more than there are left if no tile fits: the missing ones are zeros. */
+// @ts-ignore: decorator
+@inline
+export function tileRows(row: i32, m: i32): i32 {
+  const left = m - row
+  if (left > 4) return ROWS
+  return left == 3 ? 4 : left
+}
+
+/**
+ * out [rows][8] = tile [k][rows] · panel [k][8], with `outBytes` from a row of the result to the next; sums begin with what lies
+ * there unless `begins`.
+ */
+export function multiplyFloatTile(
+  rows: i32,
+  tile: usize,
+  panel: usize,
+  out: usize,
+  outBytes: usize,
+  k: i32,
+  begins: bool,
+): void {
+  if (rows == 6) multiplyFloats<Six>(tile, panel, out, outBytes, k, begins)
+  else if (rows == 4) multiplyFloats<Four>(tile, panel, out, outBytes, k, begins)
+  else if (rows == 2) multiplyFloats<Two>(tile, panel, out, outBytes, k, begins)
+  else multiplyFloats<One>(tile, panel, out, outBytes, k, begins)
+}
+
+function multiplyFloats<T>(tile: usize, panel: usize, out: usize, outBytes: usize, k: i32, begins: bool): void {
+  const rows = rowsOf<T>()
+  let a0 = f32x4.splat(0)
+  let a1 = f32x4.splat(0)
+  let b0 = a0
+  let b1 = a0
+  let c0 = a0
+  let c1 = a0
+  let d0 = a0
+  let d1 = a0
+  let e0 = a0
+  let e1 = a0
+  let f0 = a0
+  let f1 = a0
+  if (!begins) {
+    let from = out
+    a0 = v128.load(from)
+    a1 = v128.load(from, 16)
+    if (rows > 1) {
+      from += outBytes
+      b0 = v128.load(from)
+      b1 = v128.load(from, 16)
+    }
+    if (rows > 2) {
+      from += outBytes
+      c0 = v128.load(from)
+      c1 = v128.load(from, 16)
+      from += outBytes
+      d0 = v128.load(from)
+      d1 = v128.load(from, 16)
+    }
+    if (rows > 4) {
+      from += outBytes
+      e0 = v128.load(from)
+      e1 = v128.load(from, 16)
+      from += outBytes
+      f0 = v128.load(from)
+      f1 = v128.load(from, 16)
+    }
+  }
+  const end = panel + (<usize>k << 5)
+  for (; panel < end; panel += 32) {
+    const p0 = v128.load(panel)
+    const p1 = v128.load(panel, 16)
+    let x = v128.load32_splat(tile)
+    a0 = madd(x, p0, a0)
+    a1 = madd(x, p1, a1)
+    if (rows > 1) {
+      x = v128.load32_splat(tile, 4)
+      b0 = madd(x, p0, b0)
+      b1 = madd(x, p1, b1)
+    }
+    if (rows > 2) {
+      x = v128.load32_splat(tile, 8)
+      c0 = madd(x, p0, c0)
+      c1 = madd(x, p1, c1)
+      x = v128.load32_splat(tile, 12)
+      d0 = madd(x, p0, d0)
+      d1 = madd(x, p1, d1)
+    }
+    if (rows > 4) {
+      x = v128.load32_splat(tile, 16)
+      e0 = madd(x, p0, e0)
+      e1 = madd(x, p1, e1)
+      x = v128.load32_splat(tile, 20)
+      f0 = madd(x, p0, f0)
+      f1 = madd(x, p1, f1)
+    }
+    tile += rows << 2
+  }
+  storeRow(out, a0, a1)
+  if (rows > 1) {
+    out += outBytes
+    storeRow(out, b0, b1)
+  }
+  if (rows > 2) {
+    out += outBytes
+    storeRow(out, c0, c1)
+    out += outBytes
+    storeRow(out, d0, d1)
+  }
+  if (rows > 4) {
+    out += outBytes
+    storeRow(out, e0, e1)
+    out += outBytes
+    storeRow(out, f0, f1)
+  }
+}
 
 /**
  * out [tokens][8] += x · valuesᵀ over `blocks` blocks of `units` 4-byte units.
@@ -18,7 +153,7 @@ export type Four = u32
  * @param minima as scales, or 0 if the type has no minima
  * @param out `outStep` bytes from a token to the next
  */
-export function multiplyTile<P, T>(
+export function multiplyQuantizedTile<P, T>(
   x: usize,
   values: usize,
   valueStep: usize,
@@ -160,16 +295,12 @@ export function multiplyTile<P, T>(
     values += valueStep
     scales += SCALES
   }
-  v128.store(out, a0)
-  v128.store(out, a1, 16)
+  storeRow(out, a0, a1)
   if (tokens > 1) {
-    v128.store(out + outStep, b0)
-    v128.store(out + outStep, b1, 16)
+    storeRow(out + outStep, b0, b1)
   }
   if (tokens > 2) {
-    v128.store(out + 2 * outStep, c0)
-    v128.store(out + 2 * outStep, c1, 16)
-    v128.store(out + 3 * outStep, d0)
-    v128.store(out + 3 * outStep, d1, 16)
+    storeRow(out + 2 * outStep, c0, c1)
+    storeRow(out + 3 * outStep, d0, d1)
   }
 }

@@ -47,7 +47,7 @@ export interface TrainingExports extends TokenExports {
   ): void
   embeddingBackward(ids: number, dy: number, dweight: number, rows: number, width: number): void
   geluBackward(x: number, dy: number, dx: number, count: number): void
-  layerNormBackward(
+  normBackward(
     x: number,
     weight: number,
     dy: number,
@@ -59,16 +59,6 @@ export interface TrainingExports extends TokenExports {
     eps: number,
   ): void
   reluBackward(x: number, dy: number, dx: number, count: number): void
-  rmsNormBackward(
-    x: number,
-    weight: number,
-    dy: number,
-    dx: number,
-    dweight: number,
-    rows: number,
-    dim: number,
-    eps: number,
-  ): void
   siluMulBackward(a: number, b: number, dy: number, da: number, db: number, count: number): void
   softmaxBackward(y: number, dy: number, dx: number, rows: number, columns: number): void
   sum(x: number, count: number): number
@@ -144,7 +134,7 @@ export abstract class TrainingKernels extends TokenKernels {
     dim: number,
     eps: number,
   ): void {
-    this.#kernels.rmsNormBackward(x, weight, dy, dx, dweight, rows, dim, eps)
+    this.#kernels.normBackward(x, weight, dy, dx, dweight, 0, rows, dim, eps)
   }
 
   /** As {@link rmsNormBackward}; dbias [dim] is overwritten too. */
@@ -159,7 +149,7 @@ export abstract class TrainingKernels extends TokenKernels {
     dim: number,
     eps: number,
   ): void {
-    this.#kernels.layerNormBackward(x, weight, dy, dx, dweight, dbias, rows, dim, eps)
+    this.#kernels.normBackward(x, weight, dy, dx, dweight, dbias, rows, dim, eps)
   }
 
   /** Of silu(a) · b, elementwise; da and db may be any of the inputs, but not each other. */
