@@ -18,7 +18,8 @@ import { isCheckpoint, type ModelLocation, openLocation, readTokenizerFile } fro
 import type { LoadOptions } from './load-model'
 import { Model } from './model'
 import type { Reload } from './sequences'
-import { loadWeights } from './weights'
+import { runTypicalPasses } from './typical-passes'
+import { loadShapes, loadWeights } from './weights'
 
 /** Architectures that are known without being given. */
 const known: readonly Architecture[] = [llama2Architecture as Architecture]
@@ -149,7 +150,14 @@ const openNetwork = async (
     network = architecture.build(device, config)
     check(network)
     checkCache(options.cache, device)
+    const prepared = await device.prepare(shapes => {
+      const planned = architecture.build(shapes, config)
+      loadShapes(planned, weights, options.weights)
+      runTypicalPasses(planned, options.cache)
+      planned.dispose()
+    })
     await loadWeights(network, weights, options)
+    await prepared.compiled
     return { network, config, ownsDevice }
   } catch (error) {
     network?.dispose()

@@ -44,6 +44,15 @@ export const loadWeights = async (
   }
 }
 
+/** Gives a network on a device of shapes parameters of the types that those weights will be held in. */
+export const loadShapes = (network: CausalModel, { tensors }: Weights, wanted?: DType | undefined): void => {
+  const { device } = network
+  for (const [path, parameter] of network.parameters()) {
+    const info = tensors.get(path)
+    if (info) parameter.load(device.zeros(parameter.shape, heldType(info, device.weightTypes, wanted)))
+  }
+}
+
 const upload = (device: Device, { data, shape, dtype }: TensorData) =>
   device.tensor(data as Parameters<Device['tensor']>[0], shape, dtype)
 

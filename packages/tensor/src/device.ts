@@ -18,6 +18,21 @@ export interface DeviceOptions {
    * and measurements.
    */
   readonly force?: 'kernels' | Readonly<Record<string, string>> | undefined
+  /** Of `shape`: which device's dispatches it plans. Default: those of the generic kernels. */
+  readonly plan?: PlanOptions | undefined
+}
+
+/** A plan of the shaders of `webgpu`, which needs no GPU. */
+export interface PlanOptions {
+  readonly device: 'webgpu'
+  /** Bytes that a binding of the adapter holds. Default 128 MiB, which every adapter has. */
+  readonly bindingBytes?: number | undefined
+}
+
+/** What {@link Device.prepare} has begun. */
+export interface Preparation {
+  /** Resolves when everything is compiled. It need not be awaited: what is not ready is compiled when it is first used. */
+  readonly compiled: Promise<void>
 }
 
 /** Device memory of one tensor; what else it holds is the device's own business. */
@@ -62,7 +77,7 @@ export abstract class Device implements AsyncDisposable {
   readonly #implementations = new Map<Op, readonly Implementation[]>()
   #closing: Promise<void> | undefined
 
-  constructor(private readonly force?: DeviceOptions['force']) {}
+  constructor(protected readonly force?: DeviceOptions['force']) {}
 
   /** Memory for a tensor, holding `data`, or zeros where none is given. */
   protected abstract allocate(data: TensorData | undefined, spec: Spec): Storage
@@ -107,6 +122,14 @@ export abstract class Device implements AsyncDisposable {
    * @throws OutOfMemoryError
    */
   async granted(): Promise<void> {}
+
+  /**
+   * Compiles in the background what some work will run. For that the work runs once on a device of shapes alone. A device
+   * that compiles nothing runs nothing.
+   */
+  async prepare(_work: (shapes: Device) => void): Promise<Preparation> {
+    return { compiled: Promise.resolve() }
+  }
 
   /** What would make this machine faster; undefined where nothing is known. */
   get advice(): string | undefined {

@@ -1,7 +1,6 @@
 import { type DType, decode, encode } from '@cria/dtypes'
 import { describe, expect, test } from 'vitest'
 import {
-  argMax,
   attention,
   copyRows,
   DeviceFailedError,
@@ -9,9 +8,6 @@ import {
   linear,
   linearAdd,
   listDevices,
-  normGatedLinear,
-  normLinear,
-  projectHeads,
   ShapeError,
   type Tensor,
   writeRows,
@@ -22,6 +18,7 @@ import { linearOp } from '../src/ops/linear'
 import { Draw } from './cases'
 import { drawAttention } from './cases/attention'
 import { relativeError, TOLERANCE } from './cases/check'
+import { LAYERS, TinyLlama } from './tiny-llama'
 
 // What the shaders of the device "webgpu" do beyond the cases of all ops: caches of f16, weights in several buffers, and the
 // dispatches and bytes of a decode step.
@@ -136,75 +133,4 @@ const encoded = (dtype: 'f32' | 'f16' | 'q8_0' | 'q4_0', source: Float32Array) =
   const values = new Float32Array(source.length)
   decode(dtype, bytes, values)
   return { upload: dtype === 'f16' ? new Uint16Array(bytes.slice().buffer) : bytes, values }
-}
-
-const LAYERS = 3
-const [DIM, HEADS, KV_HEADS, HEAD_DIM, HIDDEN, VOCAB, ROWS] = [64, 4, 2, 16, 96, 200, 32]
-
-/** LLaMA of random weights, by its ops alone. */
-class TinyLlama implements Disposable {
-  readonly #scope
-  readonly #table
-  readonly #layers
-  readonly #norm
-  readonly #angles
-
-  constructor(
-    private readonly device: WebGpuDevice,
-    cacheType: DType,
-  ) {
-    const draw = new Draw(11)
-    this.#scope = device.scope()
-    const weight = (...shape: number[]) =>
-      device.tensor(
-        floats(draw.normal(...shape)).map(x => x / 6),
-        shape,
-      )
-    const ones = () => device.tensor(new Float32Array(DIM).fill(1), [DIM])
-    this.#table = weight(VOCAB, DIM)
-    this.#norm = ones()
-    this.#layers = Array.from({ length: LAYERS }, () => ({
-      ...{
-        attentionNorm: ones(),
-        norm: ones(),
-        wq: weight(HEADS * HEAD_DIM, DIM),
-        wk: weight(KV_HEADS * HEAD_DIM, DIM),
-      },
-      ...{ wv: weight(KV_HEADS * HEAD_DIM, DIM), wo: weight(DIM, HEADS * HEAD_DIM) },
-      ...{ w1: weight(HIDDEN, DIM), w2: weight(DIM, HIDDEN), w3: weight(HIDDEN, DIM) },
-      keys: device.zeros([ROWS, KV_HEADS, HEAD_DIM], cacheType),
-      values: device.zeros([ROWS, KV_HEADS, HEAD_DIM], cacheType),
-    }))
-    const angle = (i: number) => Math.floor(i / 8) * 10_000 ** (-(i % 8) / 8)
-    const angles = (turn: (angle: number) => number) =>
-      device.tensor(
-        Float32Array.from({ length: ROWS * 8 }, (_, i) => turn(angle(i))),
-        [ROWS, 8],
-      )
-    this.#angles = { cosines: angles(Math.cos), sines: angles(Math.sin) }
-  }
-
-  /** Enqueues a step. @returns i32 [1], the next token */
-  step(id: number, position: number): Tensor {
-    const { device } = this
-    using scope = device.scope()
-    const [ids, positions, rows, first, last] = device.tensors(
-      [id, position, position, 0, position].map(value => ({ data: Int32Array.of(value), shape: [1] })),
-    )
-    let x = embedding(ids, this.#table)
-    for (const { keys, values, attentionNorm, norm, wq, wk, wv, wo, w1, w2, w3 } of this.#layers) {
-      const places = { angles: this.#angles, positions, keys, values, rows }
-      const attributes = { eps: 1e-5, headDim: HEAD_DIM, pairing: 'interleaved' } as const
-      const q = projectHeads(x, { norm: attentionNorm, wq, wk, wv, ...places }, attributes)
-      const seen = position + 1
-      const mixed = attention(q, keys, values, { first, last, span: seen, seen })
-      const h = linearAdd(mixed.reshape(1, HEADS * HEAD_DIM), wo, x)
-      x = linearAdd(normGatedLinear(h, norm, w1, w3, 1e-5), w2, h)
-    }
-    return scope.keep(argMax(normLinear(x, this.#norm, this.#table, 1e-5)))
-  }
-
-  [Symbol.dispose](): void {
-    this.#scope.dispose()
-  }
 }

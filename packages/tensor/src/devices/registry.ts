@@ -64,7 +64,11 @@ const kinds: Readonly<Record<DeviceName, Open>> = {
   },
   webasm: options => openHost('webasm', options),
   cpu: options => openHost('cpu', options),
-  shape: async ({ force }) => {
+  shape: async ({ force, plan }) => {
+    if (plan) {
+      const { WebGpuPlan } = await import('./webgpu/plan')
+      return new WebGpuPlan({ bindingBytes: plan.bindingBytes, force })
+    }
     const { ShapeDevice } = await import('./shape')
     return new ShapeDevice(force)
   },
@@ -116,13 +120,17 @@ export const listDevices = async (): Promise<readonly DeviceReport[]> => {
   return reports
 }
 
+const known: readonly string[] = ['threads', 'force', 'plan'] satisfies readonly (keyof DeviceOptions)[]
+
 /** @throws TensorError for an option that no device knows, or that the chosen one would ignore */
 const checkOptions = (name: DeviceName | 'auto', options: DeviceOptions): void => {
   for (const option of Object.keys(options))
-    if (option !== 'threads' && option !== 'force')
-      throw new TensorError(`openDevice has no option "${option}": it knows threads and force`)
+    if (!known.includes(option))
+      throw new TensorError(`openDevice has no option "${option}": it knows ${known.join(', ')}`)
   if (options.threads !== undefined && name !== 'simd' && name !== 'auto')
     throw new TensorError(`threads are for the device "simd", and this is "${name}": leave them out`)
+  if (options.plan !== undefined && name !== 'shape')
+    throw new TensorError(`plan is for the device "shape", and this is "${name}": leave it out`)
 }
 
 /**

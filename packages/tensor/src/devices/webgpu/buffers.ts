@@ -45,6 +45,15 @@ const sizeClass = (bytes: number): number => {
   return Math.ceil(bytes / grain) * grain
 }
 
+/** @throws DeviceFailedError for more bytes than one binding holds */
+export const checkBinding = (bytes: number, limit: number): void => {
+  if (bytes > limit)
+    throw new DeviceFailedError(
+      'webgpu',
+      `a tensor of ${bytes} bytes exceeds this adapter's limit of ${limit} bytes a buffer`,
+    )
+}
+
 /**
  * Buffers by size, reused. A buffer freed since the last submit may serve a later dispatch, for the queue keeps their order,
  * but not an upload: those are written before anything of the submit runs.
@@ -135,11 +144,7 @@ export class Buffers {
   }
 
   #create(bytes: number, spec?: Spec): GpuStorage {
-    if (bytes > this.limit)
-      throw new DeviceFailedError(
-        'webgpu',
-        `a tensor of ${bytes} bytes exceeds this adapter's limit of ${this.limit} bytes a buffer`,
-      )
+    checkBinding(bytes, this.limit)
     this.count++
     const watched = bytes >= WATCHED_BYTES
     if (watched) this.device.pushErrorScope('out-of-memory')

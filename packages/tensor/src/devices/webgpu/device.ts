@@ -1,26 +1,35 @@
 import { bytesOf as bytesOfView, type DType, decode } from '@cria/dtypes'
-import { type DeviceOptions, type Storage, type TensorData, TensorOperand, type Upload } from '../../device'
+import {
+  type Device,
+  type DeviceOptions,
+  type Preparation,
+  type Storage,
+  type TensorData,
+  TensorOperand,
+  type Upload,
+} from '../../device'
 import { DeviceFailedError, DeviceLostError, DeviceUnavailableError, ShapeError } from '../../errors'
 import type { Extent, Kernel } from '../../kernel'
-import type { Call, Implementation, Op, View } from '../../op'
-import { type CopyRowsAttributes, copyRowsOp } from '../../ops/copy-rows'
+import type { Call, Op, View } from '../../op'
 import { embeddingOp } from '../../ops/embedding'
 import { format, type Shape, sizeOf } from '../../shape'
 import { bytesOf, type Spec } from '../../spec'
 import { Tensor } from '../../tensor'
 import { translateToWgsl, type Wgsl } from '../gpu-js'
-import { asFloats, type KernelArguments, KernelDevice } from '../kernel-device'
+import { asFloats, type KernelArguments } from '../kernel-device'
 import { describe, isSoftware, requestAdapter } from './adapter'
 import { Buffers, type GpuStorage, type Window } from './buffers'
-import { checkWeight, packedBytes, packWeight } from './pack-weight'
+import { checkWeight, packWeight, rowsPerBinding } from './pack-weight'
 import { DispatchQueue, type Program } from './queue'
-import { shaderImplementations } from './shaders'
+import { type RowsCopy, ShaderDevice } from './shader-device'
 import { gatherRows } from './shaders/embedding'
-import { areWhole, type Shader, type ShaderImplementation, type Slot } from './shaders/shader'
-import { readableTypes } from './weight-readers'
+import type { Shader, ShaderImplementation, ShaderStep, Slot } from './shaders/shader'
 
 /** How long a failed read waits for the device to say that it was lost. */
 const LOSS_MS = 500
+
+/** Features that shaders use where the adapter has them. */
+const usefulFeatures: readonly GPUFeatureName[] = ['subgroups']
 
 export interface WebGpuOptions extends Pick<DeviceOptions, 'force'> {
   /** Bytes of one binding at most, if fewer than the adapter allows: for tests of large models. */
@@ -31,12 +40,10 @@ export interface WebGpuOptions extends Pick<DeviceOptions, 'force'> {
  * gpu.js compiles the kernels to WGSL; this device dispatches them: buffers persist, the dispatches of a forward pass go into
  * one submit, and nothing is awaited before data is read.
  */
-export class WebGpuDevice extends KernelDevice {
+export class WebGpuDevice extends ShaderDevice {
   readonly name = 'webgpu'
   readonly description: string
   override readonly software: boolean
-  override readonly weightTypes: readonly DType[] = readableTypes
-  override readonly cacheTypes: readonly DType[] = ['f16', 'f32']
   readonly #buffers: Buffers
   readonly #queue: DispatchQueue
   readonly #kernels = new Map<Kernel, { wgsl: Wgsl; program: Program }>()
@@ -71,14 +78,17 @@ export class WebGpuDevice extends KernelDevice {
     if (typeof adapter === 'string') throw new DeviceUnavailableError('webgpu', adapter)
     const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits
     try {
-      return new WebGpuDevice(
-        adapter,
-        await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } }),
-        options,
-      )
+      const requiredFeatures = usefulFeatures.filter(feature => adapter.features.has(feature))
+      const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize }
+      return new WebGpuDevice(adapter, await adapter.requestDevice({ requiredFeatures, requiredLimits }), options)
     } catch (error) {
       throw new DeviceFailedError('webgpu', (error as Error).message)
     }
+  }
+
+  /** Features of the GPU that shaders use. */
+  override get features(): ReadonlySet<string> {
+    return new Set(usefulFeatures.filter(feature => this.gpu.features.has(feature)))
   }
 
   /** Submits to the GPU since the device was opened: one a forward pass. */
@@ -120,6 +130,21 @@ export class WebGpuDevice extends KernelDevice {
     return storages.map((storage, i) => Tensor.of(this, this.hold(storage, specs[i]), specs[i]))
   }
 
+  override async prepare(work: (shapes: Device) => void): Promise<Preparation> {
+    this.checkOpen('prepare')
+    const { WebGpuPlan } = await import('./plan')
+    const plan = new WebGpuPlan({ bindingBytes: this.#buffers.limit, features: this.features, force: this.force })
+    work(plan)
+    const programs = [
+      ...plan.steps.map(step => this.#programOf(step)),
+      ...plan.kernels.map(([kernel, output]) => this.#compiled(kernel, output).program),
+    ]
+    const compiling = programs.map(program =>
+      this.#queue.compile(program).catch((error: Error) => this.#fail(new DeviceFailedError('webgpu', error.message))),
+    )
+    return { compiled: Promise.all(compiling).then(() => {}) }
+  }
+
   override async granted(): Promise<void> {
     await this.#buffers.granted()
     this.checkOpen('granted')
@@ -131,24 +156,6 @@ export class WebGpuDevice extends KernelDevice {
     if (this.#failure) throw this.#failure
   }
 
-  /** The kernels of gpu.js read whole buffers alone; the shaders say themselves which inputs they read in parts. */
-  protected override implementationsOf(op: Op): readonly Implementation[] {
-    return super
-      .implementationsOf(op)
-      .map(one => (one.name === 'kernels' ? { ...one, fits: call => areWhole(call.inputs) && one.fits(call) } : one))
-  }
-
-  protected override betterImplementations(op: Op): readonly Implementation[] {
-    if (op === (copyRowsOp as Op)) return [this.#copyInPlace]
-    return shaderImplementations
-      .filter(implementation => implementation.op === op)
-      .map(implementation => ({
-        name: implementation.name,
-        fits: call => implementation.fits(call),
-        run: call => this.#runShaders(implementation, call),
-      }))
-  }
-
   protected allocate(data: TensorData | undefined, spec: Spec): Storage {
     if (!data) {
       const storage = this.#buffers.forOutput(bytesOf(spec), spec)
@@ -157,7 +164,7 @@ export class WebGpuDevice extends KernelDevice {
     }
     const { dtype, shape } = spec
     if (dtype !== 'i32') checkWeight(spec)
-    const windows = shape.length === 2 && dtype !== 'i32' ? this.#windowRows(spec) : shape[0]
+    const windows = rowsPerBinding(spec, this.#buffers.limit)
     if (windows >= shape[0]) return this.#upload(this.#words(data, spec), spec)
     return this.#uploadWindows(data, spec, windows)
   }
@@ -166,15 +173,6 @@ export class WebGpuDevice extends KernelDevice {
     const storage = this.#buffers.forUpload(words.byteLength, spec)
     this.#queue.write(storage.buffer, words)
     return storage
-  }
-
-  /** Rows of a weight that one binding holds: all, or a multiple of 8. */
-  #windowRows({ dtype, shape: [rows, columns] }: Spec): number {
-    const { limit } = this.#buffers
-    if (packedBytes(dtype, rows * columns) <= limit) return rows
-    let most = 8 * Math.floor(limit / packedBytes(dtype, 8 * columns))
-    while (most > 8 && packedBytes(dtype, most * columns) > limit) most -= 8
-    return Math.max(most, 8)
   }
 
   /** A weight that exceeds one binding: its rows in several buffers. */
@@ -254,7 +252,7 @@ export class WebGpuDevice extends KernelDevice {
         inputs: [new TensorOperand(ids, [count], 'i32'), new TensorOperand(storage, shape, dtype)],
         ...{ attributes: undefined, outputs: [{ shape: [count, columns], dtype: 'f32' }] },
       }
-      const [part] = this.#runShaders(gatherRows, call) as GpuStorage[]
+      const [part] = this.runShaders(gatherRows, call) as GpuStorage[]
       values.set(new Float32Array(await this.#queue.read(part, 4 * count * columns)), first * columns)
       this.#buffers.free(ids)
       this.#buffers.free(part)
@@ -266,23 +264,16 @@ export class WebGpuDevice extends KernelDevice {
     this.gpu.destroy()
   }
 
-  /** The queue's own copy: a shader cannot bind one buffer both to read and to write, and a copy within one needs a detour. */
-  readonly #copyInPlace: Implementation = {
-    name: 'in place',
-    fits: () => true,
-    run: ({ inputs: [target, source], attributes }) => {
-      const { from, to, count } = attributes as CopyRowsAttributes
-      const rowBytes = bytesOf(target) / target.shape[0]
-      const [into, of] = [target, source].map(({ storage }) => storage as GpuStorage)
-      this.note('copyRows', 'copyBufferToBuffer', [count])
-      if (into.buffer === of.buffer) {
-        const detour = this.#buffers.forOutput(count * rowBytes)
-        this.#queue.copy(of, from * rowBytes, detour, 0, count * rowBytes)
-        this.#queue.copy(detour, 0, into, to * rowBytes, count * rowBytes)
-        this.#buffers.free(detour)
-      } else this.#queue.copy(of, from * rowBytes, into, to * rowBytes, count * rowBytes)
-      return [target.storage]
-    },
+  /** A copy within one buffer needs a detour. */
+  protected copy({ source, from, target, to, bytes }: RowsCopy): void {
+    if (source.buffer !== target.buffer) {
+      this.#queue.copy(source, from, target, to, bytes)
+      return
+    }
+    const detour = this.#buffers.forOutput(bytes)
+    this.#queue.copy(source, from, detour, 0, bytes)
+    this.#queue.copy(detour, 0, target, to, bytes)
+    this.#buffers.free(detour)
   }
 
   #words(data: TensorData, spec: Spec): Uint8Array<ArrayBuffer> {
@@ -290,8 +281,8 @@ export class WebGpuDevice extends KernelDevice {
     return bytesOfView(data instanceof Float32Array ? data : asFloats(data)) as Uint8Array<ArrayBuffer>
   }
 
-  /** Runs the steps of a plan in order. Outputs and scratch memory are made when a step first names them. */
-  #runShaders(implementation: ShaderImplementation, call: Call): readonly Storage[] {
+  /** Outputs and scratch memory are made when a step first names them. */
+  protected runShaders(implementation: ShaderImplementation, call: Call): readonly Storage[] {
     const { op, inputs, outputs } = call
     const made = outputs.map((_, i) => inputs[op.inPlace?.[i] ?? -1]?.storage as GpuStorage | undefined)
     const scratch = new Map<Slot, GpuStorage>()
@@ -305,19 +296,24 @@ export class WebGpuDevice extends KernelDevice {
       scratch.set(slot, storage)
       return storage
     }
-    for (const { shader, parameters, groups, reads, writes } of implementation.plan(call)) {
+    for (const step of implementation.plan(call)) {
+      const { shader, parameters, groups, reads, writes } = step
       this.note(op.name, shader.name, groups)
-      let program = this.#shaders.get(shader)
-      if (!program) {
-        const arrays = { reads: reads.length, writes: writes.length }
-        program = this.#queue.program(this.#nextProgram(), shader.name, shader.code, arrays, 4 * parameters.length)
-        this.#shaders.set(shader, program)
-      }
       const words = Uint32Array.from(parameters).buffer
-      this.#queue.dispatch(program, words, reads.map(resolve), writes.map(resolve), groups)
+      this.#queue.dispatch(this.#programOf(step), words, reads.map(resolve), writes.map(resolve), groups)
     }
     for (const storage of scratch.values()) this.#buffers.free(storage)
     return made as readonly GpuStorage[]
+  }
+
+  #programOf({ shader, parameters, reads, writes }: ShaderStep): Program {
+    let program = this.#shaders.get(shader)
+    if (!program) {
+      const arrays = { reads: reads.length, writes: writes.length }
+      program = this.#queue.program(this.#nextProgram(), shader.name, shader.code, arrays, 4 * parameters.length)
+      this.#shaders.set(shader, program)
+    }
+    return program
   }
 
   #compiled(kernel: Kernel, output: Extent): { wgsl: Wgsl; program: Program } {

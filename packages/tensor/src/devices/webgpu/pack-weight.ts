@@ -88,6 +88,15 @@ export const packedBytes = (dtype: DType, elements: number): number => {
   return layout(elements / 2, elements / 4, elements / 16, elements / 128).bytes
 }
 
+/** Rows of a weight that one binding of `limit` bytes holds: all, or a multiple of 8. Tensors that are no matrix are not divided. */
+export const rowsPerBinding = ({ dtype, shape }: Spec, limit: number): number => {
+  const [rows, columns] = shape
+  if (shape.length !== 2 || dtype === 'i32' || packedBytes(dtype, rows * columns) <= limit) return rows
+  let most = 8 * Math.floor(limit / packedBytes(dtype, 8 * columns))
+  while (most > 8 && packedBytes(dtype, most * columns) > limit) most -= 8
+  return Math.max(most, 8)
+}
+
 /** @throws ShapeError for rows that are not whole quads or blocks */
 export const checkWeight = ({ dtype, shape }: Spec): void => {
   const grain = grainOf(dtype)

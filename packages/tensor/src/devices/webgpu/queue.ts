@@ -3,9 +3,11 @@ import { BINDING_ALIGNMENT, type Buffers, GPU_COPY_DST, GPU_MAP_READ, GPU_UNIFOR
 /** A compute shader with the house's bindings: 0 parameters (uniform), then arrays read, then those written. */
 export interface Program {
   readonly id: number
-  readonly pipeline: GPUComputePipeline
   readonly layout: GPUBindGroupLayout
   readonly parameterBytes: number
+  readonly source: GPUComputePipelineDescriptor
+  /** Undefined until it is compiled: in the background, or when it is first dispatched. */
+  pipeline: GPUComputePipeline | undefined
 }
 
 /** How many arrays a program binds. */
@@ -55,12 +57,18 @@ export class DispatchQueue {
     for (let i = 0; i < reads + writes; i++)
       entries.push({ binding: i + 1, visibility: 4, buffer: { type: i < reads ? 'read-only-storage' : 'storage' } })
     const layout = this.device.createBindGroupLayout({ label: name, entries })
-    const pipeline = this.device.createComputePipeline({
+    const source = {
       label: name,
       layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module: this.device.createShaderModule({ label: name, code }), entryPoint: 'main' },
-    })
-    return { id, pipeline, layout, parameterBytes }
+    }
+    return { id, layout, parameterBytes, source, pipeline: undefined }
+  }
+
+  /** Compiles a program in the background. What is dispatched before compiles at once. @throws GPUPipelineError */
+  async compile(program: Program): Promise<void> {
+    const pipeline = await this.device.createComputePipelineAsync(program.source)
+    program.pipeline ??= pipeline
   }
 
   dispatch(
@@ -76,6 +84,7 @@ export class DispatchQueue {
     this.#used += Math.ceil(program.parameterBytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
     this.#encoder ??= this.device.createCommandEncoder()
     this.#pass ??= this.#encoder.beginComputePass()
+    program.pipeline ??= this.device.createComputePipeline(program.source)
     this.#pass.setPipeline(program.pipeline)
     this.#pass.setBindGroup(0, this.#group(program, reads, writes), [offset])
     this.#pass.dispatchWorkgroups(...groups)

@@ -1,0 +1,23 @@
+import type { CacheType, CausalModel } from '@cria/attention-variants'
+import { argMax } from '@cria/tensor'
+
+/** Tokens that a sequence holds before a pass, and tokens of the pass. */
+const passes = [
+  [0, 24], // a prompt
+  [0, 4], // the rest of a prompt
+  [24, 1], // a step behind a short prompt
+  [1023, 1], // a step behind a long one
+] as const
+
+/** Runs passes of the sizes that generating text runs, on a device of shapes: what they dispatch can be compiled and tuned beforehand. */
+export const runTypicalPasses = (model: CausalModel, dtype: CacheType | undefined): void => {
+  const { maxSeqLen } = model
+  for (const [held, tokens] of passes) {
+    const length = Math.min(held, maxSeqLen - 1)
+    const ids = new Array<number>(Math.min(tokens, maxSeqLen - length)).fill(0)
+    using cache = model.createCache({ dtype })
+    using sequence = cache.sequence({ capacity: maxSeqLen, length })
+    using logits = model.forward(ids, sequence)
+    argMax(logits).dispose()
+  }
+}

@@ -1,0 +1,111 @@
+import type { DType } from '@cria/dtypes'
+import type { Storage, TensorData } from '../../device'
+import { DeviceFailedError, TensorError } from '../../errors'
+import type { Extent, Kernel } from '../../kernel'
+import type { Call } from '../../op'
+import { checkShape, type Shape, sizeOf } from '../../shape'
+import { bytesOf, type Spec } from '../../spec'
+import { Tensor } from '../../tensor'
+import { checkBinding, type GpuStorage, type Window } from './buffers'
+import type { WebGpuOptions } from './device'
+import { checkWeight, packedBytes, rowsPerBinding } from './pack-weight'
+import { ShaderDevice } from './shader-device'
+import type { Shader, ShaderImplementation, ShaderStep } from './shaders/shader'
+
+/** What every adapter binds: the default limit of WebGPU. */
+const DEFAULT_BINDING_BYTES = 2 ** 27
+
+interface WebGpuPlanOptions extends Pick<WebGpuOptions, 'force'> {
+  readonly bindingBytes?: number | undefined
+  readonly features?: ReadonlySet<string> | undefined
+}
+
+/**
+ * The device `webgpu` without a GPU: it computes shapes and costs, and lists what would be dispatched, within the limits of
+ * an adapter. Nothing is allocated, so the plan of a model of any size takes moments.
+ */
+export class WebGpuPlan extends ShaderDevice {
+  readonly name = 'shape'
+  readonly description: string
+  override readonly features: ReadonlySet<string>
+  readonly #bindingBytes: number
+  readonly #steps = new Map<Shader, ShaderStep>()
+  readonly #kernels = new Map<Kernel, Extent>()
+
+  /** @throws TensorError for a binding of no bytes */
+  constructor({ bindingBytes = DEFAULT_BINDING_BYTES, features = new Set(), force }: WebGpuPlanOptions = {}) {
+    super(force)
+    if (!(Number.isSafeInteger(bindingBytes) && bindingBytes >= 256))
+      throw new TensorError(`plan: bindingBytes is ${bindingBytes}, expected a whole number of at least 256`)
+    this.#bindingBytes = bindingBytes
+    this.features = features
+    this.description = `shapes and costs of webgpu alone, for bindings of ${bindingBytes} bytes`
+  }
+
+  /** A step of each shader that has run. */
+  get steps(): readonly ShaderStep[] {
+    return [...this.#steps.values()]
+  }
+
+  /** The kernels of gpu.js that have run, each with an output. */
+  get kernels(): readonly (readonly [Kernel, Extent])[] {
+    return [...this.#kernels]
+  }
+
+  /** Of any type: a plan does not ask what weights hold. */
+  override zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
+    checkShape('zeros', shape)
+    this.checkOpen('zeros')
+    const spec = { shape, dtype }
+    return Tensor.of(this, this.hold(this.allocate(undefined, spec), spec), spec)
+  }
+
+  protected allocate(_data: TensorData | undefined, spec: Spec): GpuStorage {
+    const { dtype, shape } = spec
+    if (shape.length !== 2 || dtype === 'i32') return this.#storage(bytesOf(spec))
+    checkWeight(spec)
+    const [rows, columns] = shape
+    const most = rowsPerBinding(spec, this.#bindingBytes)
+    if (most >= rows) return this.#storage(packedBytes(dtype, rows * columns))
+    const windows: Window[] = []
+    for (let first = 0; first < rows; first += most) {
+      const count = Math.min(most, rows - first)
+      windows.push({ storage: this.#storage(packedBytes(dtype, count * columns)), first, rows: count })
+    }
+    const bytes = windows.reduce((sum, { storage }) => sum + storage.bytes, 0)
+    return { ...windows[0].storage, bytes, windows }
+  }
+
+  protected release(): void {}
+
+  protected dispatch(kernel: Kernel, output: Extent): Storage {
+    this.#kernels.set(kernel, output)
+    return this.#storage(4 * sizeOf(output))
+  }
+
+  protected runShaders(implementation: ShaderImplementation, call: Call): readonly Storage[] {
+    const { op, inputs, outputs } = call
+    for (const step of implementation.plan(call)) {
+      this.note(op.name, step.shader.name, step.groups)
+      this.#steps.set(step.shader, step)
+      for (const slot of step.writes) if ('scratch' in slot) checkBinding(slot.scratch, this.#bindingBytes)
+    }
+    return outputs.map((output, i) => inputs[op.inPlace?.[i] ?? -1]?.storage ?? this.#storage(bytesOf(output)))
+  }
+
+  protected copy(): void {}
+
+  protected async download(): Promise<Float32Array> {
+    throw new DeviceFailedError('shape', 'it holds no data to read; open another device')
+  }
+
+  protected async shutDown(): Promise<void> {}
+
+  #storage(bytes: number): GpuStorage {
+    checkBinding(bytes, this.#bindingBytes)
+    return { buffer: noBuffer, offset: 0, id: '', bytes }
+  }
+}
+
+/** A plan binds nothing. */
+const noBuffer = {} as GPUBuffer
