@@ -68,10 +68,18 @@ export const generationSettings = ({
 }): GenerationSettings => {
   if (metadata.kind === 'gguf') return ggufSettings(metadata, vocabulary?.kind === 'gguf' ? vocabulary : undefined)
   if (metadata.kind === 'huggingface') return huggingFaceSettings(metadata)
-  return { ...nothing, chatTemplates: new Map() }
+  return noGeneration
 }
 
-const nothing = { bosId: undefined, addBos: undefined, eosIds: [], padId: undefined, sampling: {} } as const
+/** The settings of a model whose files say nothing about generating text. */
+export const noGeneration: GenerationSettings = {
+  bosId: undefined,
+  addBos: undefined,
+  eosIds: [],
+  padId: undefined,
+  sampling: {},
+  chatTemplates: new Map(),
+}
 
 const checkTemplates = (templates: Map<string, string>, file: string): ReadonlyMap<string, string> => {
   const field = 'chat_template'

@@ -29,7 +29,7 @@ export {
   type SafetensorsHeader,
   writeSafetensors,
 } from './formats/safetensors'
-export { type GenerationSettings, generationSettings, type SamplingSettings } from './generation'
+export { type GenerationSettings, generationSettings, noGeneration, type SamplingSettings } from './generation'
 export { generationEntries, generationFiles, type HuggingFaceGeneration, withGeneration } from './generation-output'
 export type {
   GgufFileMetadata,

@@ -1,4 +1,4 @@
-import { type GenerationSettings, memoryWeights, type Vocabulary } from '@cria/checkpoint'
+import { type GenerationSettings, memoryWeights, noGeneration, type Vocabulary } from '@cria/checkpoint'
 import { type LlamaConfig, resolveConfig } from '../config'
 import { llamaWeights } from './names'
 import type { LlamaWeights } from './read'
@@ -8,15 +8,6 @@ export interface MemoryLlamaOptions {
   readonly name?: string | undefined
   readonly vocabulary?: Vocabulary | undefined
   readonly generation?: GenerationSettings | undefined
-}
-
-const noGeneration: GenerationSettings = {
-  bosId: undefined,
-  addBos: undefined,
-  eosIds: [],
-  padId: undefined,
-  sampling: {},
-  chatTemplates: new Map(),
 }
 
 /**

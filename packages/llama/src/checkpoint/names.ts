@@ -22,6 +22,18 @@ interface WeightRow {
 
 const norm = (path: string, huggingFace: string, gguf: string): WeightRow => ({ path, huggingFace, gguf, shape: ['D'] })
 
+/** The linear layers of a block, by the middles of their names: all weights, then all biases, which exist only with a setting. */
+const linears = (layers: readonly WeightRow[], only: NonNullable<WeightRow['only']>): WeightRow[] => {
+  const named = (end: string, { path, huggingFace, gguf, ...layer }: WeightRow): WeightRow => ({
+    ...layer,
+    path: `layers.N.${path}.${end}`,
+    huggingFace: `model.layers.N.${huggingFace}.${end}`,
+    gguf: `blk.N.${gguf}.${end}`,
+  })
+  const biases = layers.map(({ shardAxis: _, shape: [out], ...layer }) => ({ ...layer, shape: [out], only }))
+  return [...layers.map(layer => named('weight', layer)), ...biases.map(layer => named('bias', layer))]
+}
+
 /** All weights of a LLaMA in the order in which checkpoints are written. A matrix is [out, in]. */
 const rows: readonly WeightRow[] = [
   {
@@ -32,109 +44,38 @@ const rows: readonly WeightRow[] = [
     shardAxis: 1,
   },
   norm('layers.N.attention_norm.weight', 'model.layers.N.input_layernorm.weight', 'blk.N.attn_norm.weight'),
-  {
-    path: 'layers.N.attention.wq.weight',
-    huggingFace: 'model.layers.N.self_attn.q_proj.weight',
-    gguf: 'blk.N.attn_q.weight',
-    shape: ['Q', 'D'],
-    shardAxis: 0,
-    rotary: true,
-  },
-  {
-    path: 'layers.N.attention.wk.weight',
-    huggingFace: 'model.layers.N.self_attn.k_proj.weight',
-    gguf: 'blk.N.attn_k.weight',
-    shape: ['K', 'D'],
-    shardAxis: 0,
-    rotary: true,
-  },
-  {
-    path: 'layers.N.attention.wv.weight',
-    huggingFace: 'model.layers.N.self_attn.v_proj.weight',
-    gguf: 'blk.N.attn_v.weight',
-    shape: ['K', 'D'],
-    shardAxis: 0,
-  },
-  {
-    path: 'layers.N.attention.wo.weight',
-    huggingFace: 'model.layers.N.self_attn.o_proj.weight',
-    gguf: 'blk.N.attn_output.weight',
-    shape: ['D', 'Q'],
-    shardAxis: 1,
-  },
-  {
-    path: 'layers.N.attention.wq.bias',
-    huggingFace: 'model.layers.N.self_attn.q_proj.bias',
-    gguf: 'blk.N.attn_q.bias',
-    shape: ['Q'],
-    rotary: true,
-    only: 'attention_bias',
-  },
-  {
-    path: 'layers.N.attention.wk.bias',
-    huggingFace: 'model.layers.N.self_attn.k_proj.bias',
-    gguf: 'blk.N.attn_k.bias',
-    shape: ['K'],
-    rotary: true,
-    only: 'attention_bias',
-  },
-  {
-    path: 'layers.N.attention.wv.bias',
-    huggingFace: 'model.layers.N.self_attn.v_proj.bias',
-    gguf: 'blk.N.attn_v.bias',
-    shape: ['K'],
-    only: 'attention_bias',
-  },
-  {
-    path: 'layers.N.attention.wo.bias',
-    huggingFace: 'model.layers.N.self_attn.o_proj.bias',
-    gguf: 'blk.N.attn_output.bias',
-    shape: ['D'],
-    only: 'attention_bias',
-  },
+  ...linears(
+    [
+      {
+        path: 'attention.wq',
+        huggingFace: 'self_attn.q_proj',
+        gguf: 'attn_q',
+        shape: ['Q', 'D'],
+        shardAxis: 0,
+        rotary: true,
+      },
+      {
+        path: 'attention.wk',
+        huggingFace: 'self_attn.k_proj',
+        gguf: 'attn_k',
+        shape: ['K', 'D'],
+        shardAxis: 0,
+        rotary: true,
+      },
+      { path: 'attention.wv', huggingFace: 'self_attn.v_proj', gguf: 'attn_v', shape: ['K', 'D'], shardAxis: 0 },
+      { path: 'attention.wo', huggingFace: 'self_attn.o_proj', gguf: 'attn_output', shape: ['D', 'Q'], shardAxis: 1 },
+    ],
+    'attention_bias',
+  ),
   norm('layers.N.ffn_norm.weight', 'model.layers.N.post_attention_layernorm.weight', 'blk.N.ffn_norm.weight'),
-  {
-    path: 'layers.N.feed_forward.w1.weight',
-    huggingFace: 'model.layers.N.mlp.gate_proj.weight',
-    gguf: 'blk.N.ffn_gate.weight',
-    shape: ['F', 'D'],
-    shardAxis: 0,
-  },
-  {
-    path: 'layers.N.feed_forward.w2.weight',
-    huggingFace: 'model.layers.N.mlp.down_proj.weight',
-    gguf: 'blk.N.ffn_down.weight',
-    shape: ['D', 'F'],
-    shardAxis: 1,
-  },
-  {
-    path: 'layers.N.feed_forward.w3.weight',
-    huggingFace: 'model.layers.N.mlp.up_proj.weight',
-    gguf: 'blk.N.ffn_up.weight',
-    shape: ['F', 'D'],
-    shardAxis: 0,
-  },
-  {
-    path: 'layers.N.feed_forward.w1.bias',
-    huggingFace: 'model.layers.N.mlp.gate_proj.bias',
-    gguf: 'blk.N.ffn_gate.bias',
-    shape: ['F'],
-    only: 'mlp_bias',
-  },
-  {
-    path: 'layers.N.feed_forward.w2.bias',
-    huggingFace: 'model.layers.N.mlp.down_proj.bias',
-    gguf: 'blk.N.ffn_down.bias',
-    shape: ['D'],
-    only: 'mlp_bias',
-  },
-  {
-    path: 'layers.N.feed_forward.w3.bias',
-    huggingFace: 'model.layers.N.mlp.up_proj.bias',
-    gguf: 'blk.N.ffn_up.bias',
-    shape: ['F'],
-    only: 'mlp_bias',
-  },
+  ...linears(
+    [
+      { path: 'feed_forward.w1', huggingFace: 'mlp.gate_proj', gguf: 'ffn_gate', shape: ['F', 'D'], shardAxis: 0 },
+      { path: 'feed_forward.w2', huggingFace: 'mlp.down_proj', gguf: 'ffn_down', shape: ['D', 'F'], shardAxis: 1 },
+      { path: 'feed_forward.w3', huggingFace: 'mlp.up_proj', gguf: 'ffn_up', shape: ['F', 'D'], shardAxis: 0 },
+    ],
+    'mlp_bias',
+  ),
   norm('norm.weight', 'model.norm.weight', 'output_norm.weight'),
   {
     path: 'output.weight',
