@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   createMixture,
   MixtureConfigError,
@@ -16,6 +15,7 @@ import {
   WriteError,
 } from '../src'
 import { exportRows, openMixture, openTokens, tokenize } from '../src/node'
+import { newFolders } from './new-folders'
 import { byteTokenizer } from './referee-documents.mjs'
 
 const tokenizer = byteTokenizer()
@@ -23,16 +23,10 @@ const separator = '<|endoftext|>'
 const tales = Array.from({ length: 30 }, (_, i) => `Tale ${i}. ${'Once upon a time. '.repeat(1 + (i % 4))}`)
 const facts = Array.from({ length: 20 }, (_, i) => `Fact ${i}: a llama has two toes.`)
 
-let root: string
-beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), 'cria-mixture-'))
-})
-afterAll(() => rmSync(root, { recursive: true }))
-
+const newFolder = newFolders()
 let folder: string
-let count = 0
 beforeEach(() => {
-  folder = join(root, String(count++))
+  folder = newFolder()
   mkdirSync(join(folder, 'texts'), { recursive: true })
   writeFileSync(join(folder, 'texts/tales.txt'), tales.join(`\n${separator}\n`))
   writeFileSync(join(folder, 'texts/facts.jsonl'), facts.map(text => JSON.stringify({ text })).join('\n'))

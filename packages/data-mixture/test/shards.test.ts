@@ -1,28 +1,22 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { createMixture, ShardError, tokenizeInMemory, VocabularyError } from '../src'
 import { openTokens, tokenize, verifyShards } from '../src/node'
 import { FilePool } from '../src/node/file-pool'
+import { newFolders } from './new-folders'
 import { byteTokenizer } from './referee-documents.mjs'
 
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 31)
 const tokenizer = byteTokenizer()
 
-let root: string
-beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), 'cria-shards-'))
-})
-afterAll(() => rmSync(root, { recursive: true }))
-
+const newFolder = newFolders()
 let folder: string
-let count = 0
 beforeEach(() => {
-  folder = join(root, String(count++))
+  folder = newFolder()
 })
 
 const texts = Array.from({ length: 40 }, (_, i) => `Document ${i}: ${'🦙 llama '.repeat(i % 7)}`)
@@ -84,7 +78,7 @@ describe(`shards, seed ${seed}`, () => {
         fc.integer({ min: 1, max: 200 }),
         fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 1, maxLength: 20 }),
         async (documents, options, shardTokens, ranges) => {
-          const own = join(folder, String(count++))
+          const own = newFolder()
           const memory = await tokenizeInMemory(documents, tokenizer, 'a', options)
           await tokenize({ name: 'a', documents }, tokenizer, own, { ...options, shardTokens })
           const disk = await openTokens(own, tokenizer)

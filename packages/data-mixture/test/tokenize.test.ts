@@ -3,7 +3,6 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,10 +12,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   DocumentError,
   MixtureConfigError,
@@ -27,21 +25,16 @@ import {
   WriteError,
 } from '../src'
 import { readDocuments, tokenize, verifyShards } from '../src/node'
+import { newFolders } from './new-folders'
 import { byteTokenizer } from './referee-documents.mjs'
 
 const tokenizer = byteTokenizer()
 const separator = '<|endoftext|>'
 
-let root: string
-beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), 'cria-tokenize-'))
-})
-afterAll(() => rmSync(root, { recursive: true }))
-
+const newFolder = newFolders()
 let folder: string
-let count = 0
 beforeEach(() => {
-  folder = join(root, String(count++))
+  folder = newFolder()
 })
 
 const texts = Array.from({ length: 40 }, (_, i) => `Document ${i}: ${'🦙 llama '.repeat(i % 7)}`)

@@ -94,10 +94,7 @@ export const exportRows = async (
       ...{ format: 'cria-rows', version: 1, mixture: mixture.state(from) },
       ...{ rows: count, files: written },
     }
-    const file = await files.create(manifestName)
-    await file.write(new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`))
-    await file.finish()
-    await files.commit()
+    await files.commit(manifest)
     return manifest
   } catch (error) {
     await files.discard()

@@ -2,6 +2,7 @@ import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WriteError } from '../errors'
+import { manifestName } from '../manifest'
 
 const bufferBytes = 1 << 20
 
@@ -98,8 +99,11 @@ export class NewFiles {
     return file
   }
 
-  /** All files are finished: puts them in their places. */
-  async commit(): Promise<void> {
+  /** All files are finished: writes `manifest.json`, and puts them in their places, the manifest last. */
+  async commit(manifest: object): Promise<void> {
+    const file = await this.create(manifestName)
+    await file.write(new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`))
+    await file.finish()
     try {
       for (const { temporary, path } of this.files) await rename(temporary, path)
       await syncFolder(this.folder)

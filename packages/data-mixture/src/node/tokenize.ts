@@ -108,10 +108,7 @@ export const tokenize = async (
       ...{ format: 'cria-token-shards', version: 1, name: source.name },
       ...{ tokenizer: identity, settings, dtype, inputs, splits },
     }
-    const file = await files.create(manifestName)
-    await file.write(new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`))
-    await file.finish()
-    await files.commit()
+    await files.commit(manifest)
     return manifest
   } catch (error) {
     await files.discard()
