@@ -69,22 +69,23 @@ export class Attention extends Module {
 
   /** Queries of the tokens, and all keys and values that they may see. */
   #project(x: Tensor, pass: Pass, layer: number, norm: BlockStep['norm']) {
-    const { wq, wk, wv, headDim } = this
+    const { headDim } = this
+    const [wq, wk, wv] = [this.wq.plainWeight, this.wk.plainWeight, this.wv.plainWeight]
+    const weight = norm?.plainWeight
     const cache = pass.cache?.layers[layer]
     const [keys, values] = [cache?.keys, cache?.values]
     const rotary = this.#rotary
-    if (norm && keys && values && rotary && pass.angles && !wq.bias) {
-      const weights = { wq: wq.weight.tensor, wk: wk.weight.tensor, wv: wv.weight.tensor }
+    if (norm && weight && wq && wk && wv && keys && values && rotary && pass.angles) {
       const places = { angles: pass.angles, positions: pass.positions, keys, values, rows: pass.rows }
       const attributes = { eps: norm.eps, headDim, pairing: rotary.pairing }
-      const q = projectHeads(x, { norm: norm.weight.tensor, ...weights, ...places }, attributes)
+      const q = projectHeads(x, { norm: weight, wq, wk, wv, ...places }, attributes)
       return { q, k: keys, v: values }
     }
     const normal = norm ? norm.forward(x) : x
     const split = (y: Tensor, heads: number) => y.reshape(-1, heads, headDim)
-    const q = this.#turn(split(wq.forward(normal), this.heads), pass) // [N, H, C]
-    const k = this.#turn(split(wk.forward(normal), this.kvHeads), pass) // [N, K, C]
-    const v = split(wv.forward(normal), this.kvHeads) // [N, K, C]
+    const q = this.#turn(split(this.wq.forward(normal), this.heads), pass) // [N, H, C]
+    const k = this.#turn(split(this.wk.forward(normal), this.kvHeads), pass) // [N, K, C]
+    const v = split(this.wv.forward(normal), this.kvHeads) // [N, K, C]
     return { q, ...(cache?.update(k, v, pass.rows) ?? { k, v }) }
   }
 

@@ -39,7 +39,8 @@ export class SwiGlu extends Module {
 
   #gated(x: Tensor, norm: RmsNorm | undefined): Tensor {
     const { w1, w3 } = this
-    if (norm && !w1.bias) return normGatedLinear(x, norm.weight.tensor, w1.weight.tensor, w3.weight.tensor, norm.eps)
+    const [weight, gate, up] = [norm?.plainWeight, w1.plainWeight, w3.plainWeight]
+    if (norm && weight && gate && up) return normGatedLinear(x, weight, gate, up, norm.eps)
     using scope = x.device.scope()
     const normal = norm ? norm.forward(x) : x
     return scope.keep(siluMul(w1.forward(normal), w3.forward(normal)))

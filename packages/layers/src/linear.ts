@@ -19,6 +19,14 @@ export class Linear extends Module {
     this.bias = bias ? new Parameter([outFeatures], 'zeros') : undefined
   }
 
+  /**
+   * The weight, if the layer is `x · weightᵀ` and nothing else, so that a device may do more in the same step. A layer with a
+   * bias is not, nor one that is computed in a way of its own, as an adapter is.
+   */
+  get plainWeight(): Tensor | undefined {
+    return this.bias || this.forward !== Linear.prototype.forward ? undefined : this.weight.tensor
+  }
+
   /** @param x [..., in] @param residual [..., out], added to the result @returns [..., out] @throws ShapeError */
   forward(x: Tensor, residual?: Tensor): Tensor {
     if (residual && !this.bias) return linearAdd(x, this.weight.tensor, residual)

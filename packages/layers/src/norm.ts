@@ -14,6 +14,11 @@ export class RmsNorm extends Module {
     this.weight = new Parameter([dim], 'ones')
   }
 
+  /** The weight, if the norm is RMSNorm as it stands here, so that a device may do more in the same step. */
+  get plainWeight(): Tensor | undefined {
+    return this.forward === RmsNorm.prototype.forward ? this.weight.tensor : undefined
+  }
+
   /** @param x [..., dim] @throws ShapeError */
   forward(x: Tensor): Tensor {
     return rmsNorm(x, this.weight.tensor, this.eps)

@@ -7,7 +7,7 @@ import {
   type Pass,
 } from '@cria/attention-variants'
 import { ConfigError, Embedding, Linear, Module, RmsNorm, RotaryEmbedding, SwiGlu } from '@cria/layers'
-import { type Device, normLinear, recompute, type Tensor } from '@cria/tensor'
+import { type Device, linear, normLinear, recompute, type Tensor } from '@cria/tensor'
 import { type LlamaConfig, type ResolvedConfig, resolveConfig } from './config'
 
 // Shapes: N tokens of a pass, M outputs, D dim, V vocab.
@@ -97,6 +97,7 @@ export class Llama extends CausalModel {
 
   *hidden(pass: Pass): Generator<void, Tensor> {
     let h = this.tok_embeddings.forward(pass.ids) // [N, D]
+    pass.observe?.('tok_embeddings', h)
     for (const [i, block] of this.layers.entries()) {
       using before = h
       const forward = (x: Tensor) => block.forward(x, pass, i)
@@ -108,7 +109,10 @@ export class Llama extends CausalModel {
   }
 
   head(h: Tensor): Tensor {
-    const { weight } = this.output ?? this.tok_embeddings
-    return normLinear(h, this.norm.weight.tensor, weight.tensor, this.norm.eps)
+    const { norm, output } = this
+    const [scale, weight] = [norm.plainWeight, output ? output.plainWeight : this.tok_embeddings.weight.tensor]
+    if (scale && weight) return normLinear(h, scale, weight, norm.eps)
+    using normal = norm.forward(h)
+    return output ? output.forward(normal) : linear(normal, this.tok_embeddings.weight.tensor)
   }
 }

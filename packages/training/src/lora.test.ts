@@ -67,6 +67,33 @@ test('an untrained adapter changes nothing, and can be removed', async () => {
   expect(await again.read()).toEqual(await plain.read())
 })
 
+test.each(['wq', 'wk', 'wv', 'wo', 'w1', 'w2', 'w3', 'output'])(
+  'an adapter of %s counts in whole passes and behind a cache',
+  async matrix => {
+    using model = tinyModel(device, 1, { tied_output: false })
+    using plain = model.forward(ids)
+    const lora = new Lora(model, { rank: 2, matrices: [matrix] })
+    for (const [path, parameter] of lora.parameters()) {
+      const values = Float32Array.from({ length: parameter.size }, (_, i) => Math.sin(1 + i + path.length))
+      parameter.load(device.tensor(values, parameter.shape))
+    }
+    const run = async () => {
+      using whole = model.forward(ids)
+      using cache = model.createCache()
+      const sequence = cache.sequence({ capacity: ids.length })
+      model.forward(ids.slice(0, 4), sequence).dispose()
+      using behind = model.forward(ids.slice(4), sequence)
+      return [await whole.read(), await behind.read()]
+    }
+    const adapted = await run()
+    lora.merge()
+    for (const [i, logits] of (await run()).entries())
+      for (const [j, value] of logits.entries()) expect(value).toBeCloseTo(adapted[i][j], 4)
+    const before = await plain.read()
+    expect(Math.max(...adapted[0].map((value, i) => Math.abs(value - before[i])))).toBeGreaterThan(0.01)
+  },
+)
+
 test('a model that forgets what its layers computed trains its adapters too', async () => {
   const losses: number[][] = []
   for (const recompute of [false, true]) {

@@ -34,10 +34,10 @@ class AdaptedLinear extends Linear {
     if (base.bias) this.bias?.load(base.bias.tensor)
   }
 
-  override forward(x: Tensor): Tensor {
+  override forward(x: Tensor, residual?: Tensor): Tensor {
     using scope = x.device.scope()
     const update = linear(linear(x, this.adapter.a.tensor), this.adapter.b.tensor)
-    return scope.keep(add(super.forward(x), scale(update, this.factor)))
+    return scope.keep(add(super.forward(x, residual), scale(update, this.factor)))
   }
 
   /** The weight with the update in it, f32 [out, in]. */
