@@ -17,17 +17,9 @@ import { deliver, reportOf } from '../report/deliver'
 import { interleave } from '../rounds'
 import { syntheticSizes } from '../synthetic/sizes'
 import { type SyntheticType, syntheticTypes } from '../synthetic/types'
-import {
-  addRoundOptions,
-  addThreadOption,
-  type RoundFlags,
-  type ThreadFlags,
-  tell,
-  tellRound,
-  withContenders,
-} from './shared'
+import { addThreadOptions, type ThreadFlags, tell, tellRound, withContenders } from './shared'
 
-interface Flags extends RoundFlags, ThreadFlags {
+interface Flags extends ThreadFlags {
   readonly model: ModelArgument
   readonly weights?: SyntheticType
   readonly cache?: CacheType
@@ -73,7 +65,7 @@ export const addInference = (program: Command): void => {
     .addOption(new Option('--peer <name>', 'a program to compare with (may be given more than once)').argParser(peers))
     .option('--llama-bench <path>', "llama.cpp's llama-bench, its other programs beside it (default: on the PATH)")
     .option('--node <path or version>', 'the Node that runs Cria in place of this one; a version comes from npm')
-  addRoundOptions(addThreadOption(command), 5).action(inference)
+  addThreadOptions(command, 5).action(inference)
 }
 
 const peers = (text: string, before?: readonly string[]): string[] => {

@@ -6,16 +6,9 @@ import { type Finding, findingOf, normsReport } from '../norms/report'
 import { deliver, reportOf } from '../report/deliver'
 import { interleave } from '../rounds'
 import { type SyntheticSize, syntheticSizes } from '../synthetic/sizes'
-import {
-  addRoundOptions,
-  addThreadOption,
-  type RoundFlags,
-  type ThreadFlags,
-  tellRound,
-  withContenders,
-} from './shared'
+import { addThreadOptions, type ThreadFlags, tellRound, withContenders } from './shared'
 
-interface Flags extends RoundFlags, ThreadFlags {
+interface Flags extends ThreadFlags {
   readonly device: DeviceName | 'auto'
   readonly prompt: number
 }
@@ -30,7 +23,7 @@ export const addNorms = (program: Command): void => {
     .description('time a forward pass with RMSNorm and with LayerNorm, all else alike')
     .option('--device <name>', 'where to run; `cria devices` lists them', 'auto')
     .option('--prompt <n>', 'tokens of a pass', positiveNumber, 128)
-  addRoundOptions(addThreadOption(command), 5).action(timeNorms)
+  addThreadOptions(command, 5).action(timeNorms)
 }
 
 const timeNorms = async ({ device, prompt, rounds, threads, ...outputs }: Flags): Promise<void> => {

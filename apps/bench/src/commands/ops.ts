@@ -12,16 +12,9 @@ import { opsReport } from '../ops/report'
 import { resultOf } from '../ops/result'
 import { deliver, reportOf } from '../report/deliver'
 import { interleave } from '../rounds'
-import {
-  addRoundOptions,
-  addThreadOption,
-  type RoundFlags,
-  type ThreadFlags,
-  tellRound,
-  withContenders,
-} from './shared'
+import { addThreadOptions, type ThreadFlags, tellRound, withContenders } from './shared'
 
-interface Flags extends RoundFlags, ThreadFlags {
+interface Flags extends ThreadFlags {
   readonly device?: readonly DeviceName[]
   readonly op?: readonly string[]
 }
@@ -33,7 +26,7 @@ export const addOps = (program: Command): void => {
     .description('time each op on each device here against its cost')
     .option('--device <name>', 'a device (may be given more than once); default: all that run here', collect)
     .option('--op <name>', 'an op (may be given more than once); default: all', collect)
-  addRoundOptions(addThreadOption(command), 3).action(timeOps)
+  addThreadOptions(command, 3).action(timeOps)
 }
 
 /** Bytes that most ops here read, as if from a cache of the processor: the weight of a linear layer in f32. */

@@ -9,7 +9,8 @@ export interface RoundFlags extends Outputs {
   readonly rounds: number
 }
 
-export interface ThreadFlags {
+/** The options of those whose devices or peers use threads. */
+export interface ThreadFlags extends RoundFlags {
   readonly threads: number
 }
 
@@ -19,13 +20,11 @@ export const addRoundOptions = (command: Command, rounds: number): Command =>
     .option('--json <file>', 'write all numbers too')
     .option('--html <file>', 'write a page with charts too')
 
-export const addThreadOption = (command: Command): Command =>
-  command.option(
-    '--threads <n>',
-    'threads of each device and peer that uses threads',
-    positiveNumber,
-    availableParallelism(),
-  )
+export const addThreadOptions = (command: Command, rounds: number): Command => {
+  const threads = availableParallelism()
+  command.option('--threads <n>', 'threads of each device and peer that uses threads', positiveNumber, threads)
+  return addRoundOptions(command, rounds)
+}
 
 /** Says on standard error how far it is. */
 export const tell = (text: string): void => {

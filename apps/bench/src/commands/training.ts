@@ -10,16 +10,9 @@ import { deliver, reportOf } from '../report/deliver'
 import { interleave } from '../rounds'
 import { type TrainingFinding, trainingFindings, trainingReport } from '../training/report'
 import { type TrainingSizeName, trainingRows, trainingSizes } from '../training/sizes'
-import {
-  addRoundOptions,
-  addThreadOption,
-  type RoundFlags,
-  type ThreadFlags,
-  tellRound,
-  withContenders,
-} from './shared'
+import { addThreadOptions, type ThreadFlags, tellRound, withContenders } from './shared'
 
-interface Flags extends RoundFlags, ThreadFlags {
+interface Flags extends ThreadFlags {
   readonly size?: readonly string[]
   readonly device: DeviceName | 'auto'
   readonly rows: number
@@ -43,7 +36,7 @@ export const addTraining = (program: Command): void => {
     .option('--compile', 'time compiled PyTorch too')
     .option('--python <path>', 'the Python that has torch (default: python3)')
     .option('--node <path or version>', 'the Node that runs Cria in place of this one; a version comes from npm')
-  addRoundOptions(addThreadOption(command), 5).action(timeTraining)
+  addThreadOptions(command, 5).action(timeTraining)
 }
 
 const timeTraining = async (flags: Flags): Promise<void> => {

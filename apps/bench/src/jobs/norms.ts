@@ -1,16 +1,19 @@
 import type { Module } from '@cria/layers'
 import type { Device, DeviceName } from '@cria/tensor'
+import { VariantModel, type VariantSizes } from '@cria/training/experiments'
 import { openOnThreads } from '../device'
 import { fixedIds } from '../inference/stream'
 import type { Job } from '../job'
-import { NormedLlama, type NormedSize, type NormName } from '../norms/model'
 import { randomTensor } from '../synthetic/weights'
+
+/** The normalisation that a model has wherever LLaMA has RMSNorm. */
+export type NormName = 'RMSNorm' | 'LayerNorm'
 
 export interface NormsOptions {
   readonly device: DeviceName | 'auto'
   readonly threads: number
   readonly norm: NormName
-  readonly size: NormedSize
+  readonly size: VariantSizes
   readonly prompt: number
 }
 
@@ -30,7 +33,7 @@ const randomise = (model: Module, device: Device): void => {
 /** Whole forward passes of a model with one normalisation: seconds over a prompt, and over one token. */
 export const prepare = async ({ device: name, threads, norm, size, prompt }: NormsOptions): Promise<Job> => {
   const device = await openOnThreads(name, threads)
-  const model = new NormedLlama(device, size, norm)
+  const model = new VariantModel(device, size, { norm: norm === 'RMSNorm' ? 'rms' : 'layer' })
   randomise(model, device)
   const ids = fixedIds(prompt, size.vocab_size)
   const seconds = async (tokens: number, passes: number): Promise<number> => {

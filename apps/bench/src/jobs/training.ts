@@ -1,14 +1,15 @@
 import { llama2 } from '@cria/llama2'
 import { type DeviceName, Profiler } from '@cria/tensor'
 import { initialiseWeights, Trainer } from '@cria/training'
+import type { VariantSizes } from '@cria/training/experiments'
 import { openOnThreads } from '../device'
 import type { Job } from '../job'
-import { type TrainingSize, trainingRows } from '../training/sizes'
+import { trainingRows } from '../training/sizes'
 
 export interface TrainingOptions {
   readonly device: DeviceName | 'auto'
   readonly threads: number
-  readonly size: TrainingSize
+  readonly size: VariantSizes
   /** Rows of a step. */
   readonly rows: number
 }

@@ -1,4 +1,4 @@
-import type { TensorData } from '@cria/checkpoint'
+import { noGeneration, type TensorData } from '@cria/checkpoint'
 import { allocate, byteLength, bytesOf, type DType, elementCount } from '@cria/dtypes'
 import { type LlamaConfig, type LlamaWeights, llamaWeights, resolveConfig } from '@cria/llama'
 import { shapeBlocks } from './blocks'
@@ -60,14 +60,7 @@ export const syntheticLlama = (name: string, config: LlamaConfig): LlamaWeights 
   return {
     name,
     config: resolved,
-    generation: {
-      bosId: undefined,
-      addBos: undefined,
-      eosIds: [],
-      padId: undefined,
-      sampling: {},
-      chatTemplates: new Map(),
-    },
+    generation: noGeneration,
     vocabulary: undefined,
     tensors: new Map(
       weights.map(({ path, shape }) => [

@@ -1,18 +1,8 @@
 import { swiGluWidth } from '@cria/layers'
+import type { VariantSizes } from '@cria/training/experiments'
 import { fixedIds } from '../inference/stream'
 
-/** Sizes of a model to train. The output is tied to the embedding. */
-export interface TrainingSize {
-  readonly dim: number
-  readonly n_layers: number
-  readonly n_heads: number
-  readonly n_kv_heads: number
-  readonly hidden_dim: number
-  readonly vocab_size: number
-  readonly max_seq_len: number
-}
-
-const size = (dim: number, n_layers: number, n_heads: number, n_kv_heads: number): TrainingSize => ({
+const size = (dim: number, n_layers: number, n_heads: number, n_kv_heads: number): VariantSizes => ({
   ...{ dim, n_layers, n_heads, n_kv_heads },
   hidden_dim: swiGluWidth(dim, 32),
   vocab_size: 2048,
@@ -29,7 +19,7 @@ export const trainingSizes = {
 export type TrainingSizeName = keyof typeof trainingSizes
 
 /** Rows of random ids, each with the token that follows it. */
-export const trainingRows = ({ vocab_size, max_seq_len }: TrainingSize, rows: number): number[][] => {
+export const trainingRows = ({ vocab_size, max_seq_len }: VariantSizes, rows: number): number[][] => {
   const ids = fixedIds(rows * (max_seq_len + 1), vocab_size)
   return Array.from({ length: rows }, (_, i) => ids.slice(i * (max_seq_len + 1), (i + 1) * (max_seq_len + 1)))
 }
