@@ -19,12 +19,6 @@ test('arrows run down only', () => {
     for (const below of rooms[room]) expect(order.indexOf(below), `${room} → ${below}`).toBeGreaterThan(index)
 })
 
-test('tokenizer, sampling, checkpoint, data-mixture and dtypes know no tensor', () => {
-  for (const room of ['tokenizer', 'sampling', 'checkpoint', 'data-mixture'])
-    expect(['dtypes'], room).toEqual(expect.arrayContaining([...rooms[room]]))
-  expect(rooms.dtypes).toEqual([])
-})
-
 test('imports keep the laws', () => {
   expect(importViolations({ rooms, manifests, sources })).toEqual([])
 })
@@ -49,17 +43,3 @@ test('a file is read in one sitting: at most 500 lines', () => {
   const long = sources.filter(({ text }) => text.split('\n').length > 501)
   expect(long.map(({ path }) => path)).toEqual([])
 })
-
-// What a model reads from checkpoints, and which configs it refuses, lies in files of its own.
-test.each([
-  ['llama', ['config.ts', 'llama.ts']],
-  ['llama2', ['llama2.ts', 'architecture.ts']],
-])('%s is a config and a composition: about 150 lines of code', (room, files) => {
-  const shipped = files.map(file => sources.find(({ path }) => path === `packages/${room}/src/${file}`))
-  expect(shipped.reduce((lines, source) => lines + linesOfCode(source?.text ?? ''), 0)).toBeGreaterThan(10)
-  expect(shipped.reduce((lines, source) => lines + linesOfCode(source?.text ?? ''), 0)).toBeLessThanOrEqual(160)
-})
-
-/** Lines that are neither blank nor comment. */
-const linesOfCode = (text: string) =>
-  text.split('\n').filter(line => line.trim() && !/^(\/\/|\/?\*)/.test(line.trim())).length

@@ -1,0 +1,27 @@
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { readWorkspace } from './workspace'
+
+// Laws of certain rooms. Those that any workspace keeps are in laws.test.ts.
+
+const { rooms, sources } = readWorkspace(fileURLToPath(new URL('../../..', import.meta.url)))
+
+test('tokenizer, sampling, checkpoint, data-mixture and dtypes know no tensor', () => {
+  for (const room of ['tokenizer', 'sampling', 'checkpoint', 'data-mixture'])
+    expect(['dtypes'], room).toEqual(expect.arrayContaining([...rooms[room]]))
+  expect(rooms.dtypes).toEqual([])
+})
+
+// What a model reads from checkpoints, and which configs it refuses, lies in files of its own.
+test.each([
+  ['llama', ['config.ts', 'llama.ts']],
+  ['llama2', ['llama2.ts', 'architecture.ts']],
+])('%s is a config and a composition: about 150 lines of code', (room, files) => {
+  const shipped = files.map(file => sources.find(({ path }) => path === `packages/${room}/src/${file}`))
+  expect(shipped.reduce((lines, source) => lines + linesOfCode(source?.text ?? ''), 0)).toBeGreaterThan(10)
+  expect(shipped.reduce((lines, source) => lines + linesOfCode(source?.text ?? ''), 0)).toBeLessThanOrEqual(160)
+})
+
+/** Lines that are neither blank nor comment. */
+const linesOfCode = (text: string) =>
+  text.split('\n').filter(line => line.trim() && !/^(\/\/|\/?\*)/.test(line.trim())).length
