@@ -1,4 +1,4 @@
-export type { KvCache } from '@cria/attention-variants'
+export { ContextOverflowError, type KvCache } from '@cria/attention-variants'
 export { type ChatMessage, ChatTemplateError } from '@cria/chat-template'
 export {
   type Checkpoint,
@@ -12,6 +12,7 @@ export {
   UnsupportedModelError,
 } from '@cria/checkpoint'
 export { type DType, encodableDTypes } from '@cria/dtypes'
+export { ConfigError } from '@cria/layers'
 export type { Architecture, LlamaConfig } from '@cria/llama'
 export { llama2Architecture } from '@cria/llama2'
 export {
@@ -21,10 +22,12 @@ export {
   LogitsError,
   OptionError,
   PromptError,
+  SessionError,
   type Token,
 } from '@cria/sampling'
 export {
   type Device,
+  DeviceClosedError,
   DeviceFailedError,
   DeviceLostError,
   type DeviceName,
@@ -35,7 +38,7 @@ export {
   OutOfMemoryError,
   openDevice,
 } from '@cria/tensor'
-export { TokenizerFormatError, UnsupportedTokenizerError } from '@cria/tokenizer'
+export { SpecialTokenError, TokenIdError, TokenizerFormatError, UnsupportedTokenizerError } from '@cria/tokenizer'
 export { type ChatOptions, ChatSession, type ChatSessionOptions } from './chat'
 export { describeConfig, type ModelDescription, planDecode, publishedSizes } from './describe'
 export { ChatError, LoadError } from './errors'

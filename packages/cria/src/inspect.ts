@@ -13,8 +13,8 @@ export interface InspectOptions {
   /** Logits of the last token, or of all tokens. Default `last`. */
   readonly logits?: 'last' | 'all' | undefined
   /**
-   * Which values inside of the pass to gather, by name: `layers.0` is the residual stream after the first layer, f32 [T, dim];
-   * `layers.0.attention.weights` its attention, f32 [T, heads, T]. Default: none.
+   * Which values inside of the pass to gather, by name: `tok_embeddings` is the residual stream before the first layer, `layers.0`
+   * after it, f32 [T, dim]; `layers.0.attention.weights` its attention, f32 [T, heads, T]. Default: none.
    */
   readonly observe?: RegExp | readonly string[] | undefined
   /** Whether to measure time by op, without what observing costs. Default false. */

@@ -13,6 +13,7 @@ import { loadTokenizer } from '@cria/tokenizer'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import {
   CheckpointError,
+  DeviceClosedError,
   DeviceUnavailableError,
   LoadError,
   type LoadOptions,
@@ -20,6 +21,7 @@ import {
   loadWeights,
   type ModelLocation,
   openDevice,
+  PromptError,
 } from '../src'
 import * as page from '../src/platform/page'
 import { generateGreedily } from './greedy'
@@ -100,6 +102,13 @@ describe.skipIf(!hasStories)('stories260K writes the same from every place', () 
     expect(device.memory).toEqual({ allocations: 0, bytes: 0 })
     using x = device.tensor([1], [1])
     expect([...(await x.read())]).toEqual([1])
+  })
+
+  test('errors of wrong prompts and of a closed model are exported', async () => {
+    const model = await loadModel(stories('stories260K.bin'), { device: 'cpu' })
+    expect(() => model.generate(undefined as never)).toThrow(PromptError)
+    await model.dispose()
+    await expect(model.generate('Once').all).rejects.toThrow(DeviceClosedError)
   })
 
   test('quantised weights write a story too', async () => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { chromium, runInBrowser } from '@cria/browser'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type LoadOptions, loadModel, SourceError, WorkerError, type WorkerModel } from '../src'
+import { DeviceUnavailableError, type LoadOptions, loadModel, SourceError, WorkerError, type WorkerModel } from '../src'
 import { generateGreedily } from './greedy'
 import { greedyCases, hasStories, stories } from './stories'
 import { bundleWorker, workerFile } from './worker-script'
@@ -122,6 +122,7 @@ describe.skipIf(!hasStories)('a model in a worker', () => {
       worker,
       device: 'webgl2',
     }).catch(error => error)
+    expect(unavailable).toBeInstanceOf(DeviceUnavailableError)
     expect(unavailable).toMatchObject({ name: 'DeviceUnavailableError', device: 'webgl2' })
   })
 

@@ -173,6 +173,7 @@ test('what happens inside can be observed', async () => {
   }
   const logits = await read(model.forward([1, 2, 3], undefined, { logits: 'all', observe }))
   expect(shapes).toEqual({
+    tok_embeddings: [3, 24],
     'layers.0.attention.weights': [3, 4, 3],
     'layers.0': [3, 24],
     'layers.1.attention.weights': [3, 4, 3],

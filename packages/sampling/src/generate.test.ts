@@ -290,6 +290,9 @@ describe('bad input', () => {
   const { model } = scripted([5], 1, { maxSeqLen: 4 })
 
   test.each<[string, ArrayLike<number>, string]>([
+    ['missing', undefined as never, 'the prompt is undefined: give a text or token ids'],
+    ['null', null as never, 'the prompt is null: give a text or token ids'],
+    ['a number', 5 as never, 'the prompt is number: give a text or token ids'],
     ['empty', [], 'the prompt holds no token: give at least BOS'],
     ['too long', [1, 2, 3, 4, 5], 'the prompt is 5 tokens long and the model’s context 4: shorten the prompt'],
     ['of a negative id', [1, -2], 'token 1 of the prompt is -2'],

@@ -53,6 +53,8 @@ export const chosenPlan = (options: GenerateOptions, context: SamplerContext): S
  * @throws PromptError if there is none, one is no id, or there are more than `context`
  */
 export const promptIds = (prompt: ArrayLike<number>, context: number): number[] => {
+  if (typeof (prompt as Partial<ArrayLike<number>> | null | undefined)?.length !== 'number')
+    throw new PromptError(`the prompt is ${prompt === null ? 'null' : typeof prompt}: give a text or token ids`)
   if (prompt.length === 0) throw new PromptError('the prompt holds no token: give at least BOS')
   if (prompt.length > context) {
     throw new PromptError(

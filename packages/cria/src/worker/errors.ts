@@ -1,7 +1,21 @@
-import { MalformedFileError, SourceError, UnsupportedModelError } from '@cria/checkpoint'
+import { ContextOverflowError } from '@cria/attention-variants'
+import { ChatTemplateError } from '@cria/chat-template'
+import { ConversionError, MalformedFileError, SourceError, UnsupportedModelError } from '@cria/checkpoint'
+import { ConfigError, ParameterError, TokenIdsError } from '@cria/layers'
 import { LogitsError, OptionError, PromptError, SessionError } from '@cria/sampling'
+import {
+  DeviceClosedError,
+  DeviceFailedError,
+  DeviceLostError,
+  DeviceUnavailableError,
+  DisposedError,
+  OutOfMemoryError,
+  ShapeError,
+  TensorError,
+  UnsupportedOpError,
+} from '@cria/tensor'
 import { SpecialTokenError, TokenIdError, TokenizerFormatError, UnsupportedTokenizerError } from '@cria/tokenizer'
-import { LoadError } from '../errors'
+import { ChatError, LoadError } from '../errors'
 
 /** A worker that could not be started, or that ended while a model was in it. Load the model again. */
 export class WorkerError extends Error {
@@ -21,17 +35,33 @@ export interface SentError {
 
 /** Classes whose errors are instances again on the other side. Others keep name, message and fields. */
 const classes: Readonly<Record<string, { readonly prototype: Error }>> = {
+  ChatError,
+  ChatTemplateError,
+  ConfigError,
+  ContextOverflowError,
+  ConversionError,
+  DeviceClosedError,
+  DeviceFailedError,
+  DeviceLostError,
+  DeviceUnavailableError,
+  DisposedError,
   LoadError,
   LogitsError,
   MalformedFileError,
   OptionError,
+  OutOfMemoryError,
+  ParameterError,
   PromptError,
   SessionError,
+  ShapeError,
   SourceError,
   SpecialTokenError,
+  TensorError,
   TokenIdError,
+  TokenIdsError,
   TokenizerFormatError,
   UnsupportedModelError,
+  UnsupportedOpError,
   UnsupportedTokenizerError,
   WorkerError,
 }

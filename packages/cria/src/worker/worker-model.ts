@@ -11,7 +11,7 @@ import type { ModelOffer } from './serve-models'
  * A model that computes in a worker, so that the thread that uses it is never held up. `loadModel(…, { worker })` makes it. It
  * samples on the calling thread, so texts, options and errors are those of a `Model`; all of them can be a WorkerError too.
  */
-export class WorkerModel<Config = unknown> extends TextModel<Config> implements AsyncDisposable {
+export class WorkerModel<Config = unknown> extends TextModel<Config> {
   /** Numbers that its parameters hold. */
   readonly parameterCount: number
   /** What it runs on. */
@@ -19,7 +19,6 @@ export class WorkerModel<Config = unknown> extends TextModel<Config> implements 
   readonly #caller: Caller<ModelOffer>
   readonly #number: number
   readonly #endWorker: () => Promise<void>
-  #disposing: Promise<void> | undefined
 
   constructor(loaded: LoadedModel, caller: Caller<ModelOffer>, number: number, endWorker: () => Promise<void>) {
     const { config, format, defaults, chatTemplates, vocabulary, maxSeqLen } = loaded
@@ -52,17 +51,7 @@ export class WorkerModel<Config = unknown> extends TextModel<Config> implements 
     return this.#caller.call('head', { model: this.#number, states })
   }
 
-  /** Frees the model, and ends its worker if `loadModel` started that. A second call does nothing. */
-  async dispose(): Promise<void> {
-    this.#disposing ??= this.#dispose()
-    await this.#disposing
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.dispose()
-  }
-
-  async #dispose(): Promise<void> {
+  protected override async release(): Promise<void> {
     if (!this.#caller.ended) await this.#caller.call('unload', this.#number)
     await this.#endWorker()
   }
