@@ -82,10 +82,14 @@ export const Chart = ({ label, draw, height, caption }: ChartProps) => {
   )
 }
 
-const coloursOf = (element: Element): Colours => {
-  const style = getComputedStyle(element)
-  const read = (name: string) => style.getPropertyValue(`--${name}`).trim()
-  return {
+/** Read from an element that has each colour in turn: the colours themselves still say `light-dark()`. */
+const coloursOf = (place: Element): Colours => {
+  const probe = place.appendChild(document.createElement('i'))
+  const read = (name: string) => {
+    probe.style.color = `var(--${name})`
+    return getComputedStyle(probe).color
+  }
+  const colours = {
     ink: read('ink'),
     muted: read('muted'),
     line: read('line'),
@@ -95,4 +99,6 @@ const coloursOf = (element: Element): Colours => {
     heat: read('heat'),
     series: [1, 2, 3, 4, 5, 6, 7].map(index => read(`series-${index}`)),
   }
+  probe.remove()
+  return colours
 }

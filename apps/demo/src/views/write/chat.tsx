@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
-import { answer, stop, writing } from '../../actions'
+import { answer, writing } from '../../actions'
 import { chat } from '../../state'
+import { StartOrStop } from './start-or-stop'
 
 /** A conversation, for models that were trained for it. */
 export const Chat = () => {
@@ -43,16 +44,7 @@ export const Chat = () => {
           }}
         />
         <div class="buttons">
-          {/* Keys: one button that turned from Stop into Write while it is clicked would submit the form. */}
-          {writing.value ? (
-            <button key="stop" type="button" class="stop" onClick={stop}>
-              Stop
-            </button>
-          ) : (
-            <button key="start" type="submit" disabled={text.trim() === ''}>
-              Send
-            </button>
-          )}
+          <StartOrStop name="Send" disabled={text.trim() === ''} />
           <button
             type="button"
             class="quiet"

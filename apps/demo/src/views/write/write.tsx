@@ -1,12 +1,13 @@
 import { signal } from '@preact/signals'
 import './write.css'
-import { stats, stop, write, writing } from '../../actions'
+import { stats, write, writing } from '../../actions'
 import { go } from '../../route'
 import { loading, model, prompt, written } from '../../state'
 import { Segments } from '../../ui/fields'
 import { Chat } from './chat'
 import { Controls } from './controls'
 import { ModelLine } from './model-line'
+import { StartOrStop } from './start-or-stop'
 
 const starts = ['Once upon a time', 'The little llama looked up and', 'One day, Lily found a', 'It was raining, so']
 
@@ -83,16 +84,7 @@ const Writing = () => (
         ))}
       </fieldset>
       <div class="buttons">
-        {/* Keys: one button that turned from Stop into Write while it is clicked would submit the form. */}
-        {writing.value ? (
-          <button key="stop" type="button" class="stop" onClick={stop}>
-            Stop
-          </button>
-        ) : (
-          <button key="start" type="submit" disabled={!model.value}>
-            Write
-          </button>
-        )}
+        <StartOrStop name="Write" disabled={!model.value} />
         <span class="hint">{whyNot() ?? 'Ctrl + Enter writes too'}</span>
       </div>
     </form>
