@@ -16,11 +16,10 @@ export interface ModelParts<Config> extends TextModelParts<Config> {
 }
 
 /** A loaded model with its tokenizer, on a device. `loadModel` makes it. */
-export class Model<Config = unknown> extends TextModel<Config> implements AsyncDisposable {
+export class Model<Config = unknown> extends TextModel<Config> {
   readonly #sequences: ModelSequences
   readonly #cacheType: CacheType | undefined
   readonly #ownsDevice: boolean
-  #disposing: Promise<void> | undefined
 
   constructor({ network, cacheType, ownsDevice, reload, ...parts }: ModelParts<Config>) {
     const sequences = new ModelSequences(network, cacheType, reload)
@@ -85,17 +84,7 @@ export class Model<Config = unknown> extends TextModel<Config> implements AsyncD
     return this.device.observe(observer)
   }
 
-  /** Frees the weights, and the device if `loadModel` opened it. A second call does nothing. */
-  async dispose(): Promise<void> {
-    this.#disposing ??= this.#dispose()
-    await this.#disposing
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.dispose()
-  }
-
-  async #dispose(): Promise<void> {
+  protected override async release(): Promise<void> {
     this.#sequences.close()
     this.network.dispose()
     if (this.#ownsDevice) await this.device.close()

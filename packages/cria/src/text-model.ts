@@ -35,7 +35,7 @@ export interface TextModelParts<Config> {
 }
 
 /** A model with its tokenizer that continues texts, wherever it computes. */
-export abstract class TextModel<Config = unknown> implements SequenceModel {
+export abstract class TextModel<Config = unknown> implements SequenceModel, AsyncDisposable {
   readonly tokenizer: Tokenizer
   readonly config: Config
   readonly format: string
@@ -45,6 +45,7 @@ export abstract class TextModel<Config = unknown> implements SequenceModel {
   readonly chatTemplates: ReadonlyMap<string, string>
 
   readonly #codec: TextCodec
+  #disposing: Promise<void> | undefined
 
   constructor(
     { tokenizer, config, format, defaults, chatTemplates }: TextModelParts<Config>,
@@ -116,6 +117,18 @@ export abstract class TextModel<Config = unknown> implements SequenceModel {
   createSession(options?: { readonly capacity?: number }): Session {
     return createSession(this.sequences, options)
   }
+
+  /** Frees the model, and what `loadModel` opened for it: its device, its worker. A second call does nothing. */
+  async dispose(): Promise<void> {
+    this.#disposing ??= this.release()
+    await this.#disposing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  protected abstract release(): Promise<void>
 
   /** A sampler of the caller's own takes the place of all sampling options. */
   #withDefaults<Options extends GenerateTextOptions>(options: Options): Options {

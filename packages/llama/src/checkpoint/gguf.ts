@@ -10,8 +10,7 @@ import {
 import type { EncodableDType } from '@cria/dtypes'
 import type { RopeScaling } from '@cria/layers'
 import type { LlamaConfig, ResolvedConfig } from '../config'
-import { llama3Scaling } from './rope-factors'
-import { yarnAttentionFactor } from './yarn'
+import { llama3Scaling, yarnAttentionFactor } from './rope-factors'
 
 type Keys = (name: string) => string
 

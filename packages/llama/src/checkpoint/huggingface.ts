@@ -8,7 +8,7 @@ import {
 } from '@cria/checkpoint'
 import type { RopeScaling } from '@cria/layers'
 import type { LlamaConfig, ResolvedConfig } from '../config'
-import { yarnAttentionFactor } from './yarn'
+import { yarnAttentionFactor } from './rope-factors'
 
 interface Rope {
   readonly theta: number
