@@ -1,0 +1,3 @@
+import { app } from '@cria/vitest'
+
+export default app()
