@@ -19,7 +19,7 @@ import type { LoadOptions } from './load-model'
 import { Model } from './model'
 import type { Reload } from './sequences'
 import { runTypicalPasses } from './typical-passes'
-import { loadShapes, loadWeights } from './weights'
+import { checkLoadable, loadShapes, loadWeights } from './weights'
 
 /** Architectures that are known without being given. */
 const known: readonly Architecture[] = [llama2Architecture as Architecture]
@@ -150,14 +150,18 @@ const openNetwork = async (
     network = architecture.build(device, config)
     check(network)
     checkCache(options.cache, device)
-    const prepared = await device.prepare(shapes => {
-      const planned = architecture.build(shapes, config)
-      loadShapes(planned, weights, options.weights)
-      runTypicalPasses(planned, options.cache)
-      planned.dispose()
-    })
+    checkLoadable(network, weights, options.weights)
+    // A software adapter would compile for longer than it loads, and is not tuned.
+    const prepared = device.software
+      ? undefined
+      : await device.prepare(shapes => {
+          const planned = architecture.build(shapes, config)
+          loadShapes(planned, weights, options.weights)
+          runTypicalPasses(planned, options.cache)
+          planned.dispose()
+        })
     await loadWeights(network, weights, options)
-    await prepared.compiled
+    await prepared?.compiled
     return { network, config, ownsDevice }
   } catch (error) {
     network?.dispose()

@@ -26,11 +26,8 @@ export const loadWeights = async (
 ): Promise<void> => {
   const { device } = network
   const reads = device.weightTypes
-  if (wanted && !reads.includes(wanted)) {
-    throw new LoadError(`device "${device.name}" reads weights as ${reads.join(', ')}, not ${wanted}`)
-  }
+  checkLoadable(network, weights, wanted)
   const parameters = new Map(network.parameters())
-  checkWeights(weights, parameters)
   const source = wanted ? weights : withoutOverflow(weights)
   const dtype = (_path: string, info: TensorInfo) => heldType(info, reads, wanted)
   for await (const [path, tensor] of readWeights(source, { dtype, signal, onProgress })) {
@@ -68,6 +65,15 @@ const withoutOverflow = (weights: Weights): Weights => ({
     }
   },
 })
+
+/** @throws LoadError for weights that are not those of the network, or a type that its device does not read */
+export const checkLoadable = (network: CausalModel, weights: Weights, wanted: DType | undefined): void => {
+  const { name, weightTypes } = network.device
+  if (wanted && !weightTypes.includes(wanted)) {
+    throw new LoadError(`device "${name}" reads weights as ${weightTypes.join(', ')}, not ${wanted}`)
+  }
+  checkWeights(weights, new Map(network.parameters()))
+}
 
 const checkWeights = ({ name: file, tensors }: Weights, parameters: ReadonlyMap<string, Parameter>): void => {
   for (const [path, { shape }] of tensors) {
