@@ -1,3 +1,3 @@
 import { app } from '@cria/vitest'
 
-export default app({ hookTimeout: 180_000 })
+export default app({ globalSetup: 'src/setup.ts' })

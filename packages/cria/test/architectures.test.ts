@@ -6,6 +6,7 @@ import { type GgufEntry, type OutputTensor, writeGgufFile } from '@cria/checkpoi
 import { saveFiles } from '@cria/checkpoint/node'
 import { llamaWeights, memoryLlama, resolveConfig, writeHuggingFace } from '@cria/llama'
 import { trainTokenizer } from '@cria/tokenizer'
+import { refereeNumbers } from '@cria/vitest/random'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Architecture, loadModel } from '../src'
 
@@ -30,7 +31,7 @@ const config = resolveConfig(fixture.config)
 
 /** The referee's weights: one stream of a 32-bit generator, in the order of the model's parameters. */
 const drawWeights = (): Map<string, Float32Array<ArrayBuffer>> => {
-  let state = fixture.seed
+  const next = refereeNumbers(fixture.seed)
   const order = (path: string) =>
     [
       'tok_emb',
@@ -55,11 +56,7 @@ const drawWeights = (): Map<string, Float32Array<ArrayBuffer>> => {
     weights.map(({ path, shape }) => {
       const centre = path.includes('norm') ? 1 : 0
       const size = shape.reduce((product, axis) => product * axis, 1)
-      const values = Float32Array.from({ length: size }, () => {
-        state = (Math.imul(1664525, state) + 1013904223) >>> 0
-        return centre + (state / 2 ** 32 - 0.5)
-      })
-      return [path, values]
+      return [path, Float32Array.from({ length: size }, () => centre + (next() - 0.5))]
     }),
   )
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { openDevice } from '@cria/tensor'
+import { refereeNumbers } from '@cria/vitest/random'
 import { describe, expect, test } from 'vitest'
 import type { LlamaConfig } from '../src'
 import { gqaLlama } from './gqa'
@@ -15,12 +16,9 @@ const { ids, cases }: Fixture = JSON.parse(readFileSync(new URL('./fixtures/logi
 
 /** The generator of the referee: every tensor continues its stream. */
 const weights = (seed: number) => {
-  let state = seed
+  const next = refereeNumbers(seed)
   return (size: number, { spread = 1, centre = 0 }) =>
-    Float32Array.from({ length: size }, () => {
-      state = (Math.imul(1664525, state) + 1013904223) >>> 0
-      return centre + spread * (state / 2 ** 32 - 0.5)
-    })
+    Float32Array.from({ length: size }, () => centre + spread * (next() - 0.5))
 }
 
 /** How the referee draws a tensor: embeddings are small, norms lie around 1. */

@@ -8,8 +8,13 @@ import { promisify } from 'node:util'
 export const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** Runs a program to its end and returns what it printed; what a failing one printed is its error. */
-export async function run(program: string, args: readonly string[], folder: string): Promise<string> {
-  const ended = promisify(execFile)(program, args, { cwd: folder })
+export async function run(
+  program: string,
+  args: readonly string[],
+  folder: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  const ended = promisify(execFile)(program, args, { cwd: folder, env })
   const { stdout } = await ended.catch(({ message, stdout, stderr }) => {
     throw new Error([message, stdout, stderr].join('\n'))
   })
@@ -36,9 +41,10 @@ export const publishedPackages: PublishedPackage[] = ['packages', 'apps']
 
 /** A project outside of the workspace with every package installed from its tarball, as a user's npm does it. */
 export class UserProject {
-  private constructor(
+  /** @param tarballs paths by the names of the packages */
+  constructor(
     readonly folder: string,
-    private readonly tarballs: ReadonlyMap<string, string>,
+    readonly tarballs: ReadonlyMap<string, string>,
   ) {}
 
   static async create(): Promise<UserProject> {

@@ -1,21 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { chromium, runInBrowser } from '@cria/browser'
 import { build, transform } from 'esbuild'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { nodeImportsOnLoad } from './browser-imports'
 import { bundledPackages, noticedPackages } from './licenses'
-import { publishedPackages, root, run, UserProject } from './project'
+import { publishedPackages, root, run } from './project'
 import { type CodeBlock, codeBlocks } from './readme'
 import { typeErrors, typeResolutionProblems } from './types'
-
-let project: UserProject
-beforeAll(async () => {
-  project = await UserProject.create()
-})
-afterAll(() => project?.remove())
+import { userProject as project } from './user-project'
 
 const libraries = publishedPackages.filter(({ isLibrary }) => isLibrary)
 
@@ -41,11 +37,25 @@ test.each(publishedPackages)('$name carries the licenses of the packages inside 
   if (name === '@cria/tensor') expect(bundled).toEqual(['acorn', 'gpu-mock.js', 'gpu.js'])
 })
 
-const examples = [{ name: 'cria-monorepo', folder: root }, ...publishedPackages].flatMap(({ name, folder }) => {
-  const readme = join(folder, 'README.md')
-  const blocks = existsSync(readme) ? codeBlocks(readFileSync(readme, 'utf8'), 'ts') : []
-  return blocks.map(block => ({ name, ...block }))
-})
+interface MarkdownFile {
+  readonly name: string
+  readonly file: string
+}
+
+const readmes: readonly MarkdownFile[] = [{ name: 'cria-monorepo', folder: root }, ...publishedPackages]
+  .map(({ name, folder }) => ({ name, file: join(folder, 'README.md') }))
+  .filter(({ file }) => existsSync(file))
+
+/** The pages of the documentation that have programs. */
+const pages: readonly MarkdownFile[] = ['guides', 'papers']
+  .map(folder => join(root, 'apps/docs/pages', folder))
+  .flatMap(folder => readdirSync(folder).map(page => join(folder, page)))
+  .map(file => ({ name: file.slice(root.length), file }))
+
+const blocksOf = ({ name, file }: MarkdownFile) =>
+  codeBlocks(readFileSync(file, 'utf8'), 'ts').map(block => ({ name, ...block }))
+
+const examples = readmes.flatMap(blocksOf)
 
 /** The program in a file of the user's project, at the line where it stands in the README. */
 const writeExample = ({ name, line, code }: CodeBlock & { name: string }, extension: 'ts' | 'js') =>
@@ -55,13 +65,25 @@ test.each(libraries)('the README of $name shows how to use it', ({ name }) => {
   expect(examples.map(example => example.name)).toContain(name)
 })
 
-test.each(examples.filter(({ run }) => run))('the example at line $line of the README of $name runs', async example => {
+/** The program as JavaScript, in a file of the user's project. Returns its path. */
+const writeProgram = async (example: CodeBlock & { name: string }) => {
   const { code } = await transform(example.code, { loader: 'ts', format: 'esm', target: 'node20' })
-  await run(process.execPath, [writeExample({ ...example, code }, 'js')], project.folder)
+  return writeExample({ ...example, code }, 'js')
+}
+
+test.each(examples.filter(({ run }) => run))('the example at line $line of the README of $name runs', async example => {
+  await run(process.execPath, [await writeProgram(example)], project.folder)
 })
 
-test('the examples of all READMEs have right types', () => {
-  const files = examples.map(example => writeExample(example, 'ts'))
+// One process runs the programs of a page, one after the other.
+test.each(pages)('the programs of $name run', async page => {
+  const programs = await Promise.all(blocksOf(page).flatMap(block => (block.run ? [writeProgram(block)] : [])))
+  const imports = programs.map(file => `await import(${JSON.stringify(pathToFileURL(file).href)})`)
+  await run(process.execPath, [project.write(`readme/${page.name}/all.js`, imports.join('\n'))], project.folder)
+})
+
+test('the examples of all READMEs and pages have right types', () => {
+  const files = [...examples, ...pages.flatMap(blocksOf)].map(example => writeExample(example, 'ts'))
   expect(typeErrors(files, project.folder, ['node'])).toEqual([])
 })
 

@@ -1,17 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { budgets } from './budgets'
-import { UserProject } from './project'
 import { type Size, sizeOf, sizeTable } from './sizes'
+import { userProject as project } from './user-project'
 
-let project: UserProject
 const rows: { name: string; size: Size; budget: number }[] = []
-beforeAll(async () => {
-  project = await UserProject.create()
-})
-afterAll(() => {
-  project?.remove()
-  console.log(sizeTable(rows))
-})
+afterAll(() => console.log(sizeTable(rows)))
 
 /** An option of gpu.js, a call of WebGPU, and how WebAssembly begins in base64: a device has one of them. */
 const devices = /loopMaxIterations|requestAdapter|AGFzbQ/

@@ -20,6 +20,8 @@ export function typeErrors(files: readonly string[], folder: string, types: stri
       module: ts.ModuleKind.ESNext,
       moduleResolution: ts.ModuleResolutionKind.Bundler,
       moduleDetection: ts.ModuleDetectionKind.Force,
+      jsx: ts.JsxEmit.ReactJSX,
+      checkJs: true,
       typeRoots: [join(root, 'node_modules', '@types')],
       types,
     },

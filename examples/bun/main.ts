@@ -1,0 +1,10 @@
+// The same in Bun, which runs TypeScript as it is: bun main.ts "The cat"
+
+import { loadModel } from 'cria'
+
+const prompt = process.argv[2] ?? 'Once upon a time'
+
+await using model = await loadModel()
+process.stdout.write(prompt)
+for await (const text of model.generate(prompt, { maxTokens: 64, seed: 1 })) process.stdout.write(text)
+process.stdout.write('\n')
