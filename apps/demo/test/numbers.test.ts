@@ -79,14 +79,14 @@ describe.skipIf(!chromium || !storiesModel)('numbers of the page', () => {
   })
 
   test('the stream read at each layer, and its size', async () => {
-    const names = [0, 1, 2, 3, 4].map(index => `layers.${index}`)
+    const names = ['tok_embeddings', ...[0, 1, 2, 3, 4].map(index => `layers.${index}`)]
     const { values } = await model.inspect(ids, { observe: names })
     const lens = await page.evaluate(position => cria.lens(position), position)
     const { norms } = await page.evaluate(async text => {
       const seen = await cria.inspect(text, new AbortController().signal)
       return { norms: seen.norms.map(row => Array.from(row)) }
     }, text)
-    expect(lens).toHaveLength(5)
+    expect(lens).toHaveLength(6)
     for (const [index, name] of names.entries()) {
       const state = values.get(name)?.data.slice(position * 64, (position + 1) * 64) as Float32Array<ArrayBuffer>
       const { data } = await model.head({ shape: [1, 64], data: state })

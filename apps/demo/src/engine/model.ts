@@ -89,17 +89,21 @@ export class PageModel {
   async inspect(text: string, signal: AbortSignal): Promise<Inspection> {
     const { model } = this.#open()
     const { dim, n_layers } = model.config as Sizes
-    const most = Math.min(mostTokens, model.maxSeqLen, Math.max(8, Math.floor(mostStateBytes / (4 * dim * n_layers))))
+    const most = Math.min(
+      mostTokens,
+      model.maxSeqLen,
+      Math.max(8, Math.floor(mostStateBytes / (4 * dim * (n_layers + 1)))),
+    )
     const all = Array.from(model.tokenizer.encode(text, { bos: true }))
     const ids = all.slice(0, most)
-    const layers = Array.from({ length: n_layers }, (_, layer) => `layers.${layer}`)
+    const stages = ['tok_embeddings', ...Array.from({ length: n_layers }, (_, layer) => `layers.${layer}`)]
     const { logits, values, profile } = await model.inspect(ids, {
       logits: 'all',
-      observe: layers,
+      observe: stages,
       profile: true,
       signal,
     })
-    const states = layers.flatMap(name => values.get(name)?.data ?? [])
+    const states = stages.flatMap(name => values.get(name)?.data ?? [])
     const buffers = [logits.data.buffer, ...states.map(({ buffer }) => buffer)]
     const { norms, expected } = await this.lab.call('analyse', { ids, logits, states }, signal, buffers)
     this.#seen = { ids, attention: new Map() }

@@ -119,7 +119,7 @@ export interface Inspection {
   readonly tokens: readonly TokenOfText[]
   /** Whether the text was longer than what was read of it. */
   readonly cut: boolean
-  /** Size of the residual stream after each layer, as root mean square, [L][T]. */
+  /** Size of the residual stream before the first layer and after each, as root mean square, [L + 1][T]. */
   readonly norms: readonly Float32Array[]
   readonly times: readonly OpTime[]
   /** Probability that the model gave to each token before it read it, [T]; 1 for the first, which it did not predict. */
@@ -133,7 +133,7 @@ export interface Inspector {
   distribution(position: number, sampling: Sampling): Promise<readonly SamplingStep[]>
   /** Attention weights of one layer, by query head, [T, T] each: row t sums to 1 over columns 0 to t. */
   attention(layer: number): Promise<readonly Float32Array[]>
-  /** The likeliest next tokens as read from the residual stream after each layer. */
+  /** The likeliest next tokens as read from the residual stream before the first layer and after each, [L + 1]. */
   lens(position: number): Promise<readonly (readonly Candidate[])[]>
 }
 

@@ -12,7 +12,7 @@ export interface Seen {
   readonly ids: readonly number[]
   /** [T, V] */
   readonly logits: { readonly shape: readonly number[]; readonly data: Float32Array }
-  /** The residual stream after each layer, [T, D] each. */
+  /** The residual stream before the first layer and after each, L + 1 of [T, D]. */
   readonly states: readonly Float32Array[]
 }
 
@@ -29,7 +29,7 @@ const kept = (): Seen => {
   return seen
 }
 
-/** Keeps what was seen, for the questions below. @returns norms [L][T] and the probability of each token, [T] */
+/** Keeps what was seen, for the questions below. @returns norms [L + 1][T] and the probability of each token, [T] */
 export const analyse = (given: Seen) => {
   seen = given
   const { ids, logits, states } = given
@@ -67,13 +67,13 @@ export const distribution = (position: number, sampling: Sampling) => {
   return steps
 }
 
-/** The stream at a position after each layer, [L, D]. */
+/** The stream at a position, before the first layer and after each, [L + 1, D]. */
 export const statesAt = (position: number) => {
   const { states, ids } = kept()
   const dim = states[0].length / ids.length
   const data = new Float32Array(states.length * dim)
-  for (const [layer, state] of states.entries())
-    data.set(state.subarray(position * dim, (position + 1) * dim), layer * dim)
+  for (const [stage, state] of states.entries())
+    data.set(state.subarray(position * dim, (position + 1) * dim), stage * dim)
   return { shape: [states.length, dim], data }
 }
 

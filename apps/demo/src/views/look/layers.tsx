@@ -6,7 +6,7 @@ import { Card } from '../../ui/fields'
 import { useAnswer } from '../../ui/use-answer'
 import { inspection, position } from './state'
 
-/** What the residual stream says after each layer, and how long it is. */
+/** What the residual stream says before the first layer and after each, and how large it is. */
 export const Layers = () => {
   const { value: seen } = inspection
   const at = position.value
@@ -19,21 +19,21 @@ export const Layers = () => {
     <div class="two">
       <Card
         title={`The guess after “${token}” forms`}
-        lead="Each layer adds to a stream of numbers. Here the stream is read after each layer as if it were the last: the likeliest next tokens, the first on the left."
+        lead="Each token starts as a row of numbers, its embedding, and each layer adds to it. Here that row is read after each step as if it were the last one: the likeliest next tokens, the first on the left."
       >
         <Chart
-          label={`Likeliest next token after each layer: ${(lens ?? []).map((row, i) => `${layerName(i)} ${readable(row[0].piece)} ${percent(row[0].probability)}`).join(', ')}.`}
+          label={`Likeliest next token after each step: ${(lens ?? []).map((row, i) => `${stageName(i)} ${readable(row[0].piece)} ${percent(row[0].probability)}`).join(', ')}.`}
           height={40 * seen.norms.length + 30}
           draw={drawGuesses}
           caption="The darker, the surer."
         />
       </Card>
       <Card
-        title="The stream grows"
-        lead="How large the numbers of the stream are after each layer, as the root of their mean square."
+        title="The numbers grow"
+        lead="How large the numbers of the row are before the first layer (0) and after each, as the root of their mean square."
       >
         <Chart
-          label={`Size of the stream at the chosen token: ${seen.norms.map((row, i) => `${layerName(i)} ${row[at].toFixed(2)}`).join(', ')}.`}
+          label={`Size of the numbers at the chosen token: ${seen.norms.map((row, i) => `${stageName(i)} ${row[at].toFixed(2)}`).join(', ')}.`}
           height={320}
           draw={drawLengths}
           caption={`The thick line is “${token}”, the thin ones are the other tokens.`}
@@ -43,13 +43,13 @@ export const Layers = () => {
   )
 }
 
-const layerName = (index: number): string => `layer ${index + 1}`
+const stageName = (index: number): string => (index === 0 ? 'embedding' : `layer ${index}`)
 
 const drawLens = ({ Plot, width, colours }: Sheet, lens: readonly (readonly Candidate[])[]) => {
   const columns = width < 430 ? 3 : 5
   const cells = lens.flatMap((row, index) =>
     row.slice(0, columns).map(({ piece, probability }, rank) => ({
-      layer: layerName(index),
+      stage: stageName(index),
       rank,
       text: `${readable(piece)}\n${percent(probability)}`,
       probability,
@@ -58,17 +58,17 @@ const drawLens = ({ Plot, width, colours }: Sheet, lens: readonly (readonly Cand
   return Plot.plot({
     width,
     height: 40 * lens.length + 8,
-    marginLeft: 76,
+    marginLeft: 84,
     marginTop: 2,
     marginBottom: 6,
     x: { axis: null, padding: 0.04 },
-    y: { domain: lens.map((_, index) => layerName(index)), label: null, tickSize: 0, padding: 0.06 },
+    y: { domain: lens.map((_, index) => stageName(index)), label: null, tickSize: 0, padding: 0.06 },
     color: { domain: [0, 1], range: [colours.surface, colours.heat], type: 'sqrt' },
     marks: [
-      Plot.cell(cells, { x: 'rank', y: 'layer', fill: 'probability', stroke: colours.line, rx: 4 }),
+      Plot.cell(cells, { x: 'rank', y: 'stage', fill: 'probability', stroke: colours.line, rx: 4 }),
       Plot.text(cells, {
         x: 'rank',
-        y: 'layer',
+        y: 'stage',
         text: 'text',
         fontWeight: 600,
         fill: colours.ink,
@@ -78,7 +78,7 @@ const drawLens = ({ Plot, width, colours }: Sheet, lens: readonly (readonly Cand
 }
 
 const drawNorms = ({ Plot, width, colours }: Sheet, norms: readonly Float32Array[], at: number) => {
-  const points = norms.flatMap((row, layer) => Array.from(row, (size, token) => ({ layer: layer + 1, size, token })))
+  const points = norms.flatMap((row, layer) => Array.from(row, (size, token) => ({ layer, size, token })))
   const own = points.filter(({ token }) => token === at)
   return Plot.plot({
     width,
