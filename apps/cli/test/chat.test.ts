@@ -14,6 +14,14 @@ const model = ['--model', data('stories260K/stories260K.gguf'), '--device', 'cpu
 const flags = ['chat', ...model, '--max-tokens', '8', '--temperature', '0']
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
+test('without a model, one line says what to give: the model that Cria brings does not chat', async () => {
+  const { code, stdout, stderr } = await cria(['chat', '--device', 'cpu'], 'Hello\n')
+  expect([code, stdout]).toEqual([2, ''])
+  expect(stderr.trim().split('\n')).toHaveLength(1)
+  expect(stderr).toContain('the model that Cria brings has no chat template')
+  expect(stderr).toContain('or a chat model with --model')
+})
+
 describe.skipIf(!hasData)('cria chat', () => {
   test('answers the lines of a pipe, and obeys its commands', async () => {
     const file = join(folder, 'saved.json')

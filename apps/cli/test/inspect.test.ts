@@ -30,6 +30,50 @@ describe('cria inspect of a published size', () => {
   })
 })
 
+describe('cria inspect --plan --device webgpu needs no GPU', () => {
+  // Bytes of a token's weights: 6,607,343,616 in matrices of which 131,072,000 are a table that is not read; 4,096 positions of
+  // 32 layers, 2 x 4,096 numbers of f16.
+  const matrices = 6_738_415_616 - 131_072_000 - 65 * 4096
+  const plan = async (...flags: string[]) => {
+    const { code, stdout, stderr } = await cria(['inspect', 'llama2-7b', '--plan', '--device', 'webgpu', ...flags])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const figure = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1])
+    return {
+      dispatches: figure(/^(\d+) dispatches on webgpu: /m),
+      milliseconds: figure(/^predicted: ([\d.]+) ms a step/m),
+      perSecond: figure(/ms a step, ([\d.]+) tokens a second$/m),
+      kernels: stdout,
+    }
+  }
+
+  test.each([
+    ['f16', 2, 1],
+    ['q8_0', 34 / 32, 1],
+    ['q4_0', 18 / 32, 0],
+  ] as const)('llama2-7b in %s fits bindings of 128 MiB, and its time is predicted', async (type, bytes, divided) => {
+    const flags = ['--weights', type, '--bandwidth', '400', '--dispatch', '4', '--efficiency', '0.75']
+    const { dispatches, milliseconds, perSecond, kernels } = await plan(...flags)
+    // 8 a layer and 4 outside, and one more for each further part of the table and of the head.
+    expect(dispatches).toBeLessThanOrEqual(260 + 2 * divided)
+    expect(dispatches).toBeGreaterThan(200)
+    const expected = (matrices * bytes) / (0.75 * 400e6) + (dispatches * 4) / 1000
+    expect(milliseconds).toBeGreaterThan(expected)
+    expect(milliseconds).toBeLessThan(expected * 1.02)
+    expect(perSecond).toBeCloseTo(1000 / milliseconds, 0)
+    expect(kernels).toMatch(new RegExp(`product ${type}`))
+  })
+
+  test('a long context costs its keys and values', async () => {
+    const flags = ['--weights', 'q4_0', '--bandwidth', '100', '--dispatch', '0', '--efficiency', '1']
+    const [short, long] = [await plan(...flags), await plan(...flags, '--position', '4000')]
+    const cache = (4000 * 524_288) / 100e6
+    expect((long.milliseconds - short.milliseconds) / cache).toBeCloseTo(1, 1)
+    expect(long.dispatches).toBeGreaterThan(short.dispatches)
+    // Smaller bindings divide more weights.
+    expect((await plan('--weights', 'q4_0', '--bindings', '16')).dispatches).toBeGreaterThan(short.dispatches + 100)
+  })
+})
+
 describe.skipIf(!hasData)('cria inspect of a file', () => {
   test('shows config, figures, and tensors with their types and sizes', async () => {
     const { stdout } = await cria(['inspect', data('stories260K/stories260K.bin')])
@@ -73,6 +117,15 @@ test.each<[string, string[], number, string]>([
   ],
   ['a file that is no model', ['package.json'], 1, 'package.json: '],
   ['a device without a plan', ['llama2-7b', '--device', 'cpu'], 2, '--device is for --plan'],
+  ['a bandwidth without a plan', ['llama2-7b', '--bandwidth', '100'], 2, '--bandwidth is for --plan'],
+  ['a dispatch cost alone', ['llama2-7b', '--plan', '--dispatch', '5'], 2, '--dispatch is for --bandwidth'],
+  ['no bandwidth', ['llama2-7b', '--plan', '--bandwidth', '0'], 2, '--bandwidth is 0, expected GB/s above 0'],
+  [
+    'a type of weights for the kernels',
+    ['llama2-7b', '--plan', '--weights', 'f16'],
+    2,
+    '--weights is for --device webgpu',
+  ],
   ['an unknown device', ['llama2-7b', '--plan', '--device', 'tpu'], 1, 'device "tpu" cannot run here: no such device'],
   ['no model', [], 2, "missing required argument 'model'"],
 ])('%s is told in one line', async (_, args, exitCode, message) => {

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Random } from '@cria/vitest/random'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cria, outcome, start } from './cria'
 
@@ -46,17 +47,13 @@ test(`${kills} kills at random moments of training and saving change no weight (
 }, async () => {
   expect(await cria(train('whole'))).toMatchObject({ code: 0 })
   const last = stepsIn('whole').sort().at(-1) as string
-  let state = seed >>> 0
-  const random = () => {
-    state = (Math.imul(1664525, state) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
+  const random = new Random(seed)
   const args = train('killed')
   const resume = () => (stepsIn('killed').length > 0 ? ['--resume', join(folder, 'killed')] : [])
   for (let kill = 0; kill < kills; kill++) {
     const child = start([...args, ...resume()])
     // From the first step on: about as long as some steps and their checkpoints take.
-    child.stderr.once('data', () => setTimeout(() => child.kill('SIGKILL'), 50 + 400 * random()))
+    child.stderr.once('data', () => setTimeout(() => child.kill('SIGKILL'), 50 + 400 * random.next()))
     const { code, stderr } = await outcome(child)
     expect([null, 0], stderr).toContain(code)
     if (code === 0) break

@@ -1,3 +1,4 @@
+import { type DType, dtypes, rowLength } from '@cria/dtypes'
 import { initialise } from '@cria/layers'
 import { type Llama, type LlamaConfig, llamaSizes } from '@cria/llama'
 import { llama2, llama2Sizes } from '@cria/llama2'
@@ -32,14 +33,20 @@ export const describeConfig = async (config: LlamaConfig): Promise<ModelDescript
 /**
  * The kernels that decoding one token dispatches, in order, and their cost: from shapes alone, or on a device, which has to
  * hold the cache of the whole context and one matrix of each shape.
+ * @param weights the type of matrices, or f32 where their rows are not whole blocks of it; others than f32 are for a plan of `webgpu`
  * @throws ContextOverflowError for a position past the context
  */
-export const planDecode = async (config: LlamaConfig, device?: Device, position = 0): Promise<Recording> => {
+export const planDecode = async (
+  config: LlamaConfig,
+  device?: Device,
+  position = 0,
+  weights: DType = 'f32',
+): Promise<Recording> => {
   await using shapes = await openDevice('shape')
   const where = device ?? shapes
   const network = llama2(where, config)
   try {
-    loadZeros(network)
+    loadZeros(network, weights)
     return recordDecode(network, position)
   } finally {
     network.dispose()
@@ -47,13 +54,21 @@ export const planDecode = async (config: LlamaConfig, device?: Device, position 
 }
 
 /** Zeros, shared by all parameters of one shape: a plan does not ask what they are. */
-const loadZeros = (network: Llama): void => {
+const loadZeros = (network: Llama, weights: DType): void => {
+  const { device } = network
   const byShape = new Map<string, Tensor>()
   for (const [, parameter] of network.parameters()) {
-    const name = parameter.shape.join()
-    const zeros = byShape.get(name) ?? network.device.zeros(parameter.shape)
+    const { shape } = parameter
+    const dtype = shape.length > 1 && rowLength(shape) % dtypes[weights].blockElements === 0 ? weights : 'f32'
+    if (dtype !== 'f32') {
+      // Only plans hold other types, and those allocate nothing.
+      parameter.load(device.zeros(shape, dtype))
+      continue
+    }
+    const name = shape.join()
+    const zeros = byShape.get(name) ?? device.zeros(shape)
     byShape.set(name, zeros)
-    parameter.load(zeros.reshape(...parameter.shape))
+    parameter.load(zeros.reshape(...shape))
   }
   for (const zeros of byShape.values()) zeros.dispose()
 }

@@ -1,31 +1,30 @@
 import type { Checkpoint, GenerationSettings } from '@cria/checkpoint'
 import type { LlamaWeights } from '@cria/llama'
 import type { Command } from 'commander'
-import type { DeviceName, LlamaConfig, ModelDescription } from 'cria'
+import type { LlamaConfig, ModelDescription } from 'cria'
 import { openCheckpoint } from '../checkpoint'
-import { InputError, UsageError } from '../errors'
+import { InputError } from '../errors'
+import { addPlanOptions, checkPlanFlags, type PlanFlags, planTable } from '../plan'
 import { formatBytes } from '../progress'
 import { write } from '../standard-streams'
 import { table } from '../table'
 
-interface Flags {
+interface Flags extends PlanFlags {
   readonly plan?: true
-  readonly device?: DeviceName
 }
 
 /** `cria inspect`: the config, settings and tensors of a model, without loading it. */
 export const addInspect = (program: Command, signal: AbortSignal): void => {
-  program
+  const command = program
     .command('inspect')
     .description('show the config, tensors, parameters and cache of a model, or of a published size')
     .argument('<model>', 'a path or URL, or a name such as llama-7b or llama2-70b')
     .option('--plan', 'show the kernels of one decoding step too')
-    .option('--device <name>', 'with --plan: the device that would run them (default: from shapes alone)')
-    .action((model: string, flags: Flags) => inspect(model, flags, signal))
+  addPlanOptions(command).action((model: string, flags: Flags) => inspect(model, flags, signal))
 }
 
-const inspect = async (model: string, { plan, device }: Flags, signal: AbortSignal): Promise<void> => {
-  if (device && !plan) throw new UsageError('--device is for --plan: add --plan, or leave it out')
+const inspect = async (model: string, { plan, ...flags }: Flags, signal: AbortSignal): Promise<void> => {
+  checkPlanFlags(plan, flags)
   const { describeConfig, publishedSizes } = await import('cria')
   const published = Object.hasOwn(publishedSizes, model)
   const checkpoint = published ? undefined : await openModelFile(model, Object.keys(publishedSizes), signal)
@@ -37,7 +36,7 @@ const inspect = async (model: string, { plan, device }: Flags, signal: AbortSign
     const stated = weights ? generationRows(weights.generation) : []
     await write(table([...configRows(config), ...stated, ...figureRows(description, weights)]))
     await write(`\n${table(tensorRows(description, weights))}`)
-    if (plan) await write(`\n${await planTable(config, device)}`)
+    if (plan) await write(`\n${await planTable(config, flags)}`)
   } finally {
     await checkpoint?.close()
   }
@@ -91,14 +90,5 @@ const tensorRows = ({ tensors }: ModelDescription, weights: LlamaWeights | undef
     return [name, shape.join(' × '), ...(stored ? [stored.dtype, formatBytes(stored.byteLength)] : [])]
   }),
 ]
-
-const planTable = async (config: LlamaConfig, name: DeviceName = 'shape'): Promise<string> => {
-  const { openDevice, planDecode } = await import('cria')
-  await using device = await openDevice(name)
-  const { dispatches, cost } = await planDecode(config, device)
-  const rows = dispatches.map(({ op, kernel, output }, i) => [String(i + 1), op, kernel, output.join(' × ')])
-  const total = `${dispatches.length} dispatches on ${name}: ${count(cost.flops)} operations, ${formatBytes(cost.bytes)} read and written`
-  return `${table([['STEP', 'OP', 'KERNEL', 'OUTPUT'], ...rows])}${total}\n`
-}
 
 const count = (value: number): string => value.toLocaleString('en-US')

@@ -112,7 +112,7 @@ export class SimdDevice extends Device {
         })
         const pointers = results.map(({ pointer }) => pointer)
         kernel.run(engine, pointers, found, attributes as never, outputs)
-        this.note(op.name, kernel.name ?? 'simd', [sizeOf(outputs[0].shape)])
+        this.note(op.name, 'simd', [sizeOf(outputs[0].shape)])
         return results.map((result, i) => this.#finish(result, stored[op.inPlace?.[i] ?? -1], temporary))
       })
     } finally {

@@ -16,7 +16,6 @@ export interface SimdInput {
 /** How the engine runs one op. */
 export interface SimdKernel<A = never> {
   readonly op: Op
-  readonly name?: string
   fits?(call: Call): boolean
   run(
     engine: SimdEngine,
