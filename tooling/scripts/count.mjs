@@ -6,20 +6,38 @@ import { existsSync, readFileSync } from 'node:fs'
  *
  * @param {string} report path of the report; where there is none, the run itself has failed
  * @param {number} status exit code of the run
- * @returns {{ passed: number, failed: number, skipped: string[] }} skipped: the names
+ * @returns {{ passed: number, failed: number, skipped: { name: string, tests: number }[] }} skipped: what one reason skips
  */
 export function countTests(report, status) {
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: [] }
   const { testResults: files } = JSON.parse(readFileSync(report, 'utf8'))
-  const names = wanted =>
-    files.flatMap(file => file.assertionResults.filter(test => test.status === wanted).map(test => test.fullName))
+  const count = wanted => files.flatMap(file => file.assertionResults.filter(test => test.status === wanted)).length
   const unloaded = files.filter(
     file => file.status === 'failed' && file.assertionResults.every(test => test.status !== 'failed'),
   )
-  const failed = names('failed').length + unloaded.length
+  const failed = count('failed') + unloaded.length
   return {
-    passed: names('passed').length,
+    passed: count('passed'),
     failed: failed || Number(status !== 0),
-    skipped: ['skipped', 'pending', 'todo'].flatMap(names),
+    skipped: files.flatMap(({ assertionResults }) => skippedOf(assertionResults)),
   }
+}
+
+const isSkipped = ({ status }) => ['skipped', 'pending', 'todo'].includes(status)
+
+/**
+ * The skipped tests of a file, one entry for those with one name: the outermost `describe` that was skipped as a whole; else
+ * the test's own name up to a colon, after which parametrised tests say their case.
+ */
+function skippedOf(tests) {
+  const groups = new Map()
+  for (const test of tests.filter(isSkipped)) {
+    const path = [...test.ancestorTitles, test.title]
+    const within = depth =>
+      tests.filter(other => path.slice(0, depth).every((name, i) => other.ancestorTitles[i] === name))
+    const whole = test.ancestorTitles.findIndex((_, i) => within(i + 1).every(isSkipped))
+    const name = (whole < 0 ? path : path.slice(0, whole + 1)).join(' > ').split(': ')[0]
+    groups.set(name, (groups.get(name) ?? 0) + 1)
+  }
+  return Array.from(groups, ([name, tests]) => ({ name, tests }))
 }

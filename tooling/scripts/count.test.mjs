@@ -15,7 +15,9 @@ function report(...files) {
   const path = join(folder, 'report.json')
   const testResults = files.map(states => ({
     status: states.length === 0 || states.includes('failed') ? 'failed' : 'passed',
-    assertionResults: states.map((status, i) => ({ status, fullName: `${status} ${i}` })),
+    assertionResults: states.map((state, i) =>
+      typeof state === 'string' ? { status: state, ancestorTitles: [], title: `${state} ${i}` } : state,
+    ),
   }))
   writeFileSync(path, JSON.stringify({ testResults }))
   return path
@@ -23,7 +25,33 @@ function report(...files) {
 
 test('tests are counted by outcome, and the skipped ones are named', () => {
   const path = report(['passed', 'passed', 'failed'], ['passed', 'skipped', 'todo'])
-  expect(countTests(path, 1)).toEqual({ passed: 3, failed: 1, skipped: ['skipped 1', 'todo 2'] })
+  expect(countTests(path, 1)).toEqual({
+    passed: 3,
+    failed: 1,
+    skipped: [
+      { name: 'skipped 1', tests: 1 },
+      { name: 'todo 2', tests: 1 },
+    ],
+  })
+})
+
+test('tests that are skipped for one reason are one entry', () => {
+  const skipped = (...path) => ({ status: 'skipped', ancestorTitles: path.slice(0, -1), title: path.at(-1) })
+  const passed = (...path) => ({ ...skipped(...path), status: 'passed' })
+  const file = [
+    skipped('kernels, which need a GPU', 'add'),
+    skipped('kernels, which need a GPU', 'matmul', 'large'),
+    passed('ops', 'on cpu'),
+    skipped('ops', 'on webgpu: add'),
+    skipped('ops', 'on webgpu: matmul'),
+    skipped('ops', 'in Chromium', 'add'),
+    skipped('ops', 'in Chromium', 'matmul'),
+  ]
+  expect(countTests(report(file), 0).skipped).toEqual([
+    { name: 'kernels, which need a GPU', tests: 2 },
+    { name: 'ops > on webgpu', tests: 2 },
+    { name: 'ops > in Chromium', tests: 2 },
+  ])
 })
 
 test('a file that does not load is a failure', () => {

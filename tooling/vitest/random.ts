@@ -24,3 +24,15 @@ export class Random {
     return Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next())
   }
 }
+
+/**
+ * Numbers in [0, 1) that the Python scripts of `tooling/referee` draw too, by one line of theirs: the 32-bit generator of
+ * Numerical Recipes. Its seeds must not be neighbours: for all else there is `Random`.
+ */
+export const refereeNumbers = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(1664525, state) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+}

@@ -1,3 +1,4 @@
+import { Random } from '@cria/vitest/random'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DuplicateFinder } from './duplicates'
@@ -5,12 +6,11 @@ import { MixtureConfigError } from './errors'
 
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 31)
 
-/** Words without order, from a generator of our own. */
-const wordsOf = (count: number, state: number): string[] =>
-  Array.from({ length: count }, () => {
-    state = (Math.imul(1664525, state) + 1013904223) >>> 0
-    return `w${state % 5000}`
-  })
+/** Words without order. */
+const wordsOf = (count: number, seed: number): string[] => {
+  const random = new Random(seed)
+  return Array.from({ length: count }, () => `w${random.integer(0, 4999)}`)
+}
 
 /** Exact Jaccard similarity of the sets of five words in a row. */
 const jaccard = (a: readonly string[], b: readonly string[]): number => {

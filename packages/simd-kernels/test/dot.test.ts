@@ -26,7 +26,8 @@ const pretend = async (int8Dot: Int8Dot): Promise<SimdEngine> => {
   return new SimdEngine(memory, crew, { build: 'relaxed', int8Dot, fma: false, whyOneThread: undefined })
 }
 
-describe.skipIf(found === 'none')(`int8 kernels of CPUs other than this one, which is ${found}; seed ${seed}`, () => {
+const here = found === 'none' ? 'which need relaxed SIMD: Node 24 or newer' : `which is ${found}`
+describe.skipIf(found === 'none')(`int8 kernels of CPUs other than this one, ${here}; seed ${seed}`, () => {
   const kinds = ['unsigned8', 'signed8', 'unsigned7'] as const
   const cases = kinds.flatMap(int8Dot => weightTypes.filter(isQuantised).map(dtype => ({ int8Dot, dtype })))
   test.each(cases)('$dtype by $int8Dot', async ({ int8Dot, dtype }) => {

@@ -62,11 +62,9 @@ const expected = await (async () => {
   return multiply(engine)
 })()
 
+/** Waits for a condition; the timeout of the test ends the wait. */
 const until = async (condition: () => boolean): Promise<void> => {
-  for (const end = performance.now() + 5000; !condition(); ) {
-    if (performance.now() > end) throw new Error('it did not happen in 5 seconds')
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
+  while (!condition()) await new Promise(resolve => setTimeout(resolve, 5))
 }
 
 test.each([

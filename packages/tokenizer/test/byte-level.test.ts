@@ -35,9 +35,10 @@ const hasTexts = (group: string) => (group.endsWith('.txt') ? hasData(group) : h
 for (const [name, groups] of Object.entries(fixture)) {
   const [file, open] = tokenizers[name]
   const hasFile = folder !== undefined && existsSync(join(folder, file))
+  const needs = `Hugging Face's ids with ${name}, which need ../shared/data and, in the folder CRIA_TOKENIZERS, ${file}`
   let tokenizer: Tokenizer | undefined
   for (const [group, hash] of Object.entries(groups))
-    test.skipIf(!hasFile || !hasTexts(group))(`Hugging Face's ids with ${name}: ${group}`, { timeout: 600_000 }, () => {
+    test.skipIf(!hasFile || !hasTexts(group))(`${needs}: ${group}`, { timeout: 600_000 }, () => {
       tokenizer ??= open()
       const hasAllBytes = name !== 'smollm2'
       const digest = createHash('sha256')

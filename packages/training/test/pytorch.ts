@@ -1,6 +1,7 @@
 import type { Llama } from '@cria/llama'
 import { llama2 } from '@cria/llama2'
 import type { Device } from '@cria/tensor'
+import { refereeNumbers } from '@cria/vitest/random'
 import type { TrainingData, TrainingRow } from '../src'
 import fixture from './fixtures/pytorch.json'
 
@@ -8,15 +9,6 @@ import fixture from './fixtures/pytorch.json'
 
 export { fixture }
 export type Case = (typeof fixture.cases)[number]
-
-/** Numerical Recipes' 32-bit generator. */
-const generator = (seed: number) => {
-  let state = seed
-  return () => {
-    state = (Math.imul(1664525, state) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
-}
 
 /** The order in which the referee draws the weights of a layer. */
 const drawn = [
@@ -38,7 +30,7 @@ export const pathsOf = ({ tied_output }: Case): string[] => [
 export const modelOf = (device: Device, { seed, n_kv_heads, tied_output, ...rest }: Case): Llama => {
   const model = llama2(device, { ...fixture.config, n_kv_heads, tied_output })
   const parameters = new Map(model.parameters())
-  const next = generator(seed)
+  const next = refereeNumbers(seed)
   for (const path of pathsOf({ seed, n_kv_heads, tied_output, ...rest })) {
     const parameter = parameters.get(path)
     if (!parameter) throw new Error(`the model has no ${path}`)
@@ -53,7 +45,7 @@ export const modelOf = (device: Device, { seed, n_kv_heads, tied_output, ...rest
 export const dataOf = ({ packed }: Case): TrainingData => {
   const { vocab_size, max_seq_len } = fixture.config
   const rowsOf = (step: number): TrainingRow[] => {
-    const next = generator(1000 + step)
+    const next = refereeNumbers(1000 + step)
     return Array.from({ length: fixture.rows }, () => {
       const ids = [Math.trunc(next() * vocab_size)]
       while (ids.length < max_seq_len + 1) ids.push((5 * ids[ids.length - 1] + 1 + Math.trunc(3 * next())) % vocab_size)
