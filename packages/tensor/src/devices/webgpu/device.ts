@@ -10,7 +10,7 @@ import {
 } from '../../device'
 import { DeviceFailedError, DeviceLostError, DeviceUnavailableError, ShapeError } from '../../errors'
 import type { Extent, Kernel } from '../../kernel'
-import type { Call, Op, View } from '../../op'
+import type { Call, Implementation, Op, View } from '../../op'
 import { embeddingOp } from '../../ops/embedding'
 import { format, type Shape, sizeOf } from '../../shape'
 import { bytesOf, type Spec } from '../../spec'
@@ -21,7 +21,7 @@ import { describe, isSoftware, requestAdapter } from './adapter'
 import { Buffers, type GpuStorage, type Window } from './buffers'
 import { checkWeight, packWeight, rowsPerBinding } from './pack-weight'
 import { DispatchQueue, type Program } from './queue'
-import { type RowsCopy, ShaderDevice } from './shader-device'
+import { type RowsCopy, ShaderDevice, shadersOf } from './shader-device'
 import { gatherRows } from './shaders/embedding'
 import type { Shader, ShaderImplementation, ShaderStep, Slot } from './shaders/shader'
 
@@ -252,7 +252,7 @@ export class WebGpuDevice extends ShaderDevice {
         inputs: [new TensorOperand(ids, [count], 'i32'), new TensorOperand(storage, shape, dtype)],
         ...{ attributes: undefined, outputs: [{ shape: [count, columns], dtype: 'f32' }] },
       }
-      const [part] = this.runShaders(gatherRows, call) as GpuStorage[]
+      const [part] = this.#runShaders(gatherRows, call) as GpuStorage[]
       values.set(new Float32Array(await this.#queue.read(part, 4 * count * columns)), first * columns)
       this.#buffers.free(ids)
       this.#buffers.free(part)
@@ -264,8 +264,16 @@ export class WebGpuDevice extends ShaderDevice {
     this.gpu.destroy()
   }
 
+  protected override betterImplementations(op: Op): readonly Implementation[] {
+    return shadersOf(op, {
+      runShaders: (implementation, call) => this.#runShaders(implementation, call),
+      copy: copy => this.#copy(copy),
+      note: (...what) => this.note(...what),
+    })
+  }
+
   /** A copy within one buffer needs a detour. */
-  protected copy({ source, from, target, to, bytes }: RowsCopy): void {
+  #copy({ source, from, target, to, bytes }: RowsCopy): void {
     if (source.buffer !== target.buffer) {
       this.#queue.copy(source, from, target, to, bytes)
       return
@@ -282,7 +290,7 @@ export class WebGpuDevice extends ShaderDevice {
   }
 
   /** Outputs and scratch memory are made when a step first names them. */
-  protected runShaders(implementation: ShaderImplementation, call: Call): readonly Storage[] {
+  #runShaders(implementation: ShaderImplementation, call: Call): readonly Storage[] {
     const { op, inputs, outputs } = call
     const made = outputs.map((_, i) => inputs[op.inPlace?.[i] ?? -1]?.storage as GpuStorage | undefined)
     const scratch = new Map<Slot, GpuStorage>()

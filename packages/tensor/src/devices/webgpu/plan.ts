@@ -2,14 +2,14 @@ import type { DType } from '@cria/dtypes'
 import type { Storage, TensorData } from '../../device'
 import { DeviceFailedError, TensorError } from '../../errors'
 import type { Extent, Kernel } from '../../kernel'
-import type { Call } from '../../op'
+import type { Call, Implementation, Op } from '../../op'
 import { checkShape, type Shape, sizeOf } from '../../shape'
 import { bytesOf, type Spec } from '../../spec'
 import { Tensor } from '../../tensor'
 import { checkBinding, type GpuStorage, type Window } from './buffers'
 import type { WebGpuOptions } from './device'
 import { checkWeight, packedBytes, rowsPerBinding } from './pack-weight'
-import { ShaderDevice } from './shader-device'
+import { ShaderDevice, shadersOf } from './shader-device'
 import type { Shader, ShaderImplementation, ShaderStep } from './shaders/shader'
 
 /** What every adapter binds: the default limit of WebGPU. */
@@ -60,7 +60,15 @@ export class WebGpuPlan extends ShaderDevice {
     return Tensor.of(this, this.hold(this.allocate(undefined, spec), spec), spec)
   }
 
-  protected allocate(_data: TensorData | undefined, spec: Spec): GpuStorage {
+  protected override betterImplementations(op: Op): readonly Implementation[] {
+    return shadersOf(op, {
+      runShaders: (implementation, call) => this.#runShaders(implementation, call),
+      copy: () => {},
+      note: (...what) => this.note(...what),
+    })
+  }
+
+  protected allocate(_data: TensorData | undefined, spec: Spec): Storage {
     const { dtype, shape } = spec
     if (shape.length !== 2 || dtype === 'i32') return this.#storage(bytesOf(spec))
     checkWeight(spec)
@@ -73,7 +81,8 @@ export class WebGpuPlan extends ShaderDevice {
       windows.push({ storage: this.#storage(packedBytes(dtype, count * columns)), first, rows: count })
     }
     const bytes = windows.reduce((sum, { storage }) => sum + storage.bytes, 0)
-    return { ...windows[0].storage, bytes, windows }
+    const split: GpuStorage = { ...windows[0].storage, bytes, windows }
+    return split
   }
 
   protected release(): void {}
@@ -83,7 +92,7 @@ export class WebGpuPlan extends ShaderDevice {
     return this.#storage(4 * sizeOf(output))
   }
 
-  protected runShaders(implementation: ShaderImplementation, call: Call): readonly Storage[] {
+  #runShaders(implementation: ShaderImplementation, call: Call): readonly Storage[] {
     const { op, inputs, outputs } = call
     for (const step of implementation.plan(call)) {
       this.note(op.name, step.shader.name, step.groups)
@@ -92,8 +101,6 @@ export class WebGpuPlan extends ShaderDevice {
     }
     return outputs.map((output, i) => inputs[op.inPlace?.[i] ?? -1]?.storage ?? this.#storage(bytesOf(output)))
   }
-
-  protected copy(): void {}
 
   protected async download(): Promise<Float32Array> {
     throw new DeviceFailedError('shape', 'it holds no data to read; open another device')

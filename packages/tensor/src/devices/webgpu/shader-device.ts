@@ -1,5 +1,6 @@
 import type { DType } from '@cria/dtypes'
 import type { Storage } from '../../device'
+import type { Extent } from '../../kernel'
 import type { Call, Implementation, Op } from '../../op'
 import { type CopyRowsAttributes, copyRowsOp } from '../../ops/copy-rows'
 import { bytesOf } from '../../spec'
@@ -18,7 +19,47 @@ export interface RowsCopy {
   readonly bytes: number
 }
 
-/** What the device `webgpu`, and plans of it, have in common: which shader runs an op. */
+/** What runs shaders and copies: a GPU, or a plan of one. */
+export interface ShaderRunner {
+  /** Runs the steps of an implementation in order. */
+  readonly runShaders: (implementation: ShaderImplementation, call: Call) => readonly Storage[]
+  readonly copy: (copy: RowsCopy) => void
+  /** Tells the device's record what is enqueued. */
+  readonly note: (op: string, shader: string, extent: Extent) => void
+}
+
+/** The shaders that compute an op, best first. */
+export const shadersOf = (op: Op, runner: ShaderRunner): readonly Implementation[] => {
+  if (op === (copyRowsOp as Op)) return [copyInPlace(runner)]
+  return shaderImplementations
+    .filter(implementation => implementation.op === op)
+    .map(implementation => ({
+      name: implementation.name,
+      fits: call => implementation.fits(call),
+      run: call => runner.runShaders(implementation, call),
+    }))
+}
+
+/** The queue's own copy: a shader cannot bind one buffer both to read and to write. */
+const copyInPlace = ({ note, copy }: ShaderRunner): Implementation => ({
+  name: 'in place',
+  fits: () => true,
+  run: ({ inputs: [target, source], attributes }) => {
+    const { from, to, count } = attributes as CopyRowsAttributes
+    const rowBytes = bytesOf(target) / target.shape[0]
+    note('copyRows', 'copyBufferToBuffer', [count])
+    copy({
+      ...{ source: source.storage as GpuStorage, from: from * rowBytes },
+      ...{ target: target.storage as GpuStorage, to: to * rowBytes, bytes: count * rowBytes },
+    })
+    return [target.storage]
+  },
+})
+
+/**
+ * What the device `webgpu`, and plans of it, have in common. What runs shaders is no member of it: its types name those of a
+ * GPU, which a program without the types of WebGPU does not know.
+ */
 export abstract class ShaderDevice extends KernelDevice {
   override readonly weightTypes: readonly DType[] = readableTypes
   override readonly cacheTypes: readonly DType[] = ['f16', 'f32']
@@ -26,41 +67,10 @@ export abstract class ShaderDevice extends KernelDevice {
   /** Features of the GPU that shaders may use. */
   abstract get features(): ReadonlySet<string>
 
-  /** Runs the steps of an implementation in order. */
-  protected abstract runShaders(implementation: ShaderImplementation, call: Call): readonly Storage[]
-  protected abstract copy(copy: RowsCopy): void
-
   /** The kernels of gpu.js read whole buffers alone; the shaders say themselves which inputs they read in parts. */
   protected override implementationsOf(op: Op): readonly Implementation[] {
     return super
       .implementationsOf(op)
       .map(one => (one.name === 'kernels' ? { ...one, fits: call => areWhole(call.inputs) && one.fits(call) } : one))
-  }
-
-  protected override betterImplementations(op: Op): readonly Implementation[] {
-    if (op === (copyRowsOp as Op)) return [this.#copyInPlace]
-    return shaderImplementations
-      .filter(implementation => implementation.op === op)
-      .map(implementation => ({
-        name: implementation.name,
-        fits: call => implementation.fits(call),
-        run: call => this.runShaders(implementation, call),
-      }))
-  }
-
-  /** The queue's own copy: a shader cannot bind one buffer both to read and to write. */
-  readonly #copyInPlace: Implementation = {
-    name: 'in place',
-    fits: () => true,
-    run: ({ inputs: [target, source], attributes }) => {
-      const { from, to, count } = attributes as CopyRowsAttributes
-      const rowBytes = bytesOf(target) / target.shape[0]
-      this.note('copyRows', 'copyBufferToBuffer', [count])
-      this.copy({
-        ...{ source: source.storage as GpuStorage, from: from * rowBytes },
-        ...{ target: target.storage as GpuStorage, to: to * rowBytes, bytes: count * rowBytes },
-      })
-      return [target.storage]
-    },
   }
 }
