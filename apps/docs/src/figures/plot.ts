@@ -29,6 +29,9 @@ export const draw = (description: string, options: Plot.PlotOptions): Figure => 
   })
   const { outerHTML } = plot as unknown as { readonly outerHTML: string }
   // A Vue template holds no style; the site's style sheet has it.
-  const svg = outerHTML.replace(/<style>.*?<\/style>/s, '').replace('<svg ', '<svg role="img" ')
+  const svg = outerHTML
+    .replace(/<style>.*?<\/style>/s, '')
+    .replace(/(<g\b[^>]*?) aria-label="[^"]*"/g, '$1') // a group without a role may have no name
+    .replace('<svg ', '<svg role="img" ')
   return { svg, description }
 }
