@@ -76,5 +76,9 @@ const loadZeros = (network: Llama, weights: DType): void => {
 const recordDecode = (network: Llama, position: number): Recording => {
   using cache = network.createCache()
   using sequence = cache.sequence({ capacity: network.maxSeqLen, length: position })
-  return network.device.record(() => network.forward([0], sequence).dispose())
+  const step = () => network.forward([0], sequence).dispose()
+  // The first step makes room in the cache, which most steps do not.
+  step()
+  sequence.rewind(position)
+  return network.device.record(step)
 }
