@@ -5,7 +5,7 @@ import { apiPage, libraries } from './packages'
 
 export const pages = fileURLToPath(new URL('../pages', import.meta.url))
 
-/** The written pages, in the order in which they are read. */
+/** The committed pages, in the order in which they are read. */
 const sections = [
   {
     text: 'Guides',
@@ -35,7 +35,6 @@ const sections = [
       'papers/training',
     ],
   },
-  { text: 'Measured', files: ['benchmarks'] },
 ] as const
 
 /** A page: its title, and its path without an extension. */
@@ -60,6 +59,7 @@ export const contents = (): readonly { readonly text: string; readonly items: re
       link: `/${file.replace(/index$/, '')}`,
     })),
   })),
+  { text: 'Measured', items: [{ text: 'Benchmarks', link: '/benchmarks' }] },
   {
     text: 'API',
     items: libraries.flatMap(({ entries }) => entries.map(({ name }) => ({ text: name, link: apiPage(name) }))),

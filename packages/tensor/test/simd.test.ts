@@ -10,9 +10,9 @@ import { runQuantised } from './cases/quantised'
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
 
 test(`inputs of an op may lie in several memories, seed ${seed}`, async () => {
-  await using device = await SimdDevice.open({ threads: 2 }, 2 ** 22)
+  await using device = await SimdDevice.open({ threads: 2 }, 2 ** 23)
   // The first memory has hardly any room, so an op's larger inputs lie elsewhere than its smaller ones.
-  const full = device.zeros([3 * 2 ** 18 - 2 ** 14])
+  const full = device.zeros([7 * 2 ** 18 - 2 ** 14])
   const outcomes = [...(await runCases(device, seed)), ...(await runQuantised(device, seed))]
   expect(outcomes.filter(({ error, limit }) => !(error <= limit))).toEqual([])
   expect(device.description).toMatch(/, 2 threads, [2-9] memories$/)
