@@ -18,12 +18,10 @@ The lamb was sure to go.
 `
 
 const tokenizer = await trainTokenizer(rhyme.split('\n'), { vocabSize: 290, characterCoverage: 1 })
-const { bosId = -1, eosId = -1, vocabSize } = tokenizer // -1 is no token
-const encoder = { encode: (text: string) => tokenizer.encode(text), bosId, eosId, vocabSize }
-const { training } = await tokenizeInMemory([rhyme], encoder, 'rhyme')
+const { training } = await tokenizeInMemory([rhyme], tokenizer, 'rhyme')
 const data = createMixture([{ name: 'rhyme', share: 1, tokens: training }], { rowTokens: 32, seed: 1 })
 
-const config = { dim: 64, heads: 4, layers: 2, context: 128, vocab: vocabSize }
+const config = { dim: 64, heads: 4, layers: 2, context: 128, vocab: tokenizer.vocabSize }
 await using device = await openDevice('simd')
 using model = new Decoder(device, config)
 initialise(model, device, { seed: 1 })

@@ -17,13 +17,11 @@ const text = await readFile(file, 'utf8')
 
 // Tokens. Rows of 64 are cut from them, each epoch from another place.
 const tokenizer = await trainTokenizer(text.split('\n'), { vocabSize: 300, characterCoverage: 1 })
-const { bosId = -1, eosId = -1, vocabSize } = tokenizer // -1 is no token
-const encoder = { encode: (text: string) => tokenizer.encode(text), bosId, eosId, vocabSize }
-const { training } = await tokenizeInMemory([text], encoder, file)
+const { training } = await tokenizeInMemory([text], tokenizer, file)
 const data = createMixture([{ name: file, share: 1, tokens: training }], { rowTokens: 64, seed: 1 })
 
 // A small LLaMA 2.
-const config = { dim: 64, n_layers: 2, n_heads: 4, n_kv_heads: 2, vocab_size: vocabSize, max_seq_len: 64 }
+const config = { dim: 64, n_layers: 2, n_heads: 4, n_kv_heads: 2, vocab_size: tokenizer.vocabSize, max_seq_len: 64 }
 await using device = await openDevice('simd')
 using network = llama2(device, config)
 initialiseWeights(network, 1)

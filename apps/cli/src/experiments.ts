@@ -29,7 +29,6 @@ import type { Page, Table } from '@cria/training/node'
 import type { Device } from 'cria'
 import { InputError } from './errors'
 import { endOfText } from './training'
-import { documentTokenizer } from './training-tokenizer'
 import { readTokenizer } from './vocabulary'
 
 export interface ExperimentSettings {
@@ -80,7 +79,7 @@ const openText = async (settings: ExperimentSettings, rowTokens: number): Promis
   const tokenizer = path
     ? await readTokenizer(path, signal)
     : await trainTokenizer(training, { vocabSize: VOCABULARY, signal })
-  const { training: tokens } = await tokenizeInMemory(training, documentTokenizer(tokenizer), 'text', { signal })
+  const { training: tokens } = await tokenizeInMemory(training, tokenizer, 'text', { signal })
   return {
     tokenizer,
     vocabSize: tokenizer.vocabSize,

@@ -12,7 +12,6 @@ import type { Run } from '@cria/training/node'
 import { type DeviceName, loadModel, Model, openDevice } from 'cria'
 import { InputError, UsageError } from './errors'
 import { readBytes, readTextFile } from './files'
-import { documentTokenizer } from './training-tokenizer'
 import { readTokenizer } from './vocabulary'
 
 /** The line that ends a document in a file of held-out text. */
@@ -136,7 +135,7 @@ export const openRun = async (
         : await givenModel(config.from, base, device, signal)
     const { network, tokenizer, vocabulary } = start
     network.recompute = config.training.recompute ?? false
-    mixture = await openMixture(mixtureConfig, documentTokenizer(tokenizer), { base, signal, onProgress })
+    mixture = await openMixture(mixtureConfig, tokenizer, { base, signal, onProgress })
     const run: Run = {
       folder: resolve(flags.resume ?? resolve(base, config.output)),
       config,

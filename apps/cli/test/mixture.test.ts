@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { trainTokenizer, writeSentencePiece } from '@cria/tokenizer'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type DocumentTokenizer, tokenizeInMemory } from '@cria/data-mixture'
+import { Tokenizer, trainTokenizer, writeSentencePiece } from '@cria/tokenizer'
+import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest'
 import { cria, data } from './cria'
 
 let folder: string
@@ -82,6 +83,20 @@ test('a config: shares, rows, epochs, and what cannot be met; tokens are written
   expect(all.stdout).not.toContain('cannot be met')
   expect(all.stdout).toContain(`${Math.floor((tales + facts) / 8)} rows of 8 tokens`)
   expect((await mixture({ ...config, totalTokens: 16e3 })).stdout).toBe(first.stdout)
+})
+
+test('a tokenizer of @cria/tokenizer fits as it is, with BOS and EOS or without', async () => {
+  expectTypeOf<Tokenizer>().toExtend<DocumentTokenizer>()
+  const tokenizer = await trainTokenizer(['the cat and the dog\n'.repeat(50)], { vocabSize: 276 })
+  const ids = async (of: Tokenizer, options = {}) => {
+    const { training } = await tokenizeInMemory(['the cat'], of, 'a', options)
+    return Array.from(await training.read(0, training.tokens))
+  }
+  const text = Array.from(tokenizer.encode('the cat'))
+  expect(await ids(tokenizer)).toEqual([1, ...text, 2])
+  const plain = new Tokenizer({ ...tokenizer.vocabulary, bosId: undefined, eosId: undefined })
+  await expect(ids(plain)).rejects.toThrow('bos: the tokenizer has no BOS token: set bos to false')
+  expect(await ids(plain, { bos: false, eos: false })).toEqual(text)
 })
 
 test('near-duplicates, within a source and across', async () => {

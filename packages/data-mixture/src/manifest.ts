@@ -67,7 +67,6 @@ const isDtype = (value: unknown): value is TokensManifest['dtype'] => value === 
 const isFileName = (value: unknown): value is string => typeof value === 'string' && /^[\w-]+\.bin$/.test(value)
 const isFileList = (value: unknown): value is unknown[] => isList(value) && value.length <= maxFiles
 const isPositive = (value: unknown): value is number => isCount(value) && value > 0
-const isId = (value: unknown): value is number => Number.isSafeInteger(value)
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 const isVocabSize = (value: unknown): value is number => isCount(value) && value >= 1 && value <= 2 ** 31
 const isProbe = (value: unknown): value is string => typeof value === 'string' && /^[0-9a-f]{16}$/.test(value)
@@ -117,8 +116,8 @@ const taken = <T>(fields: Fields, value: T): T => {
 const tokenizerManifest = (fields: Fields): TokenizerIdentity =>
   taken(fields, {
     vocabSize: fields.take('vocabSize', isVocabSize, 'a whole number from 1 to 2^31'),
-    bosId: fields.take('bosId', isId, 'a token id'),
-    eosId: fields.take('eosId', isId, 'a token id'),
+    bosId: fields.takeIfGiven('bosId', isCount, 'a token id'),
+    eosId: fields.takeIfGiven('eosId', isCount, 'a token id'),
     probe: fields.take('probe', isProbe, '16 hexadecimal digits'),
   })
 

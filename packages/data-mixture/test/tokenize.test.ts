@@ -24,7 +24,7 @@ import {
   VocabularyError,
   WriteError,
 } from '../src'
-import { readDocuments, tokenize, verifyShards } from '../src/node'
+import { openTokens, readDocuments, tokenize, verifyShards } from '../src/node'
 import { newFolders } from './new-folders'
 import { byteTokenizer } from './referee-documents.mjs'
 
@@ -195,6 +195,20 @@ describe('a disk that refuses', () => {
   })
 })
 
+test('a tokenizer without BOS and EOS gives the ids of the text alone, and its shards open again', async () => {
+  const plain = { encode: tokenizer.encode, vocabSize: tokenizer.vocabSize }
+  const shards = join(folder, 'shards')
+  const manifest = await tokenize({ name: 'a', documents: ['ab', 'c'] }, plain, shards, { bos: false, eos: false })
+  expect(JSON.parse(readFileSync(join(shards, 'manifest.json'), 'utf8')).tokenizer).toEqual({
+    vocabSize: 258,
+    probe: manifest.tokenizer.probe,
+  })
+  const { training, validation } = await openTokens(shards, plain)
+  expect(Array.from(await training.read(0, training.tokens))).toEqual([97, 98, 99])
+  await Promise.all([training.close(), validation.close()])
+  await expect(openTokens(shards, tokenizer)).rejects.toThrow('bosId is none in one and 256 in the other')
+})
+
 describe('bad input', () => {
   test.each<[string, Parameters<typeof tokenize>[0], object, new (...args: never[]) => Error, string]>([
     ['no documents', { name: 'a', documents: [] }, {}, SourceSizeError, 'source "a": it has no documents with text'],
@@ -258,8 +272,31 @@ describe('bad input', () => {
       VocabularyError,
       'document 0 of a: token id 300',
     ],
-    ['an id that is no number', { ...tokenizer, encode: () => [Number.NaN] }, VocabularyError, 'token id NaN'],
-    ['no BOS', { ...tokenizer, bosId: -1 }, MixtureConfigError, "bos: the tokenizer's bosId is -1, which is no token"],
+    ['an id that is not a number', { ...tokenizer, encode: () => [Number.NaN] }, VocabularyError, 'token id NaN'],
+    [
+      'no BOS',
+      { ...tokenizer, bosId: undefined },
+      MixtureConfigError,
+      'bos: the tokenizer has no BOS token: set bos to false',
+    ],
+    [
+      'no EOS',
+      { ...tokenizer, eosId: undefined },
+      MixtureConfigError,
+      'eos: the tokenizer has no EOS token: set eos to false',
+    ],
+    [
+      'a BOS that is no token id',
+      { ...tokenizer, bosId: -1 },
+      MixtureConfigError,
+      'tokenizer: its bosId is -1: expected a token id below 258, or undefined',
+    ],
+    [
+      'an EOS outside its vocabulary',
+      { ...tokenizer, eosId: 258 },
+      MixtureConfigError,
+      'tokenizer: its eosId is 258: expected a token id below 258, or undefined',
+    ],
     ['no size', { ...tokenizer, vocabSize: 0 }, MixtureConfigError, 'its vocabSize is 0: expected'],
   ])('a tokenizer with %s', async (_, broken, type, message) => {
     const writing = tokenize({ name: 'a', documents: ['a'] }, broken, folder)

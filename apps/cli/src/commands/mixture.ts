@@ -19,7 +19,6 @@ import { Argument, type Command, InvalidArgumentError } from 'commander'
 import { UsageError } from '../errors'
 import { write } from '../standard-streams'
 import { table } from '../table'
-import { documentTokenizer } from '../training-tokenizer'
 import { readTokenizer } from '../vocabulary'
 
 interface Flags {
@@ -91,7 +90,7 @@ const report = async (path: string, flags: Omit<Flags, 'config'>, signal: AbortS
   const tokenizerPath = flags.tokenizer ?? (config.tokenizer && resolve(base, config.tokenizer))
   if (tokenizerPath === undefined) throw new UsageError('no tokenizer: name one in the config, or by --tokenizer')
   if (flags.nearDuplicates) checkFiles(config)
-  const tokenizer = documentTokenizer(await readTokenizer(tokenizerPath, signal))
+  const tokenizer = await readTokenizer(tokenizerPath, signal)
   const progress = new Progress()
   const onProgress = (now: TokenizeProgress) => progress.update(now)
   const opened = await openMixture(config, tokenizer, { base, signal, onProgress }).finally(() => progress.end())

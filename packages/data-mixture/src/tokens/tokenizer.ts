@@ -1,23 +1,23 @@
 import { DocumentError, MixtureConfigError, VocabularyError } from '../errors'
 import { Hash } from '../hash'
 
-/** What a tokenizer has to offer; `@cria/tokenizer` does. */
+/** The interface that a tokenizer needs. `@cria/tokenizer` has it. */
 export interface DocumentTokenizer {
   /** The ids of a text, without BOS and EOS. Special tokens in the text are plain text. */
   encode(text: string): ArrayLike<number>
-  /** The id that starts a document, or a negative number if the vocabulary has none. */
-  readonly bosId: number
-  /** The id that ends a document, or a negative number if the vocabulary has none. */
-  readonly eosId: number
+  /** The id that starts a document; undefined if the vocabulary has none. */
+  readonly bosId?: number | undefined
+  /** The id that ends a document; undefined if the vocabulary has none. */
+  readonly eosId?: number | undefined
   /** Ids are below it. */
   readonly vocabSize: number
 }
 
-/** What tells two tokenizers apart. */
+/** Identifies a tokenizer. */
 export interface TokenizerIdentity {
   readonly vocabSize: number
-  readonly bosId: number
-  readonly eosId: number
+  readonly bosId?: number | undefined
+  readonly eosId?: number | undefined
   /** A hash of the ids that the tokenizer gives for a fixed text. */
   readonly probe: string
 }
@@ -35,22 +35,34 @@ const probeText = (): string => {
   return `${prose}\n${pairs}`
 }
 
-/** @throws MixtureConfigError if the tokenizer lacks a method or a size */
+/** @throws MixtureConfigError if the tokenizer has no size, or its BOS or EOS is not a token of the vocabulary */
 export const tokenizerIdentity = (tokenizer: DocumentTokenizer): TokenizerIdentity => {
   const { vocabSize, bosId, eosId } = tokenizer
   if (!(Number.isSafeInteger(vocabSize) && vocabSize >= 1 && vocabSize <= 2 ** 31)) {
     throw new MixtureConfigError('tokenizer', `its vocabSize is ${vocabSize}: expected a whole number from 1 to 2^31`)
   }
+  checkEnds(tokenizer)
   const hash = new Hash()
   const ids = tokenizer.encode(probeText())
   for (let i = 0; i < ids.length; i++) hash.add(ids[i])
   return { vocabSize, bosId, eosId, probe: hash.toString() }
 }
 
+/** @throws MixtureConfigError if BOS or EOS is given and is not a token of the vocabulary */
+const checkEnds = (tokenizer: DocumentTokenizer): void => {
+  for (const key of ['bosId', 'eosId'] as const) {
+    const id = tokenizer[key]
+    if (id !== undefined && !(Number.isInteger(id) && id >= 0 && id < tokenizer.vocabSize)) {
+      const expected = `expected a token id below ${tokenizer.vocabSize}, or undefined if the vocabulary has no such token`
+      throw new MixtureConfigError('tokenizer', `its ${key} is ${id}: ${expected}`)
+    }
+  }
+}
+
 /** What differs between two tokenizers, in words; undefined if nothing does. */
 export const tokenizerDifference = (a: TokenizerIdentity, b: TokenizerIdentity): string | undefined => {
   for (const key of ['vocabSize', 'bosId', 'eosId'] as const) {
-    if (a[key] !== b[key]) return `${key} is ${a[key]} in one and ${b[key]} in the other`
+    if (a[key] !== b[key]) return `${key} is ${a[key] ?? 'none'} in one and ${b[key] ?? 'none'} in the other`
   }
   return a.probe === b.probe ? undefined : 'they encode the same text differently'
 }
@@ -79,7 +91,7 @@ export interface EncodedDocument {
   readonly bytes: number
 }
 
-/** Where a document goes: the hash of its text, as a fraction of 1, is compared with the fraction for validation. */
+/** The split of a document: the hash of its text, as a number below 1, is compared with the fraction for validation. */
 export const splitOf = (text: string, validation: number): Split =>
   new Hash().addText(text).words()[0] / 2 ** 32 < validation ? 'validation' : 'training'
 
@@ -91,13 +103,13 @@ export const checkEncodeOptions = (
   if (!(validation >= 0 && validation < 1)) {
     throw new MixtureConfigError('validation', `${validation}: expected a number from 0 to below 1`)
   }
+  checkEnds(tokenizer)
   for (const [name, wanted, id] of [
     ['bos', bos, tokenizer.bosId],
     ['eos', eos, tokenizer.eosId],
   ] as const) {
-    if (wanted && !(id >= 0 && id < tokenizer.vocabSize)) {
-      const problem = `the tokenizer's ${name}Id is ${id}, which is no token: set ${name} to false`
-      throw new MixtureConfigError(name, problem)
+    if (wanted && id === undefined) {
+      throw new MixtureConfigError(name, `the tokenizer has no ${name.toUpperCase()} token: set ${name} to false`)
     }
   }
   return { bos, eos, validation }
@@ -109,7 +121,7 @@ const loneSurrogate = /\p{Surrogate}/u
 const sliceTime = 20
 
 /**
- * Documents as tokens, in order. Documents without a token of their own are left out. Other work runs in between.
+ * Documents as tokens, in order. Documents that have no tokens except BOS and EOS are left out. The event loop runs in between.
  *
  * @param name names the source in errors
  * @throws VocabularyError if the tokenizer gives an id outside its vocabulary
@@ -123,7 +135,9 @@ export async function* encodeDocuments(
   options: EncodeDocumentsOptions = {},
 ): AsyncGenerator<EncodedDocument> {
   const { bos, eos, validation } = checkEncodeOptions(tokenizer, options)
-  const { bosId, eosId, vocabSize } = tokenizer
+  const { vocabSize } = tokenizer
+  const start = bos ? tokenizer.bosId : undefined
+  const end = eos ? tokenizer.eosId : undefined
   let index = 0
   let rest = performance.now() + sliceTime
   for await (const text of documents) {
@@ -141,7 +155,7 @@ export async function* encodeDocuments(
     const own = tokenizer.encode(text)
     if (own.length > 0) {
       const ids = new Int32Array(own.length + Number(bos) + Number(eos))
-      if (bos) ids[0] = bosId
+      if (start !== undefined) ids[0] = start
       for (let i = 0; i < own.length; i++) {
         const id = own[i]
         if (!(Number.isInteger(id) && id >= 0 && id < vocabSize)) {
@@ -154,7 +168,7 @@ export async function* encodeDocuments(
         }
         ids[i + Number(bos)] = id
       }
-      if (eos) ids[ids.length - 1] = eosId
+      if (end !== undefined) ids[ids.length - 1] = end
       yield { split: splitOf(text, validation), ids, bytes: utf8Length(text) }
     }
     index++

@@ -30,9 +30,7 @@ export async function* training(
     characterCoverage: 1,
     signal,
   })
-  const { vocabSize, bosId = -1, eosId = -1 } = tokenizer
-  const encoder = { vocabSize, bosId, eosId, encode: (document: string) => tokenizer.encode(document) }
-  const { training: tokens } = await tokenizeInMemory([text], encoder, 'your text', { signal })
+  const { training: tokens } = await tokenizeInMemory([text], tokenizer, 'your text', { signal })
   const data = createMixture([{ name: 'your text', share: 1, tokens }], { rowTokens: context, seed })
   const network = llama2(device, {
     dim,
