@@ -101,7 +101,9 @@ const startWebWorker = (post: Post): Promise<Thread> => {
   }
   return new Promise((resolve, reject) => {
     worker.onerror = event => {
-      reject(new Error(`a web worker failed: ${event.message}`))
+      // A worker that a policy forbids fails without a message.
+      const cause = event.message ?? 'does the Content-Security-Policy of the page lack "worker-src blob:"?'
+      reject(new Error(`a web worker failed: ${cause}`))
       end()
     }
     worker.onmessage = () => {

@@ -14,10 +14,10 @@ export interface DeviceOptions {
   /** Threads of `simd`, the calling one among them; for `auto` too, should it take that. Default: one a core. */
   readonly threads?: number | undefined
   /**
-   * Which implementations may run: `kernels` for those of gpu.js alone, or by op the name of the only one allowed. For tests
-   * and measurements.
+   * Which implementations may run: `kernels` for those of gpu.js alone, or by op the names of those allowed. For tests and
+   * measurements.
    */
-  readonly force?: 'kernels' | Readonly<Record<string, string>> | undefined
+  readonly force?: 'kernels' | Readonly<Record<string, string | readonly string[]>> | undefined
   /** Of `shape`: which device's dispatches it plans. Default: those of the generic kernels. */
   readonly plan?: PlanOptions | undefined
 }
@@ -142,15 +142,14 @@ export abstract class Device implements AsyncDisposable {
   }
 
   async read(tensor: Tensor): Promise<Float32Array> {
-    this.checkOpen('read')
-    const values = await this.download(tensor.storage, tensor)
+    const values = await this.#read('read', tensor)
     return values instanceof Float32Array ? values : Float32Array.from(values)
   }
 
   async readIntegers(tensor: Tensor): Promise<Int32Array> {
-    this.checkOpen('read')
+    this.checkOpen('readIntegers')
     if (tensor.dtype !== 'i32') throw new ShapeError('readIntegers', `the tensor is ${formatSpec(tensor)}, not i32`)
-    const values = await this.download(tensor.storage, tensor)
+    const values = await this.#read('readIntegers', tensor)
     return values instanceof Int32Array ? values : Int32Array.from(values)
   }
 
@@ -252,6 +251,18 @@ export abstract class Device implements AsyncDisposable {
     if (this.#closing) throw new DeviceClosedError(this.name, work)
   }
 
+  /** A read that fails because the device was closed meanwhile says so. */
+  async #read(work: string, tensor: Tensor): Promise<Float32Array | Int32Array> {
+    this.checkOpen(work)
+    const { storage } = tensor
+    try {
+      return await this.download(storage, tensor)
+    } catch (error) {
+      if (this.#closing) throw new DeviceClosedError(this.name, work)
+      throw error
+    }
+  }
+
   #inParts(): boolean {
     for (const { parts } of this.#observers) if (parts) return true
     return false
@@ -284,7 +295,7 @@ export abstract class Device implements AsyncDisposable {
   #allowed(op: Op, implementations: readonly Implementation[]): readonly Implementation[] {
     const { force } = this
     const wanted = force === 'kernels' ? 'kernels' : force?.[op.name]
-    return wanted === undefined ? implementations : implementations.filter(({ name }) => name === wanted)
+    return wanted === undefined ? implementations : implementations.filter(({ name }) => [wanted].flat().includes(name))
   }
 }
 

@@ -41,7 +41,22 @@ const openGl = async (name: GlName, { force }: DeviceOptions): Promise<Device> =
   return new GlDevice(name, force)
 }
 
+/** Whether functions can be made from text. A Content-Security-Policy or a flag of the runtime can forbid it. */
+const canEvaluate = (): boolean => {
+  try {
+    new Function('')
+    return true
+  } catch {
+    return false
+  }
+}
+
 const openHost = async (name: 'cpu' | 'webasm', { force }: DeviceOptions): Promise<Device> => {
+  if (name === 'cpu' && !canEvaluate())
+    throw new DeviceUnavailableError(
+      name,
+      "its kernels are made from text, which is forbidden here: allow it (script-src 'unsafe-eval'), or take another device",
+    )
   const { HostDevice } = await import('./host')
   return new HostDevice(name, force)
 }
