@@ -10,7 +10,7 @@ export interface AttentionOptions {
   readonly heads: number
   /** C; dim / heads by default. */
   readonly headDim?: number
-  /** Turns queries and keys by their positions. Without it attention knows no order but the mask's. */
+  /** Rotates queries and keys by their positions. Without it, attention knows the order of tokens only by the mask. */
   readonly rotary?: RotaryEmbedding | undefined
   /** Whether the four projections add a bias; LLaMA's do not. */
   readonly bias?: boolean
@@ -23,7 +23,7 @@ export interface GroupedQueryOptions extends AttentionOptions {
 
 /**
  * Self-attention (Vaswani et al. 2017) whose H query heads share K key and value heads. One computation: multi-head attention is
- * K = H, multi-query K = 1, grouped-query anything between. Make one with the constructors of those names.
+ * K = H, multi-query K = 1, grouped-query anything between. Make one with the functions of those names.
  */
 export class Attention extends Module {
   readonly wq: Linear
@@ -94,7 +94,7 @@ export class Attention extends Module {
   }
 }
 
-/** Every query head has keys and values of its own (Vaswani et al. 2017): LLaMA, and LLaMA 2 7B and 13B. */
+/** Every query head has its own keys and values (Vaswani et al. 2017): LLaMA, and LLaMA 2 7B and 13B. */
 export const multiHeadAttention = (options: AttentionOptions): Attention =>
   new Attention({ ...options, kvHeads: options.heads })
 

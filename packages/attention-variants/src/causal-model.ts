@@ -21,14 +21,14 @@ export interface CacheOptions {
 export interface ForwardOptions {
   /** Logits of the last token of each sequence, or of all tokens. Default `last`. */
   readonly logits?: 'last' | 'all'
-  /** Told of hidden states, attention weights and logits. */
+  /** Called with hidden states, attention weights and logits. */
   readonly observe?: Observe | undefined
 }
 
 /**
  * A decoder: it runs lists of tokens and gives logits. Extend this class to build your own model: give it the device, the sizes,
- * the layers ({@link CausalModel.hidden}) and the output ({@link CausalModel.head}). Caching, batches, prompts in parts and
- * training rows then work.
+ * the layers ({@link CausalModel.hidden}) and the output ({@link CausalModel.head}). It then has caching, batches, prompts in parts and
+ * training.
  */
 export abstract class CausalModel extends Module {
   abstract readonly device: Device
@@ -37,13 +37,13 @@ export abstract class CausalModel extends Module {
   abstract readonly vocabSize: number
   /** What a cache holds for each token. */
   abstract readonly cacheShape: CacheShape
-  /** The rotary embedding that its layers share, if they have one: a pass brings its angles. */
+  /** The rotary embedding that its layers share, if they have one. A pass contains its angles. */
   readonly rotary: RotaryEmbedding | undefined = undefined
   /** Tokens that each one sees at most, itself among them; undefined where it sees all. */
   readonly window: number | undefined = undefined
 
   /**
-   * Runs a pass through the layers, and yields after each, so that whoever drives it may pause there.
+   * Runs a pass through the layers, and yields after each, so that the caller can pause there.
    * @returns hidden states of all tokens, f32 [N, dim]
    */
   abstract hidden(pass: Pass): Generator<void, Tensor>
@@ -73,7 +73,7 @@ export abstract class CausalModel extends Module {
     return 2 * elementBytes * layers * kvHeads * headDim
   }
 
-  /** Runs a pass at once. It enqueues: reading the logits waits. @returns f32 [M, vocab] @throws RangeError for no outputs */
+  /** Runs a pass without pauses. It only enqueues; reading the logits waits. @returns f32 [M, vocab] @throws RangeError for no outputs */
   run(list: TokenList, observe?: Observe): Tensor {
     if (list.outputs.length === 0) throw new RangeError('the pass has no outputs: nothing to return')
     const steps = this.steps(list, observe)

@@ -4,11 +4,11 @@ import type { KvCache, Sequence } from './kv-cache'
 
 // Shapes: N tokens of a pass, M outputs.
 
-/** Told of values inside of a pass by name: `layers.0`, `layers.0.attention.weights`, `logits`. The tensors end with the pass. */
+/** Called with values inside of a pass, by name: `layers.0`, `layers.0.attention.weights`, `logits`. The tensors are freed after the pass. */
 export type Observe = (name: string, value: Tensor) => void
 
 /**
- * The tokens of one pass, whatever sequences they belong to, as numbers of the host. There is no batch axis: a step of one
+ * The tokens of one pass, of any sequences, in memory of the host. There is no batch axis: a step of one
  * sequence, a part of a prompt, eight sequences of different lengths, and packed documents are all such a list.
  */
 export interface TokenList {
@@ -25,7 +25,7 @@ export interface TokenList {
   readonly last: Int32Array
   /** Tokens whose logits are wanted, [M]. */
   readonly outputs: Int32Array
-  /** Where keys and values are held. Without one, rows are those of the pass itself. */
+  /** The cache of keys and values. Without a cache, rows are those of the pass itself. */
   readonly cache?: KvCache | undefined
 }
 
@@ -156,9 +156,9 @@ export const extendSequences = (
 }
 
 /**
- * The pass of some documents packed one after the other, as training runs them: each sees itself alone, positions begin anew, and
- * nothing is cached. All logits are wanted.
- * @param starts index of the first token of each document; by default all ids are one
+ * The pass of some documents packed one after the other, as training runs them. A document sees only itself, its positions begin at 0, and
+ * nothing is cached. The pass gives all logits.
+ * @param starts index of the first token of each document; by default all ids are one document
  * @throws TokenIdsError
  */
 export const packDocuments = (

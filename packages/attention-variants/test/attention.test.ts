@@ -138,7 +138,7 @@ describe('what a token sees', () => {
     const weights = await weightsOf(layer)
     const sizes = { dim: DIM, heads: 4, kvHeads: 2, headDim: 6 }
     const found = await run(layer, [sequence], { rotary, window: 3 })
-    // The last token sees three: as if they were all there are, for rotary angles know distances alone.
+    // The last token sees three tokens, as if there were no others: rotary angles depend only on distances.
     const expected = referenceAttention(sequence.slice(-3), weights, sizes, true)[2]
     expect(error(found.slice(-DIM), expected)).toBeLessThan(1e-5)
     expect(error(await run(layer, [sequence], { rotary }), found)).toBeGreaterThan(1e-3)
@@ -154,7 +154,7 @@ test('heads that do not fit are refused', () => {
   )
 })
 
-test('a pass leaves nothing behind but its result', () => {
+test('a pass frees everything except its result', () => {
   const rotary = new RotaryEmbedding(12)
   using layer = random(multiHeadAttention({ dim: DIM, heads: 2, rotary }))
   using input = device.tensor(rows().flat(2), [TIME, DIM])

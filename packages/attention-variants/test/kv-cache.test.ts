@@ -37,7 +37,7 @@ test('sequences grow past each other and keep what they hold', async () => {
   expect(await held(second)).toEqual(numbers(364, 1001))
 })
 
-test('rows of a sequence that ended serve the next', () => {
+test('rows of a sequence that ended are used again', () => {
   using cache = new KvCache(device, { ...shape, rows: 64 })
   for (let i = 0; i < 20; i++) {
     using sequence = cache.sequence({ capacity: 64 })
@@ -46,7 +46,7 @@ test('rows of a sequence that ended serve the next', () => {
   expect(cache.rows).toBe(64)
 })
 
-test('a fork holds the same tokens, and goes its own way', async () => {
+test('a fork holds the same tokens, and is independent afterwards', async () => {
   using cache = new KvCache(device, shape)
   const first = cache.sequence({ capacity: 100 })
   add(first, [1, 2, 3])
@@ -57,7 +57,7 @@ test('a fork holds the same tokens, and goes its own way', async () => {
   expect(await held(second)).toEqual([1, 2, 3, 5, 6])
 })
 
-test('a pass tells ids, positions, rows and ranges of all its sequences', () => {
+test('a pass lists ids, positions, rows and ranges of all its sequences', () => {
   using cache = new KvCache(device, shape)
   const first = cache.sequence({ capacity: 64 })
   const second = cache.sequence({ capacity: 64 })
@@ -90,7 +90,7 @@ test('more tokens than a sequence has room for are refused, and no sequence is e
   ]
   expect(() => extendSequences(both(5), { vocabSize: 3 })).toThrow(ContextOverflowError)
   expect(() => extendSequences(both(5), { vocabSize: 3 })).toThrow(
-    '5 tokens at position 0 do not fit into a context of 4',
+    '5 tokens at position 0 do not fit in a context of 4',
   )
   expect([first.length, second.length]).toEqual([0, 0])
 })
@@ -102,7 +102,7 @@ test.each([-1, 1.5, 4, NaN])('rewinding to %d from 3 is refused', length => {
   expect(sequence.length).toBe(3)
 })
 
-test('it knows the bytes that it takes, and gives them back', () => {
+test('it reports its bytes, and frees them', () => {
   const before = { ...device.memory }
   const cache = new KvCache(device, { ...shape, rows: 5 })
   expect(cache.bytes).toBe(2 * 2 * (5 * 1 * 2) * 4)

@@ -10,7 +10,7 @@ import type { RmsNorm } from './norm'
 export const swiGluWidth = (dim: number, multiple_of: number, ffn_dim_multiplier = 1): number =>
   multiple_of * Math.ceil(Math.trunc(ffn_dim_multiplier * Math.trunc((8 * dim) / 3)) / multiple_of)
 
-/** What a block does before and after one of its parts; a device may do it in the same step as the part's products. */
+/** The norm before a part of a block, and the residual after it. A device may compute them in the same step as the part's products. */
 export interface BlockStep {
   /** The norm before. */
   readonly norm?: RmsNorm | undefined

@@ -20,8 +20,8 @@ export class Linear extends Module {
   }
 
   /**
-   * The weight, if the layer is `x · weightᵀ` and nothing else, so that a device may do more in the same step. A layer with a
-   * bias is not, nor one that is computed in a way of its own, as an adapter is.
+   * The weight, if the layer is exactly `x · weightᵀ`, so that a device may fuse it with other ops. It is undefined for a layer with a
+   * bias, and for a subclass that computes something else, such as an adapter.
    */
   get plainWeight(): Tensor | undefined {
     return this.bias || this.forward !== Linear.prototype.forward ? undefined : this.weight.tensor

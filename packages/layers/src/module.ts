@@ -4,7 +4,7 @@ import { ParameterError } from './errors'
 /** How a parameter starts when a model is trained from scratch: drawn from a normal distribution, or all ones or zeros. */
 export type Initialisation = 'normal' | 'ones' | 'zeros'
 
-/** A weight of a model: its shape is known from the start, its values come by {@link Parameter.load}. */
+/** A weight of a model. Its shape is known from the start; {@link Parameter.load} sets its values. */
 export class Parameter {
   #tensor: Tensor | undefined
 
@@ -25,7 +25,7 @@ export class Parameter {
   }
 
   /**
-   * Takes the tensor over, also from the scope that it was made in, and disposes of the one before it.
+   * Takes ownership of the tensor, also from the scope that it was made in, and disposes of the previous one.
    * @throws ParameterError when the shapes differ
    */
   load(tensor: Tensor): void {
@@ -43,7 +43,7 @@ export class Parameter {
 }
 
 /**
- * A layer, or a model of layers. Its parameters are found in its fields, and a parameter's path is the way to it:
+ * A layer, or a model of layers. Its parameters are found in its fields. The path of a parameter is the list of field names:
  * `layers.0.attention.wq.weight`. With fields named as in Meta's checkpoints, loading one is a table.
  */
 export abstract class Module implements Disposable {
@@ -59,7 +59,7 @@ export abstract class Module implements Disposable {
     return count
   }
 
-  /** Frees the memory of all parameters, and whatever else its parts hold. */
+  /** Frees the memory of all parameters, and everything else that its parts hold. */
   dispose(): void {
     for (const field of Object.values(this)) disposeOf(field)
   }

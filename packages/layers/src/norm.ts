@@ -14,7 +14,7 @@ export class RmsNorm extends Module {
     this.weight = new Parameter([dim], 'ones')
   }
 
-  /** The weight, if the norm is RMSNorm as it stands here, so that a device may do more in the same step. */
+  /** The weight, if the norm is exactly RMSNorm, so that a device may fuse it with other ops. Undefined for a subclass that computes something else. */
   get plainWeight(): Tensor | undefined {
     return this.forward === RmsNorm.prototype.forward ? this.weight.tensor : undefined
   }

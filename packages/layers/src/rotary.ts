@@ -7,8 +7,8 @@ export type RopeScaling =
   /** Positions divided by a factor (Chen et al. 2023, position interpolation). */
   | { readonly type: 'linear'; readonly factor: number }
   /**
-   * A base that grows once a sequence is longer than the original context (NTK-aware, dynamic). All tokens of a prompt are turned
-   * for the length of the whole prompt, each later token for its own; keys in a cache stay as they are.
+   * A base that grows when a sequence is longer than the original context (NTK-aware, dynamic). All tokens of a prompt are rotated
+   * for the length of the whole prompt, each later token for its own length. Keys in a cache do not change.
    */
   | { readonly type: 'dynamic'; readonly factor: number; readonly original_max_seq_len: number }
   /** Interpolation by parts, with a temperature on attention (Peng et al. 2023, YaRN). */
@@ -16,20 +16,20 @@ export type RopeScaling =
       readonly type: 'yarn'
       readonly factor: number
       readonly original_max_seq_len: number
-      /** Turns within the original context above which a pair keeps its frequency. */
+      /** A pair keeps its frequency if it makes more rotations than this within the original context. */
       readonly beta_fast: number
-      /** Turns below which a pair is interpolated fully. */
+      /** A pair is interpolated fully if it makes fewer rotations than this. */
       readonly beta_slow: number
-      /** What the turned queries and keys are multiplied with. */
+      /** Factor of the rotated queries and keys. */
       readonly attention_factor: number
     }
   /** Slow pairs divided by a factor, fast ones kept, those between blended (Llama 3.1). */
   | {
       readonly type: 'llama3'
       readonly factor: number
-      /** Rotations within the original context below which a pair is slow. */
+      /** A pair is slow if it makes fewer rotations than this within the original context. */
       readonly low_freq_factor: number
-      /** Rotations above which a pair is fast. */
+      /** A pair is fast if it makes more rotations than this. */
       readonly high_freq_factor: number
       readonly original_max_seq_len: number
     }
@@ -37,7 +37,7 @@ export type RopeScaling =
 export interface RotaryOptions {
   /** Base of the angles; 10000 in LLaMA and LLaMA 2. */
   readonly theta?: number
-  /** Which elements turn together: `interleaved` (Meta's checkpoints) or `halves` (Hugging Face's). */
+  /** Which elements form a pair: `interleaved` (Meta's checkpoints) or `halves` (Hugging Face's). */
   readonly pairing?: RopePairing
   readonly scaling?: RopeScaling | undefined
 }
@@ -48,7 +48,7 @@ export interface RotaryAngles {
   readonly sines: Tensor
   /** The row of the tables that each token reads, [N]. */
   readonly rows: Int32Array
-  /** Frees tables that were made for one pass; resident ones stay. */
+  /** Frees tables that were made for one pass, and keeps resident ones. */
   dispose(): void
 }
 
@@ -62,8 +62,8 @@ interface Table {
 const SHORTEST_TABLE = 256
 
 /**
- * Rotary position embedding (Su et al. 2021): pair i of a head at position m turns by m·theta^(-2i/headDim), so that the
- * product of a query and a key depends on their distance alone. Angles are computed in float64. Their table stays on the device
+ * Rotary position embedding (Su et al. 2021): pair i of a head at position m is rotated by m·theta^(-2i/headDim), so that the
+ * product of a query and a key depends only on their distance. Angles are computed in float64. Their table stays on the device
  * and grows with the longest position seen.
  */
 export class RotaryEmbedding extends Module {
@@ -158,7 +158,7 @@ export class RotaryEmbedding extends Module {
     return { cosines: device.tensor(cosines, [rows, half]), sines: device.tensor(sines, [rows, half]) }
   }
 
-  /** Radians by which each pair turns from one position to the next, [headDim / 2], in a sequence of `length` tokens. */
+  /** The rotation of each pair from one position to the next in radians, [headDim / 2], in a sequence of `length` tokens. */
   frequencies(length: number): Float64Array {
     const { headDim, scaling } = this
     const plain = (theta: number) => Float64Array.from({ length: headDim / 2 }, (_, i) => theta ** ((-2 * i) / headDim))
@@ -183,7 +183,7 @@ export class RotaryEmbedding extends Module {
   /** YaRN, section 3.2: fast pairs keep their frequency, slow ones are interpolated, those between are blended. */
   #byParts(frequencies: Float64Array, scaling: Extract<RopeScaling, { type: 'yarn' }>): Float64Array {
     const { factor, original_max_seq_len, beta_fast, beta_slow } = scaling
-    // The pair that turns `rotations` times within the original context.
+    // The pair that makes `rotations` rotations within the original context.
     const pairOf = (rotations: number) =>
       (this.headDim * Math.log(original_max_seq_len / (rotations * 2 * Math.PI))) / (2 * Math.log(this.theta))
     const low = Math.max(Math.floor(pairOf(beta_fast)), 0)

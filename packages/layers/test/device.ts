@@ -8,7 +8,7 @@ export const device: Device = await openDevice('cpu')
 export const numbers = (count: number, seed = 1): number[] =>
   Array.from({ length: count }, (_, i) => Math.fround(2 * Math.sin(12.9898 * (i + 1) * seed + 78.233 * seed)))
 
-/** Draws all parameters anew (ones and zeros hide what multiplies and adds), and gives them by path. */
+/** Draws random values for all parameters, because ones and zeros would hide errors. Returns them by path. */
 export const randomise = (module: Module, seed = 2): Record<string, number[]> => {
   const values: Record<string, number[]> = {}
   for (const [path, parameter] of module.parameters()) {
@@ -18,7 +18,7 @@ export const randomise = (module: Module, seed = 2): Record<string, number[]> =>
   return values
 }
 
-/** Runs a layer on rows and gives the rows that come out; what it leaves behind is an error. */
+/** Runs a layer on rows and returns its output rows. Tensors that are not freed are an error. */
 export const runRows = async (
   layer: { forward(x: Tensor): Tensor },
   rows: readonly (readonly number[])[],

@@ -10,12 +10,12 @@ class Block extends Module {
 
 class Tower extends Module {
   readonly blocks = [new Block(), new Block()]
-  readonly name = 'what is no layer is passed by'
+  readonly name = 'fields that are not layers are skipped'
   readonly none = undefined
   readonly scale = new Parameter([2, 3])
 }
 
-test('parameters are found by the way to them', () => {
+test('parameters are found by their paths', () => {
   expect([...new Tower().parameters()].map(([path]) => path)).toEqual([
     'blocks.0.norm.weight',
     'blocks.0.norm.bias',
@@ -84,7 +84,7 @@ describe('initialise', () => {
     return values
   }
 
-  test('draws the same values from the same seed, and others from another', async () => {
+  test('draws the same values from the same seed, and different ones from a different seed', async () => {
     const [a, b, c] = [1, 1, 2].map(seed => initialised(new Tower(), { seed }))
     expect(await valuesOf(a)).toEqual(await valuesOf(b))
     expect((await valuesOf(c)).scale).not.toEqual((await valuesOf(a)).scale)

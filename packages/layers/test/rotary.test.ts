@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ConfigError, RotaryEmbedding, type RotaryOptions } from '../src'
 import { device, numbers } from './device'
 
-/** Turns one head's rows [N][headDim] that stand at `position` and after. */
+/** Rotates one head's rows [N][headDim] at `position` and the positions after it. */
 const turn = async (rotary: RotaryEmbedding, rows: readonly (readonly number[])[], position: number, length = 0) => {
   using _scope = device.scope()
   const positions = Int32Array.from(rows, (_, t) => position + t)
@@ -25,7 +25,7 @@ const closeTo = (expected: readonly number[], digits: number) => expected.map(va
 const q = numbers(8, 3)
 const k = numbers(8, 4)
 
-test('pair i of a head turns by position · theta^(-2i/headDim)', async () => {
+test('pair i of a head is rotated by position · theta^(-2i/headDim)', async () => {
   const [turned] = await turn(new RotaryEmbedding(8), [q], 5)
   const expected = [0, 1, 2, 3].flatMap(i => {
     const angle = 5 * 10000 ** (-i / 4)
@@ -51,13 +51,13 @@ describe.each<RotaryOptions>([
     expect(await product(8, 3)).not.toBeCloseTo(near, 2)
   })
 
-  test('position 0 turns nothing, and no position changes a length', async () => {
+  test('position 0 rotates nothing, and no position changes a length', async () => {
     expect((await turn(rotary, [q], 0))[0]).toEqual(q)
     const [turned] = await turn(rotary, [q], 1000)
     expect(dot(turned, turned)).toBeCloseTo(dot(q, q), 4)
   })
 
-  test('a row of a chunk turns as it would alone', async () => {
+  test('a row of a chunk is rotated as it would be alone', async () => {
     const together = await turn(rotary, [q, k, q], 9)
     expect(together[1]).toEqual((await turn(rotary, [k], 10))[0])
     expect(together[2]).toEqual((await turn(rotary, [q], 11))[0])
@@ -91,7 +91,7 @@ describe('scaling', () => {
     expect(error).toBeLessThan(1e-5)
   })
 
-  test.each(cases)('$scaling of $headDim multiplies what it turns by its amplitude', async c => {
+  test.each(cases)('$scaling of $headDim multiplies rotated values by its amplitude', async c => {
     const rotary = new RotaryEmbedding(c.headDim, c)
     const head = numbers(c.headDim)
     const [turned] = await turn(rotary, [head], 0)
@@ -103,7 +103,7 @@ describe('scaling', () => {
     )
   })
 
-  test('dynamic scaling turns each token for the length of its sequence, however tokens are cut into passes', async () => {
+  test('dynamic scaling rotates each token for the length of its sequence, however tokens are cut into passes', async () => {
     const scaling = { type: 'dynamic', factor: 4, original_max_seq_len: 8 } as const
     const rotary = new RotaryEmbedding(8, { scaling })
     const together = await turn(rotary, [q, k, q], 20, 23)

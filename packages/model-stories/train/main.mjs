@@ -1,6 +1,6 @@
 // node train/main.mjs [STORIES]: makes the model of this package again, from the stories to weights/stories.gguf and what the model card
 // says of it. STORIES is a folder with the TinyStories files that prepare.mjs names; by default ../shared/data/stories beside the repository.
-// `pnpm build` comes first. What is done already is not done again: the run goes on where it was stopped.
+// Run `pnpm build` first. Finished work is not repeated: a stopped run continues.
 
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'

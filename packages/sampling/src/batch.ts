@@ -15,8 +15,8 @@ export interface BatchItem<Item> {
 }
 
 /**
- * Answers that are generated side by side: those of the first prompt, then those of the second, and so on. Its items
- * are iterated once, as they come. Each answer runs a loop of its own, so a model can run their passes together.
+ * Answers that are generated in parallel: those of the first prompt, then those of the second, and so on. Its items
+ * can be iterated once, in the order in which they are ready. Each answer has its own loop, so a model can run their passes together.
  */
 export class Batch<Item> implements AsyncIterable<BatchItem<Item>> {
   readonly #generations: readonly Generation<Item>[]
@@ -75,7 +75,7 @@ type Arrival<Item> =
   | { readonly index: number; readonly error: unknown }
 
 /**
- * The items of all sources as they come. Each source is one item ahead of the consumer, so that the sources ask their
+ * The items of all sources in the order in which they are ready. Each source is one item ahead of the consumer, so that the sources ask their
  * model for their next passes at the same time.
  */
 async function* merged<Item>(sources: readonly AsyncIterable<Item>[]): AsyncGenerator<BatchItem<Item>, void, void> {

@@ -9,14 +9,14 @@ import type { SamplerPlan } from './sampler-of'
 import type { Session } from './session'
 import { abortable, throwIfAborted } from './signals'
 
-/** All that the loop of one answer needs. */
+/** The inputs of the loop of one answer. */
 export interface Decoding {
   readonly session: Session
   /** The prompt; the loop adds what it generates. */
   readonly history: number[]
   /** The logits after the prompt, if another answer has had them computed. */
   readonly first?: Float32Array | undefined
-  /** Tokens of a whole text at most. */
+  /** The largest number of tokens of a text. */
   readonly context: number
   readonly plan: SamplerPlan
   readonly random: Random
@@ -46,7 +46,7 @@ export async function* decode(decoding: Decoding): AsyncGenerator<Token, Ending,
     await eventLoopBreak()
     throwIfAborted(signal)
     let start = performance.now()
-    // Behind a draft comes one token more, which is not run.
+    // A draft is followed by one more token, which is not run.
     const room = Math.min(maxTokens - stats.tokens - 1, context - history.length)
     const draft = drafter && stats.tokens > 0 && room > 0 ? await drafter.propose(history, room) : []
     const choose = first ? fromLogits(decoding, [first]) : await pass(decoding, draft)
@@ -68,7 +68,7 @@ export async function* decode(decoding: Decoding): AsyncGenerator<Token, Ending,
         ? { id }
         : { id, ...logprobs(logits as Float32Array, id, decoding.logprobs) }
       if (stats.tokens === maxTokens) return { finishReason: 'length' }
-      // The id just given has no position left to be run at, so nothing can follow it.
+      // There is no position left at which the last id could run, so nothing can follow it.
       if (history.length === context) return { finishReason: 'context' }
       history.push(id)
       if (!isDrafted) break
@@ -91,8 +91,8 @@ interface Choice {
 /**
  * Runs the tokens that the session does not hold yet, then the draft.
  *
- * @returns the choice after the last token (0), and after each of the draft (1, 2, …). To be called in this order, for
- *   each takes its random numbers.
+ * @returns the choice after the last token (0), and after each token of the draft (1, 2, …). Call it in this order, because
+ *   each call takes random numbers.
  */
 const pass = async (decoding: Decoding, draft: readonly number[]): Promise<(at: number) => Choice> => {
   const { session, history, plan, vocabSize, signal, stats } = decoding
@@ -134,7 +134,7 @@ const fromLogits =
     return { id: draw(plan.sampler(allowed, history), random), logits }
   }
 
-/** The ids that may not be drawn next. */
+/** The ids that must not be drawn next. */
 const barred = ({ bannedIds, stopIds, minTokens, stats }: Decoding): number[] =>
   stats.tokens < minTokens ? [...bannedIds, ...stopIds] : [...bannedIds]
 

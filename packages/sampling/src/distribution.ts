@@ -26,13 +26,13 @@ export const argMax = (logits: Float32Array): number => {
 /** The sum of e^(logit - max) over all logits: what the softmax of max-shifted logits divides by. At least 1. */
 export const partition = (logits: Float32Array, max: number): number => {
   let sum = 0
-  // The comparison saves most of the exponentials after a sampler has barred most tokens.
+  // After a sampler has set most logits to -Infinity, this comparison avoids most exponentials.
   for (let id = 0; id < logits.length; id++) if (logits[id] > -Infinity) sum += Math.exp(logits[id] - max)
   return sum
 }
 
 /**
- * The logarithm of the sum of e^logit: what to take from a logit for the logarithm of its probability.
+ * The logarithm of the sum of e^logit. A logit minus this number is the log-probability.
  *
  * @throws LogitsError as `argMax`
  */
@@ -56,6 +56,6 @@ export const draw = (logits: Float32Array, random: Random): number => {
     if (rest < mass) return id
     rest -= mass
   }
-  // Only rounding in the subtractions leads here; the most likely token is always a legitimate draw.
+  // Reached only by rounding errors of the subtractions. The most likely token is always a valid result.
   return best
 }

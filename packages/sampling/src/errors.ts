@@ -1,4 +1,4 @@
-/** A value as an error shows it: short, and whatever it is. */
+/** A value of any type as an error shows it: short. */
 const show = (value: unknown): string => {
   if (typeof value === 'string') return JSON.stringify(shorten(value))
   if (Array.isArray(value)) {
@@ -29,7 +29,7 @@ export class OptionError extends Error {
   }
 }
 
-/** A prompt that cannot be run: it is empty, holds something that is no token id, or is longer than the context. */
+/** A prompt that cannot be run: it is empty, contains something that is not a token id, or is longer than the context. */
 export class PromptError extends Error {
   override readonly name = 'PromptError'
 }

@@ -25,8 +25,8 @@ export const nextTurn = (platform: Platform = globalThis as Platform): Promise<v
   })
 
 /**
- * A function to await in a loop that might otherwise never leave the microtask queue: a model that computes on the
- * calling thread has its logits at once, and timers, signals and the screen would wait for the last token. It lets the
+ * A function to await in a loop that might otherwise never leave the microtask queue. A model that computes on the
+ * calling thread returns its logits at once, so timers, signals and the screen would wait for the last token. It lets the
  * event loop run if 8 ms have passed since it last did.
  */
 export const eventLoopBreaks = (): (() => Promise<void>) => {

@@ -41,7 +41,7 @@ describe('generateBatch', () => {
     expect(log.sequences).toBe(0)
   })
 
-  test('its items come as they are ready, and every loop asks for its next pass at the same time', async () => {
+  test('items come when they are ready, and all loops ask for their next pass at the same time', async () => {
     let running = 0
     let most = 0
     const wait = async () => {
@@ -81,7 +81,7 @@ describe('generateBatch', () => {
     expect(log.sequences).toBe(0)
   })
 
-  test('tells the progress of all prompts together', async () => {
+  test('reports the progress of all prompts together', async () => {
     const { model } = toyModel({ next })
     const told: [number, number][] = []
     const onPromptProgress = (done: number, total: number) => void told.push([done, total])
@@ -104,7 +104,7 @@ describe('generateBatch', () => {
   })
 })
 
-describe('a batch that does not end by itself frees everything', () => {
+describe('a batch that is ended early frees everything', () => {
   test('break', async () => {
     const { model, log } = toyModel({ next })
     const batch = generateBatch(model, [[1], [2]], { n: 3 })

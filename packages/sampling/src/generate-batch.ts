@@ -16,8 +16,8 @@ import { abortable, throwIfAborted } from './signals'
 export type BatchOptions = OptionsOf<typeof batchOptions>
 
 /**
- * Generates `n` answers for each of several prompts, side by side. A prompt is computed once, however many answers it
- * gets. Each answer draws with a seed of its own, made of `seed` and told by `answers`, as `generate` would with it.
+ * Generates `n` answers for each of several prompts, in parallel. A prompt is computed once, for any number of
+ * answers. Each answer has its own seed, derived from `seed` and given in `answers`; `generate` gives the same answer with that seed.
  *
  * @param prompts ids, at least one (BOS) each
  * @throws OptionError, PromptError, LogitsError as `generate`
@@ -81,7 +81,7 @@ const batchOf = (
   }
 }
 
-/** Tells the tokens done of all prompts together. */
+/** Reports the finished tokens of all prompts together. */
 const summedProgress = ({ options }: Settings, histories: readonly number[][]) => {
   const done = histories.map(() => 0)
   const total = histories.reduce((sum, { length }) => sum + length, 0)
@@ -130,14 +130,14 @@ class SharedPrompt {
     return this.model.maxSeqLen
   }
 
-  /** A session that holds the prompt, for one answer to own, and the logits after it. */
+  /** A session that holds the prompt, owned by one answer, and the logits after the prompt. */
   async take(stats: GenerationStats): Promise<{ session: Session; first: Float32Array }> {
     const isLast = --this.left === 0
     if (this.#computed) stats.cachedTokens = this.history.length
     else this.#computed = this.#compute(stats)
     const first = await this.#computed
     const base = this.#base as Session
-    // The last answer goes on with the sequence itself.
+    // The last answer uses the sequence itself.
     const forked = this.#forked.then(() => (isLast ? base : base.fork()))
     this.#forked = forked
     const session = await forked

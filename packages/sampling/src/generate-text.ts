@@ -8,15 +8,15 @@ import type { Session } from './session'
 import { checkSamplers, type GenerateOptions } from './settings'
 import { type StopFilter, stopFilters } from './stops/stops'
 
-/** All that `generateText` needs of a tokenizer. */
+/** The parts of a tokenizer that `generateText` uses. */
 export interface TextCodec {
   /** The ids of a text, with BOS before them if the model wants one. */
   encode(text: string, options: { bos: true }): ArrayLike<number>
   /** A decoder for ids that come one at a time: it holds back a character until all of its bytes are there. */
   decoder(): { push(id: number): string; end(): string }
-  /** How many ids it can decode; no other is drawn, even if the model's vocabulary is larger. */
+  /** How many ids it can decode. Ids beyond it are never sampled, even if the model's vocabulary is larger. */
   readonly vocabSize?: number
-  /** Ids below it that have no text; they are not drawn either. */
+  /** Ids below it that have no text. They are never sampled either. */
   readonly gaps?: readonly number[]
 }
 
@@ -36,8 +36,8 @@ export const checkGenerateTextOptions = (options: GenerateTextOptions): void => 
 }
 
 /**
- * Generates the text that follows the prompt, in pieces of at least one character, as soon as each is certain. The
- * prompt is not part of what is given.
+ * Generates the text that follows the prompt, in pieces of at least one character, each as soon as it is final. The
+ * prompt is not part of the result.
  *
  * @param prompt a text, which is encoded with BOS before it (so an empty one is BOS alone), or token ids
  * @throws OptionError, PromptError, LogitsError, SessionError as `generate`
@@ -80,7 +80,7 @@ export const textRun = (tokenizer: TextCodec, options: GenerateTextOptions): Tex
   }
 }
 
-/** As DRY's own code has it: a text stands for the last id of its encoding, behind another letter. */
+/** As in DRY's own code: a text stands for the last id of its encoding after another letter. */
 const breakerIds = (tokenizer: TextCodec, breakers: Iterable<string | number> = dryBreakers): number[] =>
   Array.from(breakers, breaker => {
     if (typeof breaker === 'number') return breaker
@@ -96,7 +96,7 @@ async function* texts(
   { onToken, minTokens = generationOptions.minTokens.default }: GenerateTextOptions,
 ): AsyncGenerator<string, Ending, void> {
   const decoder = tokenizer.decoder()
-  // The text of a token depends on what stands before it: a word's first piece has its space, but not at the start.
+  // The text of a token depends on the tokens before it: the first piece of a word includes its space, except at the start of a text.
   for (const id of Array.from(prompt)) decoder.push(id)
 
   for await (const token of tokens) {

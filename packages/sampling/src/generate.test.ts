@@ -96,7 +96,7 @@ describe('generate', () => {
     expect(token.top?.map(({ id }) => id)).toEqual([1, 0])
   })
 
-  test('takes a sampler of one’s own', async () => {
+  test('takes a custom sampler', async () => {
     const { model } = scripted([5, 6], 1)
     const onlyThree = (logits: Float32Array) => logits.map((logit, id) => (id === 3 ? logit : -Infinity))
     expect(await idsOf(generate(model, [1], { sampler: onlyThree, maxTokens: 2 }))).toEqual([3, 3])
@@ -118,7 +118,7 @@ describe('generate', () => {
     expect(await idsOf(generate(model, [1], { ...greedy, stopIds: stopIds() }))).toEqual([5, 6])
   })
 
-  test('refuses a generator that gives what is no id', () => {
+  test('refuses a generator that gives a value that is not an id', () => {
     const { model } = scripted([5], 1)
     const stopIds = ['</s>'][Symbol.iterator]() as unknown as Iterable<number>
     expect(() => generate(model, [1], { stopIds })).toThrow(OptionError)
@@ -227,10 +227,10 @@ describe('all', () => {
   })
 })
 
-describe('a model that finds the likeliest id by itself', () => {
+describe('a model that can find the likeliest id itself', () => {
   const next = () => Float32Array.of(3, 1, 9, 2)
 
-  test('is asked for it wherever no sampler needs logits', async () => {
+  test('is asked for it whenever no sampler needs logits', async () => {
     const { model, log } = toyModel({ next, greedy: true })
     for (const options of [greedy, { ...greedy, topK: 2, topP: 0.5 }, { ...greedy, repetitionPenalty: 1 }]) {
       log.kinds.length = 0
@@ -244,7 +244,7 @@ describe('a model that finds the likeliest id by itself', () => {
     ['a penalty', { ...greedy, repetitionPenalty: 1.5 }],
     ['a bias', { ...greedy, logitBias: { 1: 0 } }],
     ['log-probabilities', { ...greedy, logprobs: 0 }],
-    ['a sampler of one’s own', { sampler: logits => logits }],
+    ['a custom sampler', { sampler: logits => logits }],
     ['a temperature', {}],
     ['no temperature among the samplers', { samplers: ['topP'] }],
   ])('is not asked with %s', async (_, options) => {
@@ -433,7 +433,7 @@ test('a model that never leaves the microtask queue lets timers run: a timer can
   await expect(collect(generate(model, [1], { signal }))).rejects.toMatchObject({ name: 'TimeoutError' })
 })
 
-test('the seconds of the prompt and of decoding are told apart, and the consumer’s are not counted', async () => {
+test('the seconds of the prompt and of decoding are reported separately, and the consumer’s are not counted', async () => {
   const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
   const waits = [60, 20, 20]
   const { model } = scripted([5, 6, 7], 1, { wait: () => pause(waits.shift() ?? 0) })

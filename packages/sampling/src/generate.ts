@@ -13,13 +13,13 @@ import { abortable, throwIfAborted } from './signals'
 /**
  * Generates tokens that follow the prompt, one at a time as they are asked for.
  *
- * Nothing runs before the iteration starts. When it ends, in whichever way (the last token, `break`, an error, an
- * abort), what it allocated has been freed. A session keeps its tokens for the next generation, which computes only what
- * its prompt does not have in common with them.
+ * Nothing runs before the iteration starts. When it ends in any way (the last token, `break`, an error, an
+ * abort), everything that it allocated has been freed. A session keeps its tokens for the next generation, which computes only the part of
+ * its prompt that the session does not hold.
  *
  * @param prompt ids, at least one (BOS)
  * @throws OptionError, at the call, if an option is out of range or unknown
- * @throws PromptError, at the call, if the prompt is empty, holds something that is no id, or is longer than the context
+ * @throws PromptError, at the call, if the prompt is empty, contains something that is not an id, or is longer than the context
  * @throws LogitsError, while iterating, if the model's logits hold NaN or Infinity
  * @throws SessionError, while iterating, if another generation uses the session
  */
@@ -77,7 +77,7 @@ export interface Start {
   readonly settings: Settings
   readonly stats: GenerationStats
   readonly context: number
-  /** The seed of this answer, if it is not that of the settings. */
+  /** The seed of this answer, if it differs from the settings. */
   readonly seed?: number
   /** The logits after the history, if they are known. */
   readonly first?: Float32Array
@@ -120,7 +120,7 @@ const drafterOf = (
   return draftModel({ session, dispose: end, most, plan, random, vocabSize, stopIds: settings.stopIds, signal })
 }
 
-/** A session to use, and how to end its use: one given is kept, one made for this is freed. */
+/** A session, and a function that ends its use: a given session is kept, one that was made here is freed. */
 export const lease = (model: SequenceModel | Session, capacity: number): { session: Session; end: () => void } => {
   if (model instanceof Session) return { session: model, end: model.use() }
   const session = createSession(model, { capacity })

@@ -40,12 +40,12 @@ export interface GenerationStats {
   acceptedTokens: number
   /** From the start to the first token: the pass over the prompt. */
   promptSeconds: number
-  /** For all that came after the first token. */
+  /** For everything after the first token. */
   decodeSeconds: number
 }
 
 /**
- * A run of `generate`: its items are iterated once, or awaited together by `all`; how it went can be read at any time.
+ * A run of `generate`: its items are iterated once, or awaited together by `all`. Its seed, reason and statistics can be read at any time.
  */
 export class Generation<Item> implements AsyncIterable<Item> {
   /** Undefined until the generation ends; it stays so after `break` or an error. */
@@ -62,7 +62,7 @@ export class Generation<Item> implements AsyncIterable<Item> {
   #all: Promise<readonly Item[]> | undefined
 
   /**
-   * @param seed what makes this run again: the seed given, or the random one taken
+   * @param seed the seed that repeats this run: the given one, or the random one that was taken
    * @param stats kept up to date by `items`
    */
   constructor(
@@ -120,7 +120,7 @@ export class Generation<Item> implements AsyncIterable<Item> {
       throw error
     } finally {
       if (signal?.aborted) this.finishReason ??= 'abort'
-      // After `break` the items still have to free what they hold.
+      // After `break`, the iterator still has to free what it holds.
       await items.return({ finishReason: 'abort' })
       this.#end(outcome)
     }

@@ -13,7 +13,7 @@ const GOLDEN = 0x9e3779b97f4a7c15n
  * @returns numbers of 24 random bits, in [0, 1)
  */
 export const xorshift = (seed: number): Random => {
-  // xorshift never leaves the state 0, so the seed 0 stands for another.
+  // xorshift never leaves the state 0, so another seed replaces 0.
   let state = seed === 0 ? GOLDEN : BigInt(seed)
   return () => {
     state ^= state >> 12n
@@ -27,10 +27,10 @@ export const xorshift = (seed: number): Random => {
 /** A random seed: 32 bits from the platform's own source of randomness. */
 export const freshSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0]
 
-/** A source of numbers whose next ones can be read ahead: a draft draws with the numbers that the model will use. */
+/** A source of numbers that can be read ahead: a draft draws with the numbers that the model will use. */
 export interface RandomStream {
   readonly next: Random
-  /** A source that starts with the number that `next` gives next, and takes none from it. */
+  /** A source that starts with the number that `next` returns next, without consuming it. */
   ahead(): Random
 }
 
@@ -49,7 +49,7 @@ export const randomStream = (random: Random): RandomStream => {
 }
 
 /**
- * The seed of one of several answers: of the first the seed itself, of the others numbers of their own by SplitMix64
+ * The seed of one of several answers: the first answer has the seed itself, the others have numbers by SplitMix64
  * (Steele et al., Fast Splittable Pseudorandom Number Generators, 2014). Seeds that differ by one would begin alike: the
  * first numbers of xorshift are close to each other for those.
  *

@@ -24,7 +24,7 @@ export interface SamplerContext {
 
 const defaults = samplingOptions
 
-/** What each sampler is made of, in terms of the options; false or undefined where they leave the logits as they are. */
+/** How each sampler is made from the options; false or undefined if the options do not change the logits. */
 const builders: Readonly<
   Record<SamplerName, (options: SamplingOptions, context: SamplerContext) => Sampler | false | undefined>
 > = {
@@ -64,7 +64,7 @@ const breakerIds = (breakers: SamplingOptions['dryBreakers']): number[] =>
     throw new OptionError('dryBreakers', breaker, 'token ids: only generateText has a tokenizer for texts')
   })
 
-/** Options that make no sampler of their own, and the samplers that they belong to. */
+/** Options without a sampler of the same name, and the samplers that they belong to. */
 const settings: Readonly<Partial<Record<keyof SamplingOptions, readonly SamplerName[]>>> = {
   penaltyWindow: ['repetitionPenalty', 'frequencyPenalty', 'presencePenalty'],
   dryBase: ['dryMultiplier'],
@@ -73,7 +73,7 @@ const settings: Readonly<Partial<Record<keyof SamplingOptions, readonly SamplerN
   xtcThreshold: ['xtcProbability'],
 }
 
-/** The samplers of the options, and whether they come to taking the likeliest token of the model. */
+/** The samplers of the options, and whether together they just take the model's most likely token. */
 export interface SamplerPlan {
   readonly sampler: Sampler
   readonly isGreedy: boolean
@@ -100,7 +100,7 @@ export const samplerPlan = (options: SamplingOptions, context: SamplerContext): 
   for (const name of names) {
     const sampler = builders[name](options, context)
     if (sampler) samplers.push(sampler)
-    // One token is left then: what follows would keep it.
+    // Only one token is left, and all further samplers would keep it.
     if (name === 'temperature' && options.temperature === 0)
       return { sampler: chain(...samplers), isGreedy: samplers.length === 1 }
   }

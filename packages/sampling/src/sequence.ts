@@ -1,13 +1,13 @@
 /**
- * What `generate` drives: sequences of tokens. How a model computes them (which pass, which chunks of a prompt, which
- * other sequences beside it) is the model's own business.
+ * The interface between `generate` and a model: sequences of tokens. The model decides how to compute them (which pass, which chunks of
+ * a prompt, together with which other sequences).
  */
 
 /** What a pass may be told. */
 export interface PassRequest {
   /** Results after the last id only, or after each. Default `last`. */
   readonly logits?: 'last' | 'all' | undefined
-  /** Ends the pass as soon as the model can: its promise rejects with the signal's reason. */
+  /** Ends the pass as soon as possible: its promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
   /** Called with the number of ids done so far, if a pass takes several steps. */
   readonly onProgress?: ((done: number) => void) | undefined
@@ -26,7 +26,7 @@ export interface TokenSequence {
   /** Tokens that it can hold at most. */
   readonly capacity: number
   /**
-   * Runs ids after those that it holds, which it then holds too.
+   * Runs ids after those that it holds, and adds them to the sequence.
    *
    * @returns the logits `[vocab]` after the last id, or after each with `logits: 'all'`. They belong to the caller.
    *   If the promise rejects, the sequence holds those of the ids that it has run: `length` tells.
@@ -37,15 +37,15 @@ export interface TokenSequence {
    * without sending all logits. -1 if a logit is NaN or infinite, or if there is none. Optional.
    */
   greedy?(ids: readonly number[], request?: GreedyRequest): Promise<readonly number[]>
-  /** Forgets the tokens from `length` on. Not while a pass runs. */
+  /** Removes the tokens from `length` on. Not while a pass runs. */
   rewind(length: number): void
   /** A new sequence that holds the same tokens: a prompt is computed once for several answers. Not while a pass runs. */
   fork(): TokenSequence | Promise<TokenSequence>
-  /** Frees what it holds. May be called while a pass runs; how that pass then ends is ignored. */
+  /** Frees what it holds. May be called while a pass runs; the result of that pass is then ignored. */
   dispose(): void
 }
 
-/** A model that computes sequences, any number of them side by side. */
+/** A model that computes any number of sequences at the same time. */
 export interface SequenceModel {
   /** The longest sequence that it can hold, in tokens. */
   readonly maxSeqLen: number

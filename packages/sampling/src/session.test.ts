@@ -4,7 +4,7 @@ import { createSession, generate, Session, SessionError } from './index'
 
 const greedy = { temperature: 0 }
 
-/** Says the last id plus one. */
+/** Predicts the last id plus one. */
 const counting = (toy: Partial<Parameters<typeof toyModel>[0]> = {}) =>
   toyModel({
     next: history => {
@@ -81,7 +81,7 @@ describe('a session', () => {
     await expect(generate(session, [1], greedy).all).rejects.toThrow(SessionError)
   })
 
-  test('goes on after an abort, once the pass that ran has ended', async () => {
+  test('works again after an abort, when the running pass has ended', async () => {
     let release = () => {}
     const { model, log } = counting({
       wait: () =>

@@ -8,7 +8,7 @@ import type { GreedyRequest, PassRequest, SequenceModel, TokenSequence } from '.
  */
 export class Session {
   readonly #ids: number[]
-  /** Settles, never rejecting, when no pass is running. */
+  /** Resolves when no pass is running. Never rejects. */
   #idle: Promise<unknown> = Promise.resolve()
   #state: 'free' | 'in use' | 'disposed' = 'free'
 
@@ -24,7 +24,7 @@ export class Session {
       )
   }
 
-  /** The ids that it holds: the last prompt, and what was generated of which the model has computed the logits. */
+  /** The ids that it holds: the last prompt, and the generated tokens that the model has run. */
   get ids(): readonly number[] {
     return this.#ids.slice(0, this.length)
   }
@@ -39,7 +39,7 @@ export class Session {
     return this.sequence.capacity
   }
 
-  /** Whether its model finds the likeliest id by itself. */
+  /** Whether its model can find the most likely id itself. */
   get canBeGreedy(): boolean {
     return this.sequence.greedy !== undefined
   }
@@ -61,7 +61,7 @@ export class Session {
   }
 
   /**
-   * Forgets all but the prefix that it has in common with `ids`, and of that the last id, whose logits are wanted.
+   * Keeps only the prefix that it has in common with `ids`, without its last id, because the logits after that are needed.
    *
    * @returns the length that is kept
    */
@@ -75,7 +75,7 @@ export class Session {
     return kept
   }
 
-  /** Forgets the tokens from `length` on. */
+  /** Removes the tokens from `length` on. */
   rewind(length: number): void {
     this.#ids.length = length
     if (this.sequence.length > length) this.sequence.rewind(length)
@@ -89,11 +89,11 @@ export class Session {
   /** See `TokenSequence.greedy`. */
   greedy(ids: readonly number[], request: GreedyRequest): Promise<readonly number[]> {
     const { greedy } = this.sequence
-    if (!greedy) throw new SessionError("the session's model does not find the likeliest id by itself")
+    if (!greedy) throw new SessionError("the session's model cannot find the most likely id itself")
     return this.#run(ids, () => greedy.call(this.sequence, ids, request))
   }
 
-  /** A session of its own that holds the same tokens. */
+  /** A new session that holds the same tokens. */
   async fork(): Promise<Session> {
     return new Session(await this.sequence.fork(), this.ids)
   }

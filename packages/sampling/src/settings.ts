@@ -48,9 +48,9 @@ export const chosenPlan = (options: GenerateOptions, context: SamplerContext): S
 }
 
 /**
- * The ids of a prompt, as an array of their own.
+ * The ids of a prompt, as a new array.
  *
- * @throws PromptError if there is none, one is no id, or there are more than `context`
+ * @throws PromptError if the prompt is empty, has a value that is not an id, or has more than `context` ids
  */
 export const promptIds = (prompt: ArrayLike<number>, context: number): number[] => {
   if (typeof (prompt as Partial<ArrayLike<number>> | null | undefined)?.length !== 'number')

@@ -1,6 +1,6 @@
 /**
  * Whether the value can be listened to as an AbortSignal. It is judged by its members: a signal of another realm (a
- * frame, a `vm` context, jsdom, a polyfill) is no instance of this realm's class.
+ * frame, a `vm` context, jsdom, a polyfill) is not an instance of this realm's class.
  */
 export const isAbortSignal = (value: unknown): value is AbortSignal => {
   if (typeof value !== 'object' || value === null) return false
@@ -10,7 +10,7 @@ export const isAbortSignal = (value: unknown): value is AbortSignal => {
   )
 }
 
-/** Why a signal aborted. Old polyfills have no reason: they get the error that the platform would give. */
+/** Why a signal aborted. Old polyfills have no reason; then it is the platform's usual error. */
 const reasonOf = (signal: AbortSignal): unknown =>
   signal.reason ?? new DOMException('This operation was aborted', 'AbortError')
 
@@ -28,7 +28,7 @@ export const abortable = async <T>(promise: Promise<T>, signal: AbortSignal | un
   let onAbort = () => {}
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(reasonOf(signal))
-    // The pass itself may have aborted it before anyone could listen.
+    // The pass itself may have aborted the signal before a listener was added.
     if (signal.aborted) onAbort()
     else signal.addEventListener('abort', onAbort, { once: true })
   })

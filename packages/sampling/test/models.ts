@@ -1,6 +1,6 @@
 import type { GreedyRequest, PassRequest, SequenceModel, TokenSequence } from '../src/index'
 
-/** What a toy model was asked to do, and whether it got everything back. */
+/** What a toy model was asked to do, and whether everything was disposed of. */
 export interface Log {
   /** The ids of each pass. */
   readonly passes: number[][]
@@ -20,7 +20,7 @@ interface Toy {
   readonly next: (history: readonly number[]) => Float32Array
   /** Settles before the logits are given. */
   readonly wait?: () => Promise<unknown>
-  /** Whether it finds the likeliest id by itself. */
+  /** Whether it can find the most likely id itself. */
   readonly greedy?: boolean
 }
 
@@ -91,7 +91,7 @@ export const toyModel = ({ maxSeqLen = 64, next, wait = async () => {}, greedy =
   return { model, log }
 }
 
-/** Says the ids of `script` in turn after a prompt of `promptLength` tokens: greedily, and with high probability. */
+/** Predicts the ids of `script` one after the other after a prompt of `promptLength` tokens, with high probability. */
 export const scripted = (
   script: readonly number[],
   promptLength: number,

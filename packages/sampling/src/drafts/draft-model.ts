@@ -45,7 +45,7 @@ export const draftModel = (options: DraftModelOptions): Drafter => {
   return {
     async propose(history, room) {
       const text = history.slice()
-      // The draft itself is run too, but for its last token.
+      // The draft itself is run too, except its last token.
       const most = Math.min(room, length.tokens, session.capacity - history.length + 1)
       random = options.random.ahead()
       if (most > 0) await session.keep(text)

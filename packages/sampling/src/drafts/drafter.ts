@@ -1,15 +1,15 @@
-/** Drafts the tokens that may follow, for one generation. What it drafts changes how fast it is, and no token. */
+/** Drafts the tokens that may follow, for one generation. A draft changes the speed, and never the tokens. */
 export interface Drafter {
-  /** At most `room` tokens that may follow the history; none where it has no idea. */
+  /** At most `room` tokens that may follow the history; an empty array if it has no guess. */
   propose(history: readonly number[], room: number): readonly number[] | Promise<readonly number[]>
-  /** Told after each pass how many tokens of the last draft, from its start, were right. */
+  /** Called after each pass with the number of tokens of the last draft that were right, counted from its start. */
   learn(accepted: number, drafted: number): void
   dispose(): void
 }
 
 /**
- * The length of drafts. A token drafted in vain costs part of a pass, so drafts get longer while they are right, and
- * shorter once they are not.
+ * The length of drafts. A wrong token costs part of a pass, so drafts get longer while they are right, and
+ * shorter when they are wrong.
  */
 export class DraftLength {
   tokens: number

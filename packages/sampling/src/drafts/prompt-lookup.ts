@@ -3,15 +3,15 @@ import { type Drafter, DraftLength } from './drafter'
 /** Runs of this many tokens are looked up. */
 const KEY_LENGTHS = [3, 2] as const
 
-/** Of the earlier places of a run, as many of the last ones are compared. */
+/** Only this many of the last occurrences of a run are compared. */
 const MAX_PLACES = 32
 
-/** What stands before two places is compared as far as this. */
+/** The contexts of two places are compared up to this length. */
 const MAX_CONTEXT = 32
 
 /**
- * Prompt lookup (Saxena, Prompt Lookup Decoding, 2023): what followed the last tokens where they stood before, in the
- * prompt or in what was generated, may follow again. Of several places it takes the one that agrees furthest back, the
+ * Prompt lookup (Saxena, Prompt Lookup Decoding, 2023): the tokens that followed an earlier occurrence of the last tokens, in the
+ * prompt or in the generated text, may follow again. Of several occurrences it takes the one with the longest equal context, the
  * latest on a tie.
  *
  * @param most tokens of a draft at most
@@ -21,7 +21,7 @@ export const promptLookup = (most: number): Drafter => {
   const places = new Map<string, number[]>()
   let indexed = 0
 
-  /** Notes, for each run that ends before the last token, where it ends: what follows it is known. */
+  /** Stores the end of each run that ends before the last token: what follows it is known. */
   const index = (history: readonly number[]): void => {
     for (; indexed < history.length - 1; indexed++) {
       for (const key of KEY_LENGTHS) {

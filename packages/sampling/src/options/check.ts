@@ -2,11 +2,11 @@ import { OptionError } from '../errors'
 import type { Option } from './kinds'
 import { textOptions, tokenOptions } from './table'
 
-/** All options of `generateText`, by name: what each does, accepts, and is without being given, and its flags. */
+/** All options of `generateText` by name: description, accepted values, default and flags. */
 export const generationOptions = { ...tokenOptions, ...textOptions }
 
 /**
- * Checks every option against the table; one set to undefined counts as left out.
+ * Checks every option against the table. An option that is undefined counts as left out.
  *
  * @throws OptionError for the first that is out of range, or that is not in the table
  */

@@ -5,21 +5,21 @@ export interface Flag {
   /** With its argument: `--top-k <n>`. */
   readonly name: string
   /**
-   * The option's value that an argument states.
+   * The value of the option for an argument.
    *
    * @param before the value so far, where a flag may be given more than once
-   * @throws OptionError, with the flag's name, for a text that states no value of the option
+   * @throws OptionError, with the flag's name, for a text that is not a value of the option
    */
   readonly parse: (text: string, before?: unknown) => unknown
 }
 
-/** One option: all that checks, types, help texts and command lines need to know about it. */
+/** One option, as checks, types, help texts and command lines use it. */
 export interface Option<Value> {
   /** What it does, in one line. */
   readonly description: string
-  /** The value that stands for an option left out. */
+  /** The default value. */
   readonly default?: Value
-  /** What happens without the option, where no value says so. */
+  /** What happens without the option, if no default value describes it. */
   readonly absent?: string
   /** What it accepts, as the end of a sentence. */
   readonly expected: string
@@ -40,7 +40,7 @@ type Words<Value> = Pick<Option<Value>, 'description' | 'default' | 'absent'>
 /**
  * A flag of a command line, such as `--top-k <n>`.
  *
- * @param parse gives undefined for a text that states no value
+ * @param parse returns undefined for a text that is not a value
  */
 export const flag = (name: string, expected: string, parse: (text: string, before: unknown) => unknown): Flag => ({
   name,

@@ -98,7 +98,7 @@ describe('samplerOf', () => {
     )
   })
 
-  test('penalties see what their scope says', () => {
+  test('penalties see the tokens of their scope', () => {
     const context = { random: () => 0, promptLength: 2 }
     const given = (options: SamplingOptions) => [
       ...samplerOf({ samplers: samplerNames.slice(0, 4), ...options }, context)(logits, [5, 1, 2, 2]),
@@ -127,7 +127,7 @@ describe('samplerOf', () => {
   })
 })
 
-test('a sampler of one’s own replaces the chain, and excludes its options', () => {
+test('a custom sampler replaces the chain, and excludes its options', () => {
   const sampler = (given: Float32Array) => given
   const context = { random: () => 0 }
   expect(chosenPlan({ sampler, seed: 1 }, context)).toEqual({ sampler, isGreedy: false })

@@ -235,7 +235,7 @@ export const tokenOptions = {
     default: 8,
   }),
   signal: option<AbortSignal>('an AbortSignal', isAbortSignal, {
-    description: 'ends the generation at once, also amid a pass: the iteration throws its reason',
+    description: 'ends the generation at once, even during a pass: the iteration throws its reason',
     absent: 'nothing aborts it',
   }),
   onPromptProgress: option<(done: number, total: number) => void>('a function', isFunction, {

@@ -43,8 +43,8 @@ export const topP =
     if (p === 1) return logits
     const max = logits[argMax(logits)]
     const total = partition(logits, max)
-    // Where the nucleus ends, more than 1 - p is still to come from fewer than `vocab` tokens that are no likelier
-    // than its last one. So a token under (1 - p) / vocab is outside, and need not be put in order (the factor 0.999
+    // At the end of the nucleus, a mass above 1 - p is left in fewer than `vocab` tokens, none more likely
+    // than its last one. So a token below (1 - p) / vocab is outside, and need not be sorted (the factor 0.999
     // keeps rounding on the safe side).
     const floor = max + Math.log((0.999 * (1 - p) * total) / logits.length)
     const kept: number[] = []

@@ -16,13 +16,13 @@ export interface XtcOptions {
 
 /**
  * XTC, exclude top choices (p-e-w, pull request 6335 of text-generation-webui, 2024): with the given probability, it bars
- * all tokens that are at least as likely as the threshold, but the least likely of them. Where fewer than two are, it
+ * all tokens that are at least as likely as the threshold, except the least likely of them. If fewer than two are, it
  * changes nothing.
  */
 export const xtc = ({ probability, threshold, random, spared = [] }: XtcOptions): Sampler => {
   const sparedIds = [...spared]
   return logits => {
-    // A number is taken in any case, so that the draws after it do not depend on the logits.
+    // A number is always taken, so that later draws do not depend on these logits.
     if (random() >= probability) return logits
     const max = logits[argMax(logits)]
     const total = partition(logits, max)

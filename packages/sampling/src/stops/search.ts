@@ -26,8 +26,8 @@ class Threads {
 }
 
 /**
- * One pattern's search through a text that comes character by character: every state of its automaton that a match may
- * be in, side by side. An assertion looks at the character after it too, so it waits until that has come.
+ * Searches for one pattern in a text that comes character by character. It keeps every state of the automaton that a match may
+ * be in. An assertion also looks at the next character, so it waits for that.
  */
 export class Search {
   #threads: Threads
@@ -42,7 +42,7 @@ export class Search {
   }
 
   /**
-   * Tells it the next character (undefined: the text has ended), without taking it.
+   * Looks at the next character (undefined: the text has ended) without taking it.
    *
    * @returns where a match begins that ends before this character
    */
@@ -72,12 +72,12 @@ export class Search {
     return found
   }
 
-  /** Where the earliest match may have begun that is not complete yet. */
+  /** The earliest start of a match that is not complete yet. */
   earliestStart(position: number): number {
     return this.#threads.starts[0] ?? position
   }
 
-  /** Whether a match that began before `start` waits to hear of the next character. */
+  /** Whether a match that began before `start` waits for the next character. */
   mayMatchBefore(start: number): boolean {
     const { states, starts } = this.#threads
     return states.some((state, i) => starts[i] < start && this.automaton[state].kind === 'assertion')

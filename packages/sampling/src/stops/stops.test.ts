@@ -53,7 +53,7 @@ describe('texts as stops', () => {
     })
   })
 
-  test('no more is held back than may become one', () => {
+  test('only text that may become a stop is held back', () => {
     const filter = stopFilters('\n\nUser:')()
     expect(filter.push('Yes.\n').text).toBe('Yes.')
     expect(filter.push('\n').text).toBe('')
@@ -64,7 +64,7 @@ describe('texts as stops', () => {
     expect(filter.end().text).toBe('\n')
   })
 
-  test('without any, all passes at once', () => {
+  test('without stops, all text passes at once', () => {
     expect(stopFilters([])().push('abc')).toEqual({ text: 'abc' })
   })
 

@@ -4,9 +4,9 @@ import { PatternError } from './parse'
 import { type Automaton, patternAutomaton, textAutomaton } from './pattern'
 import { Search } from './search'
 
-/** What has become certain of a text that comes in pieces. */
+/** The part of a text that is final, while the text comes in pieces. */
 export interface Filtered {
-  /** Text that is no part of a stop. */
+  /** Text that is not part of a stop. */
   readonly text: string
   /** The stop that was found; the text ends before it. */
   readonly found?: Stopped
@@ -16,16 +16,16 @@ export interface Filtered {
 export interface StopFilter {
   /** Takes the next piece. */
   push(text: string): Filtered
-  /** Takes a piece before all others in which no stop may begin: it passes at once. */
+  /** Takes a first piece in which no stop may begin. It passes at once. */
   pass(text: string): Filtered
-  /** The rest, once no more will come. */
+  /** The rest of the text, at its end. */
   end(): Filtered
 }
 
 /**
  * Makes filters for stops: of all their matches a filter finds the one that ends first (the longest of those), and lets
  * no character of it pass, however the text is cut into pieces. A regular expression is searched for by an automaton,
- * all its states side by side, never by trying one way after another: the work for each character is bounded by the
+ * which follows all states at once and never backtracks: the work for each character is bounded by the
  * length of the pattern, whatever text a model writes.
  *
  * @param stop a text, a regular expression, or several, none of them empty
