@@ -16,7 +16,7 @@ const flags = [
   ...['-O3', '--converge', '--noAssert', '--runtime', 'stub'],
 ]
 
-/** Compiles both builds, unless they are newer than their sources. @throws Error with the compiler's words */
+/** Compiles both builds, unless they are newer than their sources. @throws Error with the compiler's message */
 export async function compile() {
   if (isFresh()) return
   mkdirSync(join(root, 'generated'), { recursive: true })

@@ -1,10 +1,10 @@
-// The gradient of attention over ranges (attention.ts). Nothing of the forward pass is kept: for up to 32 queries of one kv head at a
+// The gradient of attention over ranges (attention.ts). Nothing of the forward pass is stored: for up to 32 queries of one kv head at a
 // time the whole rows of weights P are computed again, with an exact softmax. With dP = dout · vᵀ and D = Σ P dP for each query,
 // dS = P (dP - D): dq = scale · dS k, dk = scale · dSᵀ q, dv = Pᵀ dout.
 //
-// Tokens are cut into pieces that share no row of keys and values with another: documents that were packed in one call. A unit is a
+// Tokens are cut into pieces that share no row of keys and values: documents that were packed in one call. A unit is a
 // kv head of a piece, with all of its query heads, so that no two units add into one place. Where there are few pieces, long ones are
-// cut further; their parts of dk and dv are kept apart and added in order. All this depends on the shapes and ranges alone.
+// cut further; their parts of dk and dv are stored separately and added in order. All this depends only on shapes and ranges.
 
 import { addFour, greatestOf, interleave, leastOf, LOG2E, powersOfTwo, QUERY_STEP, scoreFour, spreadQuery } from './attention-tiles'
 import { F32, widenRows } from './cache-rows'
@@ -14,7 +14,7 @@ import { greatest, scaleAll } from './softmax'
 
 /** Queries that are computed together, unless one token has more. */
 const QUERIES: i32 = 32
-/** With so many units, pieces stay whole. */
+/** If there are at least this many units, pieces are not cut. */
 const ENOUGH_UNITS: i32 = 8
 /** Tokens of a part of a long piece, and the most parts. */
 const PART: i32 = 256
@@ -104,7 +104,7 @@ export function attentionBackward(
   reserve(listBytes + (<usize>tokens << 2), 0)
   put(PARTS, sharedScratch())
   const partial = listParts(tokens, kvHeads, sharedScratch() + listBytes)
-  // The list is made again where the memory has moved.
+  // The list is made again, because the memory may have moved.
   reserve(max(listBytes + (partial << 2), listBytes + (<usize>tokens << 2)), ownBytes())
   put(PARTS, sharedScratch())
   listParts(tokens, kvHeads, sharedScratch() + listBytes)
@@ -303,7 +303,7 @@ function backwardBlock(kvHead: i32, token: i32, tokens: i32, low: i32): void {
     const sees = i < count && firstOf(t) <= lastOf(t)
     store<i32>(begins() + (<usize>i << 2), sees ? firstOf(t) - low : NONE)
     store<i32>(ends + (<usize>i << 2), sees ? lastOf(t) + 1 - low : 0)
-    // What fills up the last four queries are zeros.
+    // The last four queries are padded with zeros.
     const q = i < count ? get<usize>(Q) + headAt(t, kvHead, i % group) : sums
     const dout = i < count ? get<usize>(DOUT) + headAt(t, kvHead, i % group) : sums
     spreadQuery(q, headDim, scale * LOG2E, queries() + to, QUERY_STEP)

@@ -1,4 +1,4 @@
-// What a call of attention is, and where a thread keeps what it computes: shared by attention.ts and attention-stretch.ts.
+// The arguments of attention, and the layout of a thread's scratch memory: shared by attention.ts and attention-stretch.ts.
 
 import { LANES } from './lanes'
 import { get, privateScratch } from './parallel'
@@ -7,7 +7,7 @@ import { get, privateScratch } from './parallel'
 export const STRETCH: i32 = 256
 /** By how many rows the first rows of a block's tokens may differ. */
 export const SPREAD: i32 = 64
-/** Scores of a query: a stretch, what its block begins earlier, and what vectors reach beyond. */
+/** Scores of a query: a stretch, the rows by which its block begins earlier, and the padding of vectors. */
 export const WIDTH: i32 = STRETCH + SPREAD + 4
 /** Queries of a unit, unless one token alone has more. */
 export const QUERIES: i32 = 64

@@ -43,7 +43,7 @@ import { F16, F32, HALF_FACTOR, HALF_REST, rowBytes, widenRows } from './cache-r
 import { get } from './parallel'
 import { greatest } from './softmax'
 
-/** Up to so many queries of a kv head read f32 keys and values where they lie; more copy them into a tile. */
+/** Up to this many queries of a kv head read f32 keys and values in place; for more queries, they are copied into a tile. */
 const FEW: i32 = 8
 /** Bytes of rows that a unit with few queries reads at a time. */
 const SMALL_TILE: i32 = 24_576
@@ -211,7 +211,7 @@ function addRows(i: i32, from: i32, to: i32, tile: i32, values: usize, direct: b
   else addOne<f32>(weight, factor, value, stride, bytes, out, to - from)
 }
 
-/** Rows of one kv head: where they lie, or as a tile [count, D] of f32. */
+/** Rows of one kv head: in place, or as a tile [count, D] of f32. */
 // @ts-ignore: decorator
 @inline
 function rowsOf(cache: usize, row: i32, count: i32, kvHead: i32, direct: bool): usize {

@@ -1,8 +1,8 @@
 // The inner loops of attention, on four queries at a time and on one. A score, and a sum over values, is the same bits in both:
 // a score has four partial sums over every fourth column, and a value is added row by row.
 //
-// f16 keys and values are taken 2^-112 times as large (see `raw`): the queries' factor makes good for 2^96 of that, so that a product
-// neither grows nor vanishes, and a factor of the scores for the rest; the weights' factor is 2^112.
+// f16 keys and values are read 2^-112 times too small (see `raw`). A factor of the queries corrects 2^96 of that, so that a product
+// neither overflows nor underflows, and a factor of the scores corrects the rest. The factor of the weights is 2^112.
 //
 // Scores are in units of ln 2, so that weights are powers of two. Four queries lie interleaved, [C / 4][query][4 columns]; a single
 // one is every fourth vector of that.
@@ -143,7 +143,7 @@ function dot<T>(q: usize, k: usize, bytes: usize): f32 {
   return sumOf(a)
 }
 
-/** Four numbers: of f32 as they are; of f16 bits 2^-112 times the numbers, for then there is nothing to multiply. */
+/** Four numbers: f32 as they are; f16 as 2^-112 times the number, which needs no multiplication. */
 // @ts-ignore: decorator
 @inline
 export function raw<T>(pointer: usize, mask: v128): v128 {
@@ -167,7 +167,7 @@ const POWERS = memory.data<f32>(
 )
 
 /**
- * 2^x for x up to 127, to 3e-7 of its value (the polynomial, least in the greatest relative error, to 1.1e-7); 2^-125 for all x below
+ * 2^x for x up to 127, with a relative error of at most 3e-7 (1.1e-7 of it from the minimax polynomial); 2^-125 for all x below
  * -125; NaN of NaN.
  */
 // @ts-ignore: decorator

@@ -3,7 +3,7 @@
 //
 // A query's range is cut into stretches of 256 rows, counted from its own first row. A stretch gives the greatest score, the sum of
 // the powers and the weighted sum of the values; stretches are joined in order, each rescaled to the greater maximum (Milakov and
-// Gimelshein 2018). So the order of summation depends on nothing but the query's own range: not on the other queries, the threads, or
+// Gimelshein 2018). So the order of summation depends only on the query's own range: not on the other queries, the threads, or
 // the rows where the range lies.
 //
 // Neighbouring tokens whose ranges begin at nearly the same row are a block. A block's queries of one kv head are computed together,
@@ -48,7 +48,7 @@ import { get, parallel, privateScratch, put, reserve, sharedScratch } from './pa
 
 /** With fewer units than this, stretches are units of their own. */
 const MANY_UNITS: i32 = 64
-/** As many units as keep threads busy. */
+/** Enough units to keep all threads busy. */
 const ENOUGH_UNITS: i32 = 4
 /** Bytes of a row that a unit reads at least, where it can. */
 const READ: i32 = 2048
@@ -116,7 +116,7 @@ function longestBlock(blocks: i32): i32 {
   return longest
 }
 
-/** How many neighbouring kv heads, a divisor of all, a unit has if `rows` queries read each: as many as make a read long enough. */
+/** Number of neighbouring kv heads of a unit, a divisor of all, if `rows` queries read each: enough to make a read long. */
 function headsOfUnit(rows: i32, others: i32): i32 {
   const kvHeads = get<i32>(KV_HEADS)
   const bytes = <i32>rowBytes(get<i32>(DTYPE), get<i32>(HEAD_DIM))
@@ -200,7 +200,7 @@ function attendBlock(kvHead: i32, token: i32, tokens: i32): void {
   }
 }
 
-/** Every unit is one stretch of some kv heads of one block; its results go where all threads find them. */
+/** Every unit is one stretch of some kv heads of one block. Its results are stored in shared memory. */
 function attendStretches(begin: i32, end: i32): void {
   const group = get<i32>(HEADS) / get<i32>(KV_HEADS)
   const blocks = get<i32>(BLOCK_COUNT)

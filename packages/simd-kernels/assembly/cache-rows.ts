@@ -12,7 +12,7 @@ export const Q8: i32 = 2
 
 /** The difference of the exponent biases of f32 and f16. */
 export const HALF_FACTOR: f32 = <f32>5192296858534827628530496329220096.0 // 2^112
-/** Of it, what scores are multiplied by; the rest goes into the queries. */
+/** The part of it by which scores are multiplied; the queries are multiplied by the rest. */
 export const HALF_REST: f32 = 65536
 
 const BLOCK: i32 = 32
@@ -93,7 +93,7 @@ function halveRow(from: usize, to: usize, width: i32): i32 {
   return count
 }
 
-/** Blocks of 32: the scale is the greatest magnitude / 127, so a NaN or an infinity makes the whole block NaN when it is read. */
+/** Blocks of 32: the scale is the greatest magnitude / 127. A NaN or an infinity makes the whole block NaN when it is read. */
 function quantizeRow(from: usize, to: usize, width: i32): void {
   let scales = to + <usize>width
   for (let block = 0; block < width; block += BLOCK) {

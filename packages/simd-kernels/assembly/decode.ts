@@ -1,4 +1,4 @@
-// What GGUF's blocks hold, 32 numbers at a time: values as bytes without sign (of q8_0 with), and scales as they are stored.
+// Decodes GGUF's blocks, 32 numbers at a time: values as unsigned bytes (q8_0: signed), and scales as they are stored.
 
 import {
   groupColumns,

@@ -73,7 +73,7 @@ function reluGradient(x: v128, d: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function geluGradient(x: v128, d: v128): v128 {
-  const near = f32x4.min(bounded(x), f32x4.splat(100)) // beyond, the gate is 0 or 1, and x² is to stay finite
+  const near = f32x4.min(bounded(x), f32x4.splat(100)) // beyond this, the gate is 0 or 1, and x² must stay finite
   const gate = geluGate(near)
   const slope = f32x4.mul(
     f32x4.splat(<f32>1.5957691216057308),

@@ -1,5 +1,5 @@
-// Elementwise kernels over flat f32 arrays. `out` may be one of the inputs. Each function of one vector is applied to whole vectors, and
-// to what is left one number at a time, in the same arithmetic.
+// Elementwise kernels over flat f32 arrays. `out` may be one of the inputs. Each function is applied to whole vectors, and
+// to the remaining numbers one at a time, in the same arithmetic.
 
 import { exp, LANES } from './lanes'
 import { get, parallel, put } from './parallel'
@@ -70,7 +70,7 @@ function apply(kind: i32, a: v128, b: v128): v128 {
   if (kind == ADD) return f32x4.add(a, b)
   if (kind == MUL || kind == SCALE) return f32x4.mul(a, b)
   if (kind == RELU) return f32x4.max(a, f32x4.splat(0))
-  // Below -100 the gate is as near to 0 as the exponential goes, and a lower number is not to outweigh that.
+  // Below -100 the gate does not get nearer to 0, because the exponential is clamped. So x is clamped too.
   const bounded = f32x4.max(a, f32x4.splat(-100))
   if (kind == GELU) return f32x4.mul(bounded, geluGate(bounded))
   return f32x4.mul(f32x4.mul(bounded, sigmoid(bounded)), b)

@@ -1,5 +1,5 @@
 // Weights of floating-point numbers [n, k] lie in panels of 8 rows as well: for each column the numbers of the 8 rows, as f32, f16
-// bits or bf16 bits; rows beyond the last are zeros. Behind the panels lies the f32 factor of each panel's f16 numbers, see half.ts.
+// bits or bf16 bits; rows beyond the last are zeros. The f32 factors of the f16 numbers of each panel follow the panels, see half.ts.
 
 import { BF16, F16, F32, ROWS } from './formats'
 import { factorOf, greatestHalf, INFINITE, RAISABLE, raised } from './half'
@@ -15,7 +15,7 @@ export function floatPanelBytes(type: i32, k: i32): usize {
   return <usize>(ROWS * elementBytes(type)) * <usize>k
 }
 
-/** Where the factors of the panels of n rows of k columns lie. */
+/** Offset of the factors of the panels of n rows of k columns. */
 export function floatFactorsOf(panels: usize, type: i32, n: i32, k: i32): usize {
   return panels + <usize>((n + ROWS - 1) / ROWS) * floatPanelBytes(type, k)
 }

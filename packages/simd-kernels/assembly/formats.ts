@@ -1,11 +1,11 @@
-// How quantised weights lie in memory. A weight [n, k] is cut into panels of 8 rows, a panel into groups of 32 columns, or of 256
+// The memory layout of quantised weights. A weight [n, k] is cut into panels of 8 rows, a panel into groups of 32 columns, or of 256
 // where the format has scales of two levels. A group holds, for its 8 rows,
 //   8 f16 scales, and 8 f16 minima where the format has them
 //   for each block of 32 columns
 //     the values: 8, 4 or 2 low bits of each, then 1 or 2 high bits of each
 //     where there are two levels: 8 bytes of small scales, then 8 of small minima, for each sub-block of 16 or 32 columns
 // A number is scale · (value - zero), or scale · value + minimum, where scale and minimum are products of both levels.
-// Behind the panels lies the f32 factor of each panel's f16 numbers, see half.ts.
+// The f32 factors of the f16 numbers of each panel follow the panels, see half.ts.
 //
 // Values are bytes in the order in which the kernels multiply: units of 4 neighbouring columns for the dot product, or of 2 for the
 // widening product, of each of the 8 rows in turn. Of the 256 bytes of a block, vector i is bytes 16 i to 16 i + 15. The low bits:
@@ -67,7 +67,7 @@ export function hasMinima(type: i32): bool {
   return type == Q4_1 || type == Q5_1 || type == Q2_K || type == Q4_K || type == Q5_K
 }
 
-/** Columns that share a scale; activations are quantised in blocks of as many. */
+/** Columns that share a scale. Activations are quantised in blocks of the same size. */
 export function subColumns(type: i32): i32 {
   return type == Q2_K || type == Q3_K || type == Q6_K ? 16 : 32
 }
@@ -106,7 +106,7 @@ export function panelsOf(n: i32): i32 {
   return (n + ROWS - 1) / ROWS
 }
 
-/** Where the factors of the panels of n rows of k columns lie. */
+/** Offset of the factors of the panels of n rows of k columns. */
 export function factorsOf(panels: usize, type: i32, n: i32, k: i32): usize {
   return panels + <usize>panelsOf(n) * panelBytes(type, k)
 }

@@ -18,7 +18,7 @@ function gatherRange(begin: i32, end: i32): void {
 }
 
 /**
- * out [n0, n1, n2, n3], contiguous, from x where index (i0, i1, i2, i3) lies i0 · s0 + i1 · s1 + i2 · s2 + i3 · s3 numbers behind x.
+ * out [n0, n1, n2, n3], contiguous, from x where index (i0, i1, i2, i3) is at offset i0 · s0 + i1 · s1 + i2 · s2 + i3 · s3.
  */
 export function copyStrided(
   x: usize,

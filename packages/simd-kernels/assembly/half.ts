@@ -1,5 +1,5 @@
 // f16 numbers in weights. Processors take a hundred cycles to multiply a subnormal number, and small weights are subnormal as f16.
-// So a panel keeps its f16 numbers 2^10 times as large if none gets too large by it. That is exact. They are multiplied by a factor
+// So a panel stores its f16 numbers 2^10 times as large, unless one would overflow. That is exact. They are multiplied by a factor
 // that is 2^10 times smaller when they are read.
 
 /** f16 bits without the sign: of infinity, and of the least number that would be too large when raised. */
@@ -24,7 +24,7 @@ export function greatestHalf(halves: usize, count: i32): i32 {
   return max(top, max(<i32>i16x8.extract_lane_u(tops, 0), <i32>i16x8.extract_lane_u(tops, 1)))
 }
 
-/** 2^10 times an f16 number below 2^6: a greater exponent, and for a subnormal one the exponent that it lacked. */
+/** 2^10 times an f16 number below 2^6: the exponent is increased; a subnormal number gets an exponent. */
 // @ts-ignore: decorator
 @inline
 export function raised(bits: u16): u16 {

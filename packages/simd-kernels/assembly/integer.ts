@@ -1,5 +1,5 @@
-// What the integer kernels are made of. Loops in those kernels stay short: runtimes unroll them as they see fit, and some (V8 before
-// its Turboshaft) move all loads of a long straight stretch to its front, where they spill.
+// The parts of the integer kernels. Loops in those kernels are short: runtimes unroll them, and some (V8 before
+// its Turboshaft) move all loads of long straight code to its start, where registers spill.
 
 /** How values are multiplied: pairs of i16, which every build can; it needs weights in units of two columns. */
 export const WIDEN: i32 = 0
@@ -49,8 +49,8 @@ export function productAdd<P>(a: v128, b: v128, c: v128): v128 {
 }
 
 /**
- * c + a · b + d · e in each lane, over 2 or 4 neighbours. What b and e may hold in 8 bits is for the probe to say; of pairs, 0 to 15,
- * and of pairs of two, 0 to 63.
+ * c + a · b + d · e in each lane, over 2 or 4 neighbours. The probe decides which 8-bit values b and e may have; in pairs 0 to 15,
+ * in pairs of two 0 to 63.
  */
 // @ts-ignore: decorator
 @inline
@@ -88,7 +88,7 @@ export function unitBytes<P>(): usize {
   return widens<P>() ? 8 : 16
 }
 
-/** As many weights. */
+/** The number of weights. */
 // @ts-ignore: decorator
 @inline
 export function loadUnits<P>(values: usize): v128 {

@@ -3,7 +3,7 @@
 /** The vectors' unit: four f32 or i32, or sixteen i8. */
 export const LANES: i32 = 4
 
-/** a · b + c in each lane: one rounding where the build is relaxed and the machine has fma, else two. */
+/** a · b + c in each lane: one rounding if the build is relaxed and the machine has fma, otherwise two. */
 // @ts-ignore: decorator
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {
@@ -34,7 +34,7 @@ export function sumsOf(a: v128, b: v128, c: v128, d: v128): v128 {
   return f32x4.add(i32x4.shuffle(ab, cd, 0, 2, 4, 6), i32x4.shuffle(ab, cd, 1, 3, 5, 7))
 }
 
-// Constants of loops come from memory: V8 builds a constant that it knows anew at each use, in three instructions.
+// Constants of loops are loaded from memory: V8 would build a known constant again at each use, in three instructions.
 const EXP = memory.data<f32>(
   [
     // the bounds
@@ -56,8 +56,8 @@ const EXP = memory.data<f32>(
 )
 
 /**
- * e^x to 2e-7 of its value, for x between -87.3 and 88.3; beyond, the value at the bound; NaN of NaN.
- * x = n ln 2 + r with |r| ≤ ln 2 / 2 (Cody and Waite); e^r is a polynomial, least in the greatest relative error (9.4e-8). Adding
+ * e^x with a relative error of 2e-7, for x between -87.3 and 88.3; beyond, the value at the bound; NaN for NaN.
+ * x = n ln 2 + r with |r| ≤ ln 2 / 2 (Cody and Waite); e^r is a minimax polynomial (relative error 9.4e-8). Adding
  * 3 · 2^22 rounds to a whole number, n, and leaves it in the lowest bits, from where it is added to the exponent.
  */
 // @ts-ignore: decorator
@@ -93,8 +93,8 @@ export function nibbles(): v128 {
 }
 
 /**
- * Four f16 bit patterns as f32. Shifted, the exponent lands in place but for the difference of the biases, 127 - 15 = 112, so the
- * factor is 2^112, or less for weights that were raised when they were packed (see half.ts). Infinities and NaN do not occur.
+ * Four f16 bit patterns as f32. A shift moves the exponent to its place, except for the difference of the biases, 127 - 15 = 112, so the
+ * factor is 2^112, or less for weights that were scaled up when they were packed (see half.ts). Infinities and NaN do not occur.
  */
 // @ts-ignore: decorator
 @inline

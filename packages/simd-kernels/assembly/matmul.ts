@@ -1,5 +1,5 @@
 // f32 matrix products. The left side is packed into tiles of 6 rows, the right side into panels of 8 columns, so that the inner
-// loop reads both as streams and keeps a tile of 6 x 8 sums in twelve registers. A stretch of columns of a tile and of a panel stay
+// loop reads both as streams and keeps a tile of 6 x 8 sums in twelve registers. A block of columns of a tile and of a panel stays
 // in the first-level cache (Goto and van de Geijn 2008). Each sum adds up in the order of k, so a row's result is the same bits
 // however many rows there are.
 
@@ -18,12 +18,12 @@ const STRETCH: i32 = 512
 /** Multiply-adds in a chunk. */
 const CHUNK: f64 = 8_388_608
 
-/** How the right side lies in memory, if not in panels of a type that formats.ts names. */
+/** The memory layout of the right side, if it is not in panels of a type of formats.ts. */
 export const BY_ROWS: i32 = -1 // [n, k]
 export const BY_COLUMNS: i32 = -2 // [k, n]
 
 /**
- * out [m, n] = a · b, or with `accumulate` out += a · b, in which sums begin with what lies there. a is [m, k], or [k, m] where
+ * out [m, n] = a · b, or with `accumulate` out += a · b, where sums begin with the values in `out`. a is [m, k], or [k, m] if
  * `transposed`; `layout` of b: one of the two above, or the type of its panels.
  */
 export function matmul(
@@ -172,7 +172,7 @@ function multiplyStretch(index: i32, first: i32, count: i32): void {
   }
 }
 
-/** Where `count` rows of a panel [k][8] of the right side lie, from row `first`: in place, or in `room`. */
+/** The address of `count` rows of a panel [k][8] of the right side, from row `first`: in place, or copied to `room`. */
 function panelOf(index: i32, first: i32, count: i32, columns: i32, room: usize): usize {
   const b = get<usize>(1)
   const n = get<i32>(4)

@@ -1,4 +1,4 @@
-// The room of packed weights, and how rows of any type get into it: floats by float-panels.ts, GGUF blocks as formats.ts describes.
+// The size of packed weights, and how rows of any type are packed: floats by float-panels.ts, GGUF blocks as formats.ts describes.
 
 import { decodeBlock, minimumOf, scaleOf, smallMinimumOf, smallScaleOf, sourceBytes, sourceRowBytes } from './decode'
 import { elementBytes, packFloats } from './float-panels'
@@ -30,7 +30,7 @@ import { get, parallel, privateScratch, put, reserve, sharedScratch } from './pa
 /** Private scratch memory: 32 values of a row, and those of a block of a panel. */
 const SCRATCH: usize = 32 + BLOCK_VALUES
 
-/** Bytes of a packed weight [n, k]: f64, for it may be more than there can be. */
+/** Bytes of a packed weight [n, k]: f64, because it can exceed 2^32. */
 export function weightBytes(type: i32, n: i32, k: i32): f64 {
   const columns = isQuantized(type) ? groupColumns(type) : 1
   const bytes = isQuantized(type) ? groupBytes(type) : ROWS * elementBytes(type)
@@ -127,7 +127,7 @@ function packPanel(type: i32, rows: usize, rowBytes: usize, count: i32, to: usiz
   }
 }
 
-/** Puts 32 values of row r where the kernels read them. */
+/** Stores 32 values of row r where the kernels read them. */
 // @ts-ignore: decorator
 @inline
 function placeRow(decoded: usize, values: usize, r: i32, unit: i32): void {

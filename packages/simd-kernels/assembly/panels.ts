@@ -1,4 +1,4 @@
-// Panels of quantised weights as the multiplying loops take them: values as bytes, scales and minima as f32, see formats.ts.
+// Unpacks panels of quantised weights for the multiplying loops: values as bytes, scales and minima as f32, see formats.ts.
 
 import {
   BLOCK,
@@ -18,7 +18,7 @@ import {
 } from './formats'
 import { f16Mask, loadF16, nibbles } from './lanes'
 
-/** What is added to values of 8 bits with a sign where the dot product takes bytes without. */
+/** Added to signed 8-bit values if the dot product takes unsigned bytes. */
 export const OFFSET: i32 = 128
 
 /** Bytes of 8 scales as f32. */

@@ -1,19 +1,19 @@
-// Work is shared over one memory. The caller publishes a job, an index range cut into chunks; it and the workers claim chunks
-// until none is left; the caller returns when the last has ended. How a range is cut depends on the shape alone, and a chunk's
-// result on nothing but the chunk, so results are the same bits for every number of threads.
+// All threads work on one memory. The caller publishes a job, an index range cut into chunks. The caller and the workers claim chunks
+// until none is left, and the caller returns when the last chunk is complete. How a range is cut depends only on the shape, and a chunk's
+// result only on the chunk, so results are the same bits for every number of threads.
 //
-// Each thread has a stretch of neighbouring chunks of its own, so that it reads memory as one stream: a stream's beginning costs
-// as much as a good part of a chunk. Who has done with his own goes on with what is left of the others'. So a worker that comes
-// late, or not at all, is not waited for: only claimed chunks are.
+// Each thread starts with its own range of neighbouring chunks, so that it reads memory as one stream: starting a stream costs
+// as much as a large part of a chunk. A thread that finishes its range takes chunks from other threads. So the caller does not wait for a worker that comes
+// late or not at all. It waits only for claimed chunks.
 
-/** Throws in the caller: a claimed chunk did not end in time, so its worker is gone. */
+/** Throws in the caller: a claimed chunk was not completed in time, so its worker is gone. */
 declare function workerLost(): void
 /** Milliseconds on a steady clock. */
 declare function now(): f64
-/** Gives this thread's engine at least so much scratch memory, and notes it in the control block. */
+/** Gives this thread's engine at least this much scratch memory, and stores it in the control block. */
 declare function growScratch(sharedBytes: usize, privateBytes: usize): void
 
-// The control block. Words that different threads write lie on cache lines of their own.
+// The control block. Words that different threads write are on different cache lines.
 const JOB: usize = 0 // number of the job, on which idle workers wait
 const DONE: usize = 64 // chunks that have ended
 const SLEEPERS: usize = 128 // workers that wait
@@ -27,27 +27,27 @@ const SHARED_BYTES: usize = 212
 const PRIVATE: usize = 216
 const PRIVATE_BYTES: usize = 220
 const ARGUMENTS: usize = 256
-const STRETCHES: usize = 512 // for each thread, on a line of its own:
+const STRETCHES: usize = 512 // for each thread, on its own cache line:
 const STRETCH_BYTES: usize = 64
-const LEFT: usize = 0 // chunks that nobody has claimed, and below 0 as often as one was wanted and there was none
+const LEFT: usize = 0 // chunks that are not claimed; each claim that finds none makes it more negative
 const END: usize = 4 // the chunk after its last
 
-/** Polls before a worker sleeps: some 50 µs, longer than the pause between two kernels of a forward pass. */
+/** Polls before a worker sleeps: about 50 µs, longer than the pause between two kernels of a forward pass. */
 const WORKER_SPINS: i32 = 20_000
 /** Polls before the caller sleeps. */
 const CALLER_SPINS: i32 = 20_000
-/** A chunk takes a few milliseconds at most; a worker that is silent for so long (ms) is gone. */
-const PATIENCE: f64 = 600
-const NAP: i64 = 20_000_000 // ns between two looks at the clock
-/** How much of the time (ms) between two looks counts: more means that the caller itself was not let run. */
-const LONGEST_NAP: f64 = 50
+/** A chunk takes a few milliseconds at most. A worker that does not finish one within this time (ms) is gone. */
+const WORKER_TIMEOUT: f64 = 600
+const CHECK_INTERVAL: i64 = 20_000_000 // ns between two checks of the clock
+/** Time (ms) between two checks that counts at most: a longer time means that the system did not run the caller. */
+const LONGEST_PAUSE: f64 = 50
 
 let control: usize = 0
 let thread: usize = 0
 let threads: i32 = 1
 let mayWait: bool = false
 
-/** Bytes of a control block for so many threads, which begins as zeros. */
+/** Bytes of a control block for `count` threads. It must be zero at first. */
 export function controlBytes(count: i32): usize {
   return STRETCHES + <usize>count * STRETCH_BYTES
 }
@@ -63,7 +63,7 @@ export function attach(block: usize, index: i32, count: i32, canWait: bool): voi
   mayWait = canWait
 }
 
-/** Where an argument of the job lies: in the control block, where every thread finds it, as 4-byte words by number. */
+/** The address of an argument of the job: 4-byte words in the control block, which every thread reads. */
 // @ts-ignore: decorator
 @inline
 export function argument(index: i32): usize {
@@ -92,14 +92,14 @@ export function privateScratch(): usize {
   return load<usize>(control, PRIVATE) + thread * load<usize>(control, PRIVATE_BYTES)
 }
 
-/** To be called before a job that uses scratch memory. What lay there is gone. */
+/** Call this before a job that uses scratch memory. Its old content is lost. */
 export function reserve(sharedBytes: usize, privateBytes: usize): void {
   const shared = load<usize>(control, SHARED_BYTES)
   const own = load<usize>(control, PRIVATE_BYTES)
   if (shared < sharedBytes || own < privateBytes) growScratch(max(shared, sharedBytes), max(own, privateBytes))
 }
 
-/** Notes the scratch memory that `growScratch` has found. `own`: for thread 0, then the others, `ownBytes` each. */
+/** Stores the scratch memory that `growScratch` has allocated. `own`: for thread 0, then the others, `ownBytes` each. */
 export function setScratch(shared: usize, sharedBytes: usize, own: usize, ownBytes: usize): void {
   store<usize>(control, shared, SHARED)
   store<usize>(control, sharedBytes, SHARED_BYTES)
@@ -140,7 +140,7 @@ function stretch(owner: i32): usize {
   return control + STRETCHES + <usize>owner * STRETCH_BYTES
 }
 
-/** Claims a chunk and runs it: one of this thread's own, or else of another's. */
+/** Claims a chunk and runs it: from this thread's range, or from another thread's if that is finished. */
 function runChunk(): bool {
   for (let i = 0; i < threads; i++) {
     const owner = (<i32>thread + i) % threads
@@ -149,7 +149,7 @@ function runChunk(): bool {
   return false
 }
 
-/** A claimed chunk keeps its job alive, so what describes the job is read after the claim. */
+/** A claimed chunk keeps its job alive, so the description of the job is read after the claim. */
 function runChunkOf(owner: i32): bool {
   if (atomic.load<i32>(stretch(owner), LEFT) <= 0) return false
   const left = atomic.sub<i32>(stretch(owner), 1, LEFT)
@@ -164,7 +164,7 @@ function runChunkOf(owner: i32): bool {
 }
 
 /**
- * Waits until the chunks that workers have claimed have ended too. Their number is read again: where the caller's was kept for this
+ * Waits until the chunks that workers have claimed are complete too. Their number is read again: when the caller's copy was kept for this
  * loop, the baseline compiler of V8 11.3 (Node 20) lost it.
  */
 function awaitChunks(): void {
@@ -176,19 +176,19 @@ function awaitChunks(): void {
   while (seen != chunks) {
     if (mayWait) {
       atomic.store<i32>(control, 1, CALLER_WAITS)
-      atomic.wait<i32>(control + DONE, seen, NAP)
+      atomic.wait<i32>(control + DONE, seen, CHECK_INTERVAL)
       atomic.store<i32>(control, 0, CALLER_WAITS)
     }
     const time = now()
     const done = atomic.load<i32>(control, DONE)
-    silence = done == seen ? silence + min(time - last, LONGEST_NAP) : 0
-    if (silence > PATIENCE) workerLost()
+    silence = done == seen ? silence + min(time - last, LONGEST_PAUSE) : 0
+    if (silence > WORKER_TIMEOUT) workerLost()
     seen = done
     last = time
   }
 }
 
-/** A worker's life, until its thread is ended: chunks while there are any, then polling, then sleep. */
+/** The loop of a worker, until its thread is ended: it runs chunks while there are any, then polls, then sleeps. */
 export function work(): void {
   let polls = 0
   while (true) {
@@ -201,7 +201,7 @@ export function work(): void {
   }
 }
 
-/** Waits for a job after `job`, of which nothing is left. One that has been published since ends the wait at once. */
+/** Waits for the next job after `job`. Returns at once if one was published in the meantime. */
 function sleep(job: i32): void {
   atomic.add<i32>(control, 1, SLEEPERS)
   atomic.wait<i32>(control + JOB, job, -1)

@@ -1,8 +1,8 @@
-// One product each, for the probe that tells what this machine computes.
+// One product each, for the probe of this machine's instructions.
 
 import { madd } from './lanes'
 
-/** Exported by the plain build too, which has no such instruction: there it is a trap. */
+/** The plain build exports it too, but has no such instruction: there it is a trap. */
 export function probeDot(a: usize, b: usize, out: usize): void {
   if (ASC_FEATURE_RELAXED_SIMD)
     v128.store(out, i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(a), v128.load(b), v128.load(out)))

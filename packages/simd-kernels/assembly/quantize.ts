@@ -1,8 +1,8 @@
-// Activations as blocks of integers with one scale, made anew for each call, in the order in which the integer kernels read them. A
-// block has as many columns as share a scale in the weight, 32 or 16. Tokens go in tiles of 4, and the last ones in a tile of 1, 2
+// Quantises activations, for each call, to blocks of integers with one scale, in the order in which the integer kernels read them. A
+// block has as many columns as share a scale in the weight, 32 or 16. Tokens are grouped in tiles of 4, and the last ones in a tile of 1, 2
 // or 4. A block of a tile is
 //   values: 4 bytes of each token in turn: 4 neighbours as i8 for the dot product, or 2 as i16 for the widening product, which
-//     costs the same whatever an i16 holds, so these use all of it
+//     costs the same for any i16 value, so these use the full range
 //   f32 scale of each token
 //   i32 correction of each token: -zero · Σ values, for weights that are stored with `zero` added; of pairs two i16, each half of it
 //   f32 sum of each token: scale · Σ values, for weights with minima
@@ -111,7 +111,7 @@ function quantizeBlock(x: usize, to: usize, step: usize, columns: i32, zero: i32
   store<f32>(to + 2 * step, scale * <f32>sum)
 }
 
-/** The greatest magnitudes, as bits: these are in the order of the numbers, and NaN above all. */
+/** The greatest magnitudes, as bits, which have the same order as the numbers, with NaN above all. */
 // @ts-ignore: decorator
 @inline
 function greatestOf(a: v128, b: v128, c: v128, d: v128): v128 {

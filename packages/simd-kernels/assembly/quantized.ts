@@ -1,5 +1,5 @@
-// Quantised tokens times panels of quantised weights. A stretch of columns of a panel after the other: its values are unpacked once for
-// all tokens, and lie in the first-level cache while they are multiplied.
+// Quantised tokens times panels of quantised weights, one block of columns of a panel after the other. Its values are unpacked once for
+// all tokens, and stay in the first-level cache while they are multiplied.
 
 import {
   BLOCK,
@@ -94,7 +94,7 @@ export function multiply(
   }
 }
 
-/** Kernels are called by their numbers, so that the compiler leaves each as a function of its own, with all registers. */
+/** Kernels are called by number, so that the compiler does not inline them and each can use all registers. */
 function streamOf(type: i32, product: i32): Stream | null {
   if (type == Q6_K) return sixBitsOf(product)
   const low = lowBits(type)

@@ -1,4 +1,4 @@
-// One vector times rows of f32 numbers as they lie, such as a weight that is being trained: 16 rows at a time, 4 columns of which are
+// One vector times unpacked rows of f32 numbers, such as a weight that is being trained: 16 rows at a time, 4 columns of which are
 // transposed in registers. Each sum adds up in the order of columns, as in the tiles of matmul.ts, so results are the same bits.
 
 import { madd } from './lanes'

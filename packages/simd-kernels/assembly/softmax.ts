@@ -19,7 +19,7 @@ function softmaxRows(begin: i32, end: i32): void {
   }
 }
 
-/** The greatest of the `count` numbers at x, of which there is at least one. NaN may be passed over: sums will show it. */
+/** The greatest of the `count` numbers at x, at least one. It may skip a NaN: the sum will be NaN then. */
 export function greatest(x: usize, count: i32): f32 {
   let i = 0
   let top = f32x4.splat(load<f32>(x))

@@ -1,4 +1,4 @@
-// Panels times one quantised token: bound by memory, so a panel is read once, as one stream, and its values are unpacked as they are
+// Panels times one quantised token. Memory is the limit, so a panel is read once, as one stream, and its values are unpacked as they are
 // multiplied. Sums add up as in tiles.ts, so results are the same bits.
 
 import { blockStart, blockSum, loadUnits, productAdd, twoProductsAdd, unitBytes, widens } from './integer'

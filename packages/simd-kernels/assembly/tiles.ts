@@ -25,11 +25,11 @@ function storeRow(out: usize, low: v128, high: v128): void {
   v128.store(out, high, 16)
 }
 
-/** Rows of a tile of f32 numbers, but for the last one. */
+/** Rows of a tile of f32 numbers, except the last one. */
 export const ROWS: i32 = 6
 export const COLUMNS: i32 = 8
 
-/** Rows of the tile that begins at `row` of `m`, more than there are left if no tile fits: the missing ones are zeros. */
+/** Rows of the tile that begins at `row` of `m`. It can be more than the rows that are left; missing rows are zeros. */
 // @ts-ignore: decorator
 @inline
 export function tileRows(row: i32, m: i32): i32 {
@@ -39,8 +39,8 @@ export function tileRows(row: i32, m: i32): i32 {
 }
 
 /**
- * out [rows][8] = tile [k][rows] · panel [k][8], with `outBytes` from a row of the result to the next; sums begin with what lies
- * there unless `begins`.
+ * out [rows][8] = tile [k][rows] · panel [k][8], with `outBytes` from a row of the result to the next. Sums begin with the values in
+ * `out` unless `begins`.
  */
 export function multiplyFloatTile(
   rows: i32,

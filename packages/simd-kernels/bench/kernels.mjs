@@ -1,5 +1,5 @@
 // What each kernel reaches on this machine, in giga-operations and gigabytes of weights or operands a second: the best of several
-// runs, for other work on the machine only ever slows one down. Build first; then
+// runs, because other work on the machine can only slow a run down. Build first; then
 //   node bench/kernels.mjs [--threads 1] [--relaxed true|false] [--only matmul]; linear layers are in weights.mjs
 
 import { parseArgs } from 'node:util'
@@ -78,7 +78,7 @@ for (const [name, heads, kvHeads, headDim] of [
       if (!label.includes(values.only)) continue
       const [rows, width] = [tokens + depth, kvHeads * headDim]
       const bytes = rows * cacheRowBytes(dtype, width)
-      // A layer after the other has a cache of its own: as many as make 64 MB.
+      // Each layer has its own cache; together they have 64 MB.
       const layers = Math.max(1, Math.min(12, Math.ceil(3.2e7 / bytes)))
       const caches = Array.from({ length: 2 * layers }, () => engine.alloc(bytes))
       const source = room(rows * width)

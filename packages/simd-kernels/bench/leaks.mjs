@@ -1,4 +1,4 @@
-// Opens and closes an engine with a worker over and over, and prints what the process holds: threads, files and memory must not
+// Opens and closes an engine with a worker many times, and prints threads, files and memory of the process, which must not
 // grow. Build first; then
 //   node --expose-gc bench/leaks.mjs [--cycles 10000]
 

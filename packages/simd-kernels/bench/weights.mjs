@@ -26,7 +26,7 @@ for (const engine of engines)
     `Node ${process.versions.node}, ${engine.threads} threads, ${engine.build} build, int8 dot ${engine.int8Dot}, fma ${engine.fma}`,
   )
 
-/** Times `work(engine, run)` on the engines in turn, over and over, and prints the best of each. */
+/** Times `work(engine, run)` on the engines alternately, many times, and prints the best of each. */
 const measure = (name, operations, bytes, works) => {
   const best = works.map(() => Number.POSITIVE_INFINITY)
   const end = performance.now() + 1000 * Number(values.seconds) * works.length
@@ -84,7 +84,7 @@ const everyType = ['f32', 'f16', 'bf16', ...Object.keys(blocks)]
 const known = modules.map(module => module.weightTypes ?? ['f32', 'f16', 'q8_0', 'q4_0'])
 for (const dtype of everyType.filter(type => type.startsWith(values.only))) {
   const data = weightData(dtype, out * columns)
-  // One row after the other of several weights: decoding goes from one to the next, so that none stays in a cache.
+  // Several weights, used one after the other as in decoding, so that none stays in a cache.
   const copies = Math.max(2, Math.ceil(1e8 / data.byteLength))
   const able = [...engines.keys()].filter(i => known[i].includes(dtype))
   const weights = able.map(i =>

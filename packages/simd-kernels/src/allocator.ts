@@ -1,6 +1,6 @@
 import { SimdMemoryError } from './errors'
 
-/** A stretch of memory, in units. Blocks know their neighbours by address; free blocks also those on the list of their class. */
+/** A block of memory, in units. Blocks are linked to their neighbours by address; free blocks also to those on the list of their class. */
 interface Block {
   start: number
   size: number
@@ -25,8 +25,8 @@ const classOf = (size: number): number => {
 }
 
 /**
- * Hands out stretches of one growing memory in constant time: two-level segregated fit (Masmano et al. 2004).
- * Its book-keeping lies outside that memory, where no kernel can overwrite it.
+ * Allocates blocks of one growing memory in constant time: two-level segregated fit (Masmano et al. 2004).
+ * Its data structures are outside of that memory, where no kernel can overwrite them.
  */
 export class Allocator {
   readonly #lists: (Block | undefined)[] = new Array(CLASSES)
@@ -41,7 +41,7 @@ export class Allocator {
   /**
    * @param start first free byte of the memory, which is `size` bytes now
    * @param limit size to which `grow(bytes)` may enlarge it
-   * @param grow enlarges the memory to `bytes`, or says that the system refuses
+   * @param grow enlarges the memory to `bytes`, or returns that the system refuses
    */
   constructor(
     start: number,
@@ -58,9 +58,9 @@ export class Allocator {
     return this.#used * UNIT
   }
 
-  /** A pointer to `bytes` bytes, whatever they hold. @throws SimdMemoryError @throws RangeError for what is no size */
+  /** A pointer to `bytes` uninitialised bytes. @throws SimdMemoryError @throws RangeError if `bytes` is not a size */
   alloc(bytes: number): number {
-    if (!(Number.isSafeInteger(bytes) && bytes >= 0)) throw new RangeError(`${bytes} is no number of bytes`)
+    if (!(Number.isSafeInteger(bytes) && bytes >= 0)) throw new RangeError(`${bytes} is not a number of bytes`)
     // Sizes beyond the limit may be too large for the classes of free blocks.
     if (bytes > this.limit) throw new SimdMemoryError(bytes, this.#end * UNIT + bytes, this.limit)
     const size = Math.max(1, Math.ceil(bytes / UNIT))
@@ -73,7 +73,7 @@ export class Allocator {
     return pointer
   }
 
-  /** Gives back what {@link alloc} gave. @throws RangeError for any other pointer */
+  /** Frees memory of {@link alloc}. @throws RangeError for any other pointer */
   free(pointer: number): void {
     const block = this.#blocks.get(pointer)
     if (!block) throw new RangeError(`nothing is allocated at ${pointer}`)
@@ -82,7 +82,7 @@ export class Allocator {
     this.#release(block)
   }
 
-  /** A free block of at least `size`, off its list: the first of the smallest class whose blocks all suffice. */
+  /** Takes a free block of at least `size` off its list: the first one of the smallest class in which every block is large enough. */
   #take(size: number): Block | undefined {
     const own = classOf(size)
     const exact = this.#lists[own]
@@ -104,7 +104,7 @@ export class Allocator {
     return this.#unlist(this.#last as Block)
   }
 
-  /** Adds `size` units behind the end. */
+  /** Adds `size` units at the end. */
   #append(size: number): void {
     const block: Block = {
       start: this.#end,
@@ -121,7 +121,7 @@ export class Allocator {
     this.#release(block)
   }
 
-  /** Leaves `size` units in the block and frees the rest. */
+  /** Shortens the block to `size` units and frees the rest. */
   #split(block: Block, size: number): void {
     if (block.size === size) return
     const rest: Block = {

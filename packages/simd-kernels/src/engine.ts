@@ -1,19 +1,19 @@
-import type { Crew } from './crew'
 import type { Build } from './kernels'
 import { Memory } from './memory'
 import type { Probed } from './probe'
+import type { ThreadPool } from './thread-pool'
 import { WeightKernels } from './weight-kernels'
 
-/** What an engine was opened with, for those who look. */
+/** Properties of an engine, set when it is opened. */
 export interface SimdTraits extends Probed {
   readonly build: Build
-  /** Why the calling thread works alone, where it does so not by choice. */
+  /** Why the calling thread works alone, if more threads were asked for. */
   readonly whyOneThread: string | undefined
 }
 
 /**
  * Kernels on one memory. Pointers are bytes from its start, of f32 numbers unless said otherwise, and sizes count elements;
- * they are trusted, so a wrong one corrupts that memory, but nothing outside it. A kernel has ended when its call returns.
+ * they are not checked, so a wrong one corrupts that memory, but nothing outside it. A kernel is complete when its call returns.
  * Results are the same bits for every number of threads.
  */
 export class SimdEngine extends WeightKernels implements AsyncDisposable {
@@ -21,26 +21,26 @@ export class SimdEngine extends WeightKernels implements AsyncDisposable {
   readonly fma: boolean
   readonly #whyOneThread: string | undefined
   readonly #memory: Memory
-  readonly #crew: Crew
+  readonly #pool: ThreadPool
 
   /** For {@link openSimd}. */
-  constructor(memory: Memory, crew: Crew, traits: SimdTraits) {
-    super(crew.kernels, memory, traits.int8Dot)
+  constructor(memory: Memory, pool: ThreadPool, traits: SimdTraits) {
+    super(pool.kernels, memory, traits.int8Dot)
     this.build = traits.build
     this.fma = traits.fma
     this.#whyOneThread = traits.whyOneThread
     this.#memory = memory
-    this.#crew = crew
+    this.#pool = pool
   }
 
   /**
-   * An engine like this one with a memory of its own, for what does not fit into this memory. It works at once, on the calling
-   * thread alone until its workers have started. It is closed by itself.
+   * A new engine with the same options and its own memory, for data that does not fit into this memory. It works at once, on the calling
+   * thread alone until its workers have started. Close it separately.
    */
-  another(): SimdEngine {
+  withNewMemory(): SimdEngine {
     const memory = new Memory(this.#memory.limit)
     const { build, int8Dot, fma } = this
-    return new SimdEngine(memory, this.#crew.another(memory), {
+    return new SimdEngine(memory, this.#pool.withNewMemory(memory), {
       build,
       int8Dot,
       fma,
@@ -48,17 +48,17 @@ export class SimdEngine extends WeightKernels implements AsyncDisposable {
     })
   }
 
-  /** Threads that work now, the calling one among them. */
+  /** Threads that work now, including the calling thread. */
   get threads(): number {
-    return this.#crew.threads
+    return this.#pool.threads
   }
 
-  /** Why the calling thread works alone, where it does so not by choice. */
+  /** Why the calling thread works alone, if more threads were asked for. */
   get whyOneThread(): string | undefined {
-    return this.#whyOneThread ?? this.#crew.whyAlone
+    return this.#whyOneThread ?? this.#pool.whyOneThread
   }
 
-  /** Bytes that {@link alloc} has handed out and not got back, and the engine's own scratch memory. */
+  /** Bytes that {@link alloc} has allocated and that are not freed, and the engine's own scratch memory. */
   get usedBytes(): number {
     return this.#memory.usedBytes
   }
@@ -73,12 +73,12 @@ export class SimdEngine extends WeightKernels implements AsyncDisposable {
     return this.#memory.limit
   }
 
-  /** A pointer, a multiple of 64, to `bytes` bytes, whatever they hold. @throws SimdMemoryError */
+  /** A pointer, a multiple of 64, to `bytes` uninitialised bytes. @throws SimdMemoryError */
   alloc(bytes: number): number {
     return this.#memory.alloc(bytes)
   }
 
-  /** Gives back what {@link alloc} gave. @throws RangeError for any other pointer */
+  /** Frees memory of {@link alloc}. @throws RangeError for any other pointer */
   free(pointer: number): void {
     this.#memory.free(pointer)
   }
@@ -101,9 +101,9 @@ export class SimdEngine extends WeightKernels implements AsyncDisposable {
     return this.#memory.u32(pointer, length)
   }
 
-  /** Ends the workers. The memory goes with the last reference to the engine. */
+  /** Ends the workers. The memory is freed with the last reference to the engine. */
   async close(): Promise<void> {
-    await this.#crew.stop()
+    await this.#pool.stop()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -13,12 +13,12 @@ export class SimdRangeError extends Error {
   override readonly name = 'SimdRangeError'
 }
 
-/** The memory of an engine, at most 4 GiB, does not hold what was asked for. */
+/** The memory of an engine, at most 4 GiB, is too small for an allocation. */
 export class SimdMemoryError extends Error {
   override readonly name = 'SimdMemoryError'
 
   /**
-   * @param neededBytes size of the memory that would hold what lies there and what was asked for
+   * @param neededBytes size of a memory with room for all current data and the new allocation
    * @param limitBytes size that the memory may have
    */
   constructor(
@@ -33,7 +33,7 @@ export class SimdMemoryError extends Error {
   }
 }
 
-/** A worker ended, or was silent for too long, while a kernel ran: what that kernel wrote is not complete. */
+/** A worker ended, or did not answer for too long, while a kernel ran. The output of that kernel is incomplete. */
 export class WorkerLostError extends Error {
   override readonly name = 'WorkerLostError'
 

@@ -16,7 +16,7 @@ export interface Kernels extends TrainingExports, ProductExports {
   probeMadd(a: number, b: number, out: number): void
 }
 
-/** What a module asks of the thread that runs it. */
+/** Functions that a module imports from the thread that runs it. */
 export interface Callbacks {
   now(): number
   workerLost(): void

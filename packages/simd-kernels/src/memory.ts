@@ -2,20 +2,20 @@ import { Allocator } from './allocator'
 import { SimdArgumentError } from './errors'
 
 const PAGE = 65_536
-/** What a 32-bit memory can hold: 4 GiB. */
+/** The largest size of a 32-bit memory: 4 GiB. */
 export const MOST_BYTES = 65_536 * PAGE
 
-/** The least that is asked for where the system refuses more. */
+/** The smallest size to try if the system refuses larger ones. */
 const LEAST_BYTES = 2 ** 26
 
 /**
- * A memory that can grow to `bytes`, or to a half, a quarter … of that where the system does not reserve as much: under a limit
+ * A memory that can grow to `bytes`, or to a half, a quarter … of that if the system cannot reserve as much: under a limit
  * of the process (ulimit -v), or on phones.
  */
 const reserve = (bytes: number): { memory: WebAssembly.Memory; limit: number } => {
   for (let limit = bytes; ; limit /= 2) {
     try {
-      // Always shared, with or without threads: the kernels' build then is one and the same.
+      // Always shared, with or without threads, so that one build of the kernels serves both.
       return { memory: new WebAssembly.Memory({ initial: 4, maximum: Math.floor(limit / PAGE), shared: true }), limit }
     } catch (error) {
       if (limit / 2 < LEAST_BYTES) throw error
@@ -23,7 +23,7 @@ const reserve = (bytes: number): { memory: WebAssembly.Memory; limit: number } =
   }
 }
 
-/** The one memory of an engine, and what lies where in it. Views are made afresh, since growing replaces the buffer. */
+/** The memory of an engine, with its allocator. Views are created for each use, because growing replaces the buffer. */
 export class Memory {
   readonly memory: WebAssembly.Memory
   /** Bytes to which it may grow. */

@@ -1,17 +1,17 @@
-import { Crew } from './crew'
 import { SimdEngine } from './engine'
 import { SimdArgumentError, SimdUnavailableError } from './errors'
 import { type Build, binary, instantiate } from './kernels'
 import { Memory, MOST_BYTES } from './memory'
 import { type Probed, probe } from './probe'
+import { ThreadPool } from './thread-pool'
 import { processors, whyNoThreads } from './threads'
 
 export interface SimdOptions {
-  /** Threads to work with, the calling one among them; as many as there are processors unless given. */
+  /** Number of threads, including the calling thread; by default one for each processor. */
   readonly threads?: number
-  /** Bytes to which the memory may grow; 4 GiB, the most there can be, unless given. */
+  /** Bytes to which the memory may grow; by default 4 GiB, the maximum. */
   readonly maxBytes?: number
-  /** Whether to use relaxed SIMD: `auto`, where the probe finds its int8 products right, unless given. */
+  /** Whether to use relaxed SIMD. Default `auto`: if the probe finds its int8 products correct. */
   readonly relaxed?: 'auto' | boolean
 }
 
@@ -38,9 +38,9 @@ const probeRelaxed = async (): Promise<Probed> => {
 }
 
 /**
- * Opens an engine: compiles the kernels, asks the runtime what it computes, and starts the workers.
+ * Opens an engine: compiles the kernels, probes the runtime's instructions, and starts the workers.
  * @throws SimdArgumentError for an option that cannot be used
- * @throws SimdUnavailableError where the runtime has no SIMD, no threads, or, if asked for, no relaxed SIMD that is right
+ * @throws SimdUnavailableError if the runtime has no SIMD, no threads, or no correct relaxed SIMD although it was asked for
  */
 export const openSimd = async (options: SimdOptions = {}): Promise<SimdEngine> => {
   const wanted = options.threads ?? processors()
@@ -57,6 +57,6 @@ export const openSimd = async (options: SimdOptions = {}): Promise<SimdEngine> =
   const build = probed.int8Dot === 'none' ? 'plain' : 'relaxed'
   const whyOneThread = wanted > 1 ? whyNoThreads() : undefined
   const memory = new Memory(options.maxBytes ?? MOST_BYTES)
-  const crew = await Crew.start(await compile(build), memory, whyOneThread ? 1 : wanted)
-  return new SimdEngine(memory, crew, { build, ...probed, whyOneThread })
+  const pool = await ThreadPool.start(await compile(build), memory, whyOneThread ? 1 : wanted)
+  return new SimdEngine(memory, pool, { build, ...probed, whyOneThread })
 }

@@ -2,22 +2,22 @@ import type { Kernels } from './kernels'
 import type { Memory } from './memory'
 
 /**
- * What the second operand of the runtime's relaxed int8 dot product may hold, beside a signed int8 in the first:
- * all of an unsigned byte, all of a signed byte, only 7 bits, or nothing, for there is no such instruction or it is wrong.
+ * Which values the second operand of the runtime's relaxed int8 dot product may have, if the first is a signed int8:
+ * any unsigned byte, any signed byte, only 7 bits, or none because the instruction does not exist or is wrong.
  */
 export type Int8Dot = 'unsigned8' | 'signed8' | 'unsigned7' | 'none'
 
 export interface Probed {
   readonly int8Dot: Int8Dot
-  /** Whether f32 multiply-adds round once, which they do where they are one instruction. */
+  /** Whether f32 multiply-adds round once, because they are one instruction. */
   readonly fma: boolean
 }
 
-/** Enough calls for a runtime to compile the probe as it will compile the kernels: compilers of one runtime may differ. */
+/** Enough calls that the runtime optimises the probe as it will optimise the kernels: its compilers may give different results. */
 const ROUNDS = 2000
 
 /**
- * Computes sums of which the specification leaves the result open, and tells by the results what the machine does
+ * Computes sums whose result the specification leaves open, and finds out by the results what the machine does
  * (https://github.com/WebAssembly/relaxed-simd). `kernels` are of the relaxed build, bound to `memory`.
  */
 export const probe = (kernels: Kernels, memory: Memory): Probed => {

@@ -1,4 +1,4 @@
-// Where threads come from: worker_threads in Node, Web Workers in a page that is isolated from other origins.
+// Starts threads: worker_threads in Node, Web Workers in a page that is cross-origin isolated.
 
 /** What a thread needs to join an engine: the compiled kernels, the memory, and its place in it. */
 export interface Post {
@@ -26,7 +26,7 @@ export const processors = (): number =>
   globalThis.navigator?.hardwareConcurrency ??
   1
 
-/** Why no thread can be started here; undefined where threads can. */
+/** Why no thread can be started here; undefined if threads can be started. */
 export const whyNoThreads = (): string | undefined => {
   if (nodeModule('node:worker_threads')) return undefined
   if (typeof Worker === 'undefined') return 'this runtime has no workers'
@@ -35,7 +35,7 @@ export const whyNoThreads = (): string | undefined => {
   return undefined
 }
 
-/** Whether this thread may sleep until another wakes it: not the main thread of a page. */
+/** Whether this thread may block: the main thread of a page may not. */
 export const mayWait = (): boolean => {
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1)
@@ -45,7 +45,7 @@ export const mayWait = (): boolean => {
   }
 }
 
-/** What a worker runs, as text, so that it needs no file of its own: the kernels' own loop, which does not return. */
+/** The code of a worker, as text, so that it needs no file: it runs the loop of the kernels, which does not return. */
 const life = `(post, ready) => {
   const parallel = { now: () => performance.now(), workerLost() {}, growScratch() {} }
   const { exports } = new WebAssembly.Instance(post.module, { env: { memory: post.memory }, parallel })
@@ -54,7 +54,7 @@ const life = `(post, ready) => {
   exports.work()
 }`
 
-/** Starts a thread and resolves once it takes work. Rejects where the runtime will not start one. */
+/** Starts a thread and resolves when it is ready. Rejects if the runtime cannot start one. */
 export const startThread = async (post: Post): Promise<Thread> => {
   const workerThreads = nodeModule<WorkerThreads>('node:worker_threads')
   return workerThreads ? startNodeThread(workerThreads, post) : startWebWorker(post)
@@ -74,10 +74,10 @@ live(workerData, () => parentPort.postMessage('ready'))`
     },
   }
   return new Promise((resolve, reject) => {
-    worker.on('error', reject) // once the thread has started, its end says enough
+    worker.on('error', reject) // after the start, `ended` reports all failures
     worker.once('exit', code => reject(new Error(`a worker thread ended with code ${code} before it began`)))
     worker.once('message', () => {
-      worker.unref() // idle workers keep no process alive
+      worker.unref() // idle workers do not keep the process alive
       resolve(thread)
     })
   })

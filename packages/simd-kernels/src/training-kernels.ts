@@ -80,7 +80,7 @@ export interface AdamWOptions {
   /** 1 - beta1^step, and 1 - beta2^step. */
   readonly correction1: number
   readonly correction2: number
-  /** The gradient is multiplied by it: how it is clipped. */
+  /** The gradient is multiplied by it, to clip it. */
   readonly factor: number
 }
 
@@ -96,11 +96,11 @@ export abstract class TrainingKernels extends TokenKernels {
   }
 
   /**
-   * The gradient of {@link attention} with f32 keys and values, of which nothing but the inputs is needed.
+   * The gradient of {@link attention} with f32 keys and values. It needs only the inputs of the forward pass.
    * @param q [tokens, heads, headDim], as dout and dq; dq may be q or dout
    * @param k [rows, kvHeads, headDim], as v, dk and dv
    * @param first i32 [tokens], as last
-   * @param dq overwritten, as dk and dv: zeros for what sees nothing or is not seen
+   * @param dq overwritten, as dk and dv; zeros for queries that see no row, and for rows that no query sees
    * @throws SimdArgumentError
    */
   attentionBackward(
@@ -206,7 +206,7 @@ export abstract class TrainingKernels extends TokenKernels {
    * @param ids i32 [rows]
    * @param dy [rows, width]
    * @param dweight [vocab, width]
-   * @throws SimdArgumentError for an id that is no row of dweight
+   * @throws SimdArgumentError for an id that is not a row of dweight
    */
   embeddingBackward(
     ids: number,

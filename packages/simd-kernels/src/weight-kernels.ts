@@ -73,7 +73,7 @@ export class WeightKernels extends TrainingKernels {
   }
 
   /**
-   * Copies a weight in, in the order in which {@link linear} reads it, on all threads.
+   * Copies a weight into the memory, in the order in which {@link linear} reads it, on all threads.
    * @throws SimdArgumentError for sizes or a length that do not fit, an f16 number or a scale that is infinite or NaN
    * @throws SimdMemoryError
    */
@@ -82,9 +82,9 @@ export class WeightKernels extends TrainingKernels {
   }
 
   /**
-   * Room for a weight [out, columns] whose rows come in pieces, by {@link pack} or {@link packAt}. What they have not filled is
-   * undefined. `free(weight.pointer)` ends it.
-   * @throws SimdArgumentError for a type or sizes that cannot be
+   * Allocates a weight [out, columns] whose rows are set in pieces by {@link pack} or {@link packAt}. Rows that are not set are
+   * undefined. Free it by `free(weight.pointer)`.
+   * @throws SimdArgumentError for an unsupported type or invalid sizes
    * @throws SimdMemoryError
    */
   weight(dtype: WeightType, out: number, columns: number): Weight {
@@ -94,7 +94,7 @@ export class WeightKernels extends TrainingKernels {
   /**
    * Packs the rows from `firstRow`, whose bytes are as in a file. Pieces begin at multiples of 8 rows, and only the last may end
    * elsewhere.
-   * @throws SimdArgumentError for bytes that are no such rows, an f16 number or a scale that is infinite or NaN
+   * @throws SimdArgumentError for bytes that are not such rows, or an f16 number or a scale that is infinite or NaN
    * @throws SimdMemoryError
    */
   pack(weight: Weight, firstRow: number, bytes: Uint8Array<ArrayBufferLike>): void {
@@ -132,7 +132,7 @@ export class WeightKernels extends TrainingKernels {
   }
 
   /**
-   * out [m, n] = a · b, or out += a · b with `accumulate`, in which case sums begin with what lies in `out`. a is [m, k], transposed
+   * out [m, n] = a · b, or out += a · b with `accumulate`, where sums begin with the values in `out`. a is [m, k], transposed
    * [k, m]; b is [k, n], transposed [n, k].
    */
   matmul(
@@ -153,6 +153,6 @@ export interface MatmulOptions {
   readonly a?: boolean
   /** Whether the right side is transposed. */
   readonly b?: boolean
-  /** Whether the product is added to what lies in `out`. */
+  /** Whether the product is added to the values in `out`. */
   readonly accumulate?: boolean
 }

@@ -3,7 +3,7 @@ import { SimdArgumentError } from './errors'
 import type { Memory } from './memory'
 import type { Int8Dot } from './probe'
 
-/** What the values of each quantised type are: those with a sign need all 8 bits. `zero` is added to the others when stored. */
+/** The values of each quantised type: signed values need all 8 bits; `zero` is added to the others when they are stored. */
 const values = {
   q8_0: { bits: 8, zero: 0 },
   q4_0: { bits: 4, zero: 8 },
@@ -27,7 +27,7 @@ export type WeightType = 'f32' | 'f16' | 'bf16' | QuantisedType
 /** Every {@link WeightType}. */
 export const weightTypes = ['f32', 'f16', 'bf16', ...Object.keys(values)] as readonly WeightType[]
 
-/** Pieces in which a weight is packed begin at a multiple of this many rows, and only the last may end elsewhere. */
+/** Pieces of a weight begin at a multiple of this many rows, and only the last piece may have another number of rows. */
 export const PIECE_ROWS = 8
 
 /** A weight matrix [out, in] in an engine's memory. */
@@ -37,11 +37,11 @@ export interface Weight {
   readonly in: number
   readonly pointer: number
   readonly bytes: number
-  /** Whether it lies in the order in which the kernels read it. If not, it is rows of f32 numbers, as any tensor. */
+  /** Whether it is stored in the order in which the kernels read it. If not, it is rows of f32 numbers, as any tensor. */
   readonly packed: boolean
 }
 
-/** A weight as it comes: the bytes of a file, or f32 numbers, or f16 or bf16 bit patterns, [out, in] row-major. */
+/** A weight before it is packed: the bytes of a file, or f32 numbers, or f16 or bf16 bit patterns, [out, in] row-major. */
 export interface WeightData {
   readonly dtype: WeightType
   readonly out: number
@@ -97,7 +97,7 @@ export const isQuantised = (dtype: WeightType): dtype is QuantisedType => dtypes
 /** The number of a type in GGUF, by which the kernels know it too. */
 export const typeNumber = (dtype: DType): number => dtypes[dtype].ggufId as number
 
-/** Bytes of files that are copied in at a time. */
+/** Bytes of files that are copied in one step. */
 const SLAB = 2 ** 22
 
 /** Where a weight is packed: the kernels and the memory that they work on. */
@@ -107,7 +107,7 @@ export interface Packer {
   readonly int8Dot: Int8Dot
 }
 
-/** Room for a weight whose rows {@link packRows} fills. @throws SimdArgumentError @throws SimdMemoryError */
+/** Allocates a weight; {@link packRows} sets its rows. @throws SimdArgumentError @throws SimdMemoryError */
 export const allocateWeight = (
   { kernels, memory }: Packer,
   dtype: WeightType,
@@ -146,7 +146,7 @@ export const packRows = (packer: Packer, weight: Weight, first: number, bytes: U
   }
 }
 
-/** The same for `rows` rows whose bytes lie in the memory already. @throws SimdArgumentError */
+/** The same for `rows` rows whose bytes are already in the memory. @throws SimdArgumentError */
 export const packRowsAt = (packer: Packer, weight: Weight, first: number, pointer: number, rows: number): void => {
   checkPiece(weight, first, rows)
   packPlaced(packer, weight, first, pointer, rows)

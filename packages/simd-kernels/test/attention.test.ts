@@ -95,7 +95,7 @@ describe.each(opened.map((engine, i) => ({ build: engine.build, engine, pair: tw
       }
     })
 
-    test('attention over a q8_0 cache, with a scale of its own', () => {
+    test('attention over a q8_0 cache, with a given scale', () => {
       const heads = { heads: 6, kvHeads: 3, headDim: 96 }
       const given = inputs(random, heads, [...causal(250, 20), [4, 600]], 'q8_0')
       const { out, k, v } = attend(engine, given, 0.05)
@@ -140,7 +140,7 @@ describe.each(opened.map((engine, i) => ({ build: engine.build, engine, pair: tw
       }
     })
 
-    test('NaN stays with the queries that see it', () => {
+    test('NaN affects only the queries that see it', () => {
       const heads = { heads: 2, kvHeads: 1, headDim: 16 }
       const given = inputs(random, heads, causal(0, 12), 'f32')
       given.v.fill(Number.NaN, 7 * 16, 8 * 16)
@@ -178,7 +178,7 @@ describe.each(opened.map((engine, i) => ({ build: engine.build, engine, pair: tw
     })
 
     // With this scale a score is its key, and its weight a power of two.
-    test('powers of two are right to 3e-7, and so are weights but for two roundings', () => {
+    test('powers of two have a relative error of at most 3e-7; weights have two more roundings', () => {
       const k = [0, ...Array.from({ length: 2000 }, (_, i) => Math.fround(-100 * random.next() ** (1 + (i % 3))))]
       const out = room(engine, k.length)
       const [q, keys, first, last] = [put(engine, [1]), put(engine, k), putIds(engine, [0]), putIds(engine, [2000])]

@@ -12,7 +12,7 @@ const entry = fileURLToPath(new URL('./everywhere.ts', import.meta.url))
 const expected = await everywhere({ threads: 1 })
 const isolated = 'the page is not cross-origin isolated'
 
-test('minified into one file, it runs in Node, and the process ends by itself', { timeout: 300_000 }, async () => {
+test('minified into one file, it runs in Node, and the process exits', { timeout: 300_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'simd-kernels-'))
   try {
     const outfile = join(folder, 'program.mjs')
@@ -44,7 +44,11 @@ test.skipIf(!chromium)(
   },
 )
 
-test.skipIf(!chromium)('and on one, saying why, where it is not', { timeout: 300_000 }, async () => {
-  const found = await runInBrowser({ entry, input: { threads: 2 }, minify: true, args: [] })
-  expect(found).toEqual({ ...expected, threads: 1, whyOneThread: expect.stringContaining(isolated) })
-})
+test.skipIf(!chromium)(
+  'and on one thread, with the reason, where it is not isolated',
+  { timeout: 300_000 },
+  async () => {
+    const found = await runInBrowser({ entry, input: { threads: 2 }, minify: true, args: [] })
+    expect(found).toEqual({ ...expected, threads: 1, whyOneThread: expect.stringContaining(isolated) })
+  },
+)

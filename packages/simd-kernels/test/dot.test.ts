@@ -1,17 +1,17 @@
 import { dtypes } from '@cria/dtypes'
 import { describe, expect, test } from 'vitest'
 import { type Int8Dot, openSimd, SimdEngine, type WeightType, weightTypes } from '../src'
-import { Crew } from '../src/crew'
 import { binary } from '../src/kernels'
 import { Memory } from '../src/memory'
+import { ThreadPool } from '../src/thread-pool'
 import { isQuantised, quantisation } from '../src/weights'
 import { put, room, take } from './engines'
 import { Random } from './random'
 import * as reference from './reference'
 import { numbersOf, randomWeight, subBlock } from './weight-data'
 
-// Which dot product a machine has decides which kernels it runs. All relaxed ones are exact if the second operand has no more than
-// 7 bits, so with weights that stay within them each machine can run the kernels of every other.
+// The dot product of a machine decides which kernels it runs. All relaxed ones are exact if the second operand has no more than
+// 7 bits, so with such weights each machine can run the kernels of every other machine.
 
 const seed = Number(process.env.CRIA_SEED ?? Date.now() >>> 0)
 const found = await (async () => {
@@ -19,11 +19,11 @@ const found = await (async () => {
   return engine.int8Dot
 })()
 
-/** An engine that takes the dot product for `int8Dot`, whatever it is. */
+/** An engine that uses the kernels for `int8Dot` on any machine. */
 const pretend = async (int8Dot: Int8Dot): Promise<SimdEngine> => {
   const memory = new Memory(2 ** 26)
-  const crew = await Crew.start(await WebAssembly.compile(binary('relaxed')), memory, 1)
-  return new SimdEngine(memory, crew, { build: 'relaxed', int8Dot, fma: false, whyOneThread: undefined })
+  const pool = await ThreadPool.start(await WebAssembly.compile(binary('relaxed')), memory, 1)
+  return new SimdEngine(memory, pool, { build: 'relaxed', int8Dot, fma: false, whyOneThread: undefined })
 }
 
 const here = found === 'none' ? 'which need relaxed SIMD: Node 24 or newer' : `which is ${found}`

@@ -1,4 +1,4 @@
-// What a test asks of a program or a page that holds the bundled package: the bits of some results, and how they were computed.
+// Runs in a program or page with the bundled package, and returns the bits of some results and how they were computed.
 
 import { openSimd } from '../src'
 import { put, room, take } from './engines'

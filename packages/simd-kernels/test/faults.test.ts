@@ -6,7 +6,7 @@ import type { Post, Thread } from '../src/threads'
 import { put, room, take } from './engines'
 import { Random } from './random'
 
-/** Threads as the engine starts them, and what the next ones do instead of working. */
+/** The threads that the engine starts, and a fault for the next ones. */
 const started: Thread[] = []
 let sabotage: string | undefined
 
@@ -84,7 +84,7 @@ test.each([
   expect(multiply(engine)).toBe(expected)
 })
 
-test('a worker that ends at any time is replaced; a kernel either is right or says that it is not', async () => {
+test('a worker that ends at any time is replaced; a kernel either is correct or throws', async () => {
   await using engine = await openSimd({ threads: 3 })
   for (let round = 1; round <= 3; round++) {
     void started[started.length - 1].terminate()
@@ -99,7 +99,7 @@ test('a worker that ends at any time is replaced; a kernel either is right or sa
   expect(engine.whyOneThread).toBeUndefined()
 })
 
-test('workers that end again and again are given up, and the engine says so', async () => {
+test('if workers end again and again, the engine stops replacing them, and reports it', async () => {
   await using engine = await openSimd({ threads: 2 })
   while (engine.whyOneThread === undefined) {
     const before = started.length
@@ -111,7 +111,7 @@ test('workers that end again and again are given up, and the engine says so', as
   expect(multiply(engine)).toBe(expected)
 })
 
-test('engines that open and close leave no thread and no memory behind', async () => {
+test('closed engines free all threads and memory', async () => {
   for (let cycle = 0; cycle < 60; cycle++) {
     const engine = await openSimd({ threads: 2 })
     if (cycle % 10 === 0) expect(multiply(engine)).toBe(expected)

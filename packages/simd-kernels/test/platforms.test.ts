@@ -2,11 +2,11 @@ import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
 import { openSimd } from '../src'
 
-// Platforms that refuse a part of what the engine asks for: it does with less.
+// Platforms that refuse threads or memory: the engine uses less.
 
 const workerThreads: typeof import('node:worker_threads') = createRequire(import.meta.url)('node:worker_threads')
 
-test('where no worker starts, the calling thread works alone and the engine says why', async () => {
+test('if no worker starts, the calling thread works alone and the engine reports why', async () => {
   const { Worker } = workerThreads
   workerThreads.Worker = class {
     constructor() {

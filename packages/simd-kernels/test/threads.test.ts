@@ -68,10 +68,10 @@ test(`results are the same bits on 1, 2 and 3 threads, seed ${seed}`, async () =
   await Promise.all([first, ...others].map(engine => engine.close()))
 })
 
-test('another engine has a memory of its own, the same options, and workers before long', async () => {
+test('a new engine has its own memory, the same options, and workers after a short time', async () => {
   await using engine = await openSimd({ threads: 2, maxBytes: 2 ** 21 })
   put(engine, new Float32Array(1000))
-  await using other = engine.another()
+  await using other = engine.withNewMemory()
   expect(other.usedBytes).toBeLessThan(4000)
   expect(other).toMatchObject({ maxBytes: 2 ** 21, build: engine.build, int8Dot: engine.int8Dot, threads: 1 })
   const pointer = put(other, [3, 1, 4])
@@ -85,7 +85,7 @@ test('another engine has a memory of its own, the same options, and workers befo
   expect(() => other.alloc(2 ** 21)).toThrow(SimdMemoryError)
 })
 
-test('idle workers cost no time of a processor', async () => {
+test('idle workers use no processor time', async () => {
   await using engine = await openSimd({ threads: 3 })
   results(engine)
   await new Promise(resolve => setTimeout(resolve, 50))
@@ -95,7 +95,7 @@ test('idle workers cost no time of a processor', async () => {
   expect(user + system).toBeLessThan(250_000) // µs; two workers that poll would take up to 1,000,000
 })
 
-test('a memory that is too small says what would be enough', async () => {
+test('the error of a memory that is too small says how much is needed', async () => {
   await using engine = await openSimd({ threads: 1, maxBytes: 2 ** 22 })
   const kept = engine.alloc(2 ** 20)
   const refused = () => engine.alloc(2 ** 30)
@@ -104,11 +104,11 @@ test('a memory that is too small says what would be enough', async () => {
   for (const bytes of [2 ** 38, 2 ** 42, Number.MAX_SAFE_INTEGER])
     expect(() => engine.alloc(bytes)).toThrow(SimdMemoryError)
   engine.free(kept)
-  engine.free(engine.alloc(3 * 2 ** 20)) // what was refused took nothing
+  engine.free(engine.alloc(3 * 2 ** 20)) // the refused allocation took no memory
   expect(() => engine.free(kept)).toThrow(RangeError)
 })
 
-test('a kernel without room for its scratch memory says so, and works once there is room', async () => {
+test('a kernel without memory for its scratch space throws, and works when there is memory', async () => {
   await using engine = await openSimd({ threads: 2, maxBytes: 2 ** 21 })
   const [m, k] = [300, 300]
   const [a, out] = [put(engine, new Float32Array(m * k).fill(1)), room(engine, m * m)]

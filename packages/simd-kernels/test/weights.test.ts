@@ -16,8 +16,8 @@ describe.each(opened.map(engine => ({ build: engine.build, engine })))(`$build b
   const greatestInteger = (dtype: WeightType) => (quantisation(dtype, engine.int8Dot).widen ? 32767 : 127)
 
   /**
-   * Expects that linear gives what the float64 product of the quantised activations and the dequantised weights is, but for the
-   * rounding of f32 sums, and what the activations themselves give within half a step of each.
+   * Expects that linear gives the float64 product of the quantised activations and the dequantised weights, except for the
+   * rounding of f32 sums, and the product of the activations themselves within half a quantisation step of each.
    */
   const expectLinear = (dtype: WeightType, x: Float32Array, values: Float64Array, found: Float32Array, out: number) => {
     const columns = values.length / out
@@ -227,7 +227,7 @@ describe.each(opened.map(engine => ({ build: engine.build, engine })))(`$build b
 
 const hasMinima = (dtype: WeightType) => ['q4_1', 'q5_1', 'q2_k', 'q4_k', 'q5_k'].includes(dtype)
 
-/** How far rounding to integers up to `most` in blocks may move each number. */
+/** How much rounding to integers up to `most` in blocks may change each number. */
 const halfSteps = (x: Float32Array, most: number, block: number): Float64Array =>
   Float64Array.from(
     x,

@@ -174,7 +174,7 @@ export class SimdDevice extends Device {
     const hasRoom = ({ usedBytes, maxBytes }: SimdEngine) => usedBytes + bytes <= LASTING_SHARE * maxBytes
     const found = this.#engines.find(hasRoom)
     if (found) return found
-    const next = first.another()
+    const next = first.withNewMemory()
     this.#engines.push(next)
     return next
   }

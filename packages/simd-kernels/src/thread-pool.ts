@@ -3,10 +3,10 @@ import { instantiate, type Kernels } from './kernels'
 import type { Memory } from './memory'
 import { mayWait, startThread, type Thread } from './threads'
 
-/** Restarts after which an engine stays with one thread: whatever ends its workers goes on doing so. */
+/** After this many restarts an engine stays with one thread: something keeps ending its workers. */
 const MOST_RESTARTS = 16
 
-/** What the threads of one generation share: a control block and scratch memory. */
+/** Workers that were started together, and the memory that they share: a control block and scratch memory. */
 interface Generation {
   readonly control: number
   readonly threads: readonly Thread[]
@@ -14,15 +14,15 @@ interface Generation {
 }
 
 /**
- * The threads of an engine: the one that calls, and workers. When a worker is lost its whole generation goes, and what the
- * generation shares is freed only once its last thread has ended, for until then it may still be written.
+ * The threads of an engine: the calling thread, and workers. When a worker is lost, its whole generation is stopped. The memory of a
+ * generation is freed only after its last thread has ended, because until then a thread may still write to it.
  */
-export class Crew {
+export class ThreadPool {
   readonly kernels: Kernels
   #generation: Generation
   #restarts = 0
   #stopped = false
-  #whyAlone: string | undefined
+  #whyOneThread: string | undefined
 
   private constructor(
     private readonly module: WebAssembly.Module,
@@ -39,17 +39,17 @@ export class Crew {
   }
 
   /** Binds the calling thread to the kernels and starts `threads - 1` workers, or says why they do not start. */
-  static async start(module: WebAssembly.Module, memory: Memory, threads: number): Promise<Crew> {
-    const crew = new Crew(module, memory, threads)
-    await crew.#recruit()
-    return crew
+  static async start(module: WebAssembly.Module, memory: Memory, threads: number): Promise<ThreadPool> {
+    const pool = new ThreadPool(module, memory, threads)
+    await pool.#startWorkers()
+    return pool
   }
 
-  /** As many threads on another memory: this one alone, until the workers have started. */
-  another(memory: Memory): Crew {
-    const crew = new Crew(this.module, memory, this.wanted)
-    void crew.#recruit()
-    return crew
+  /** A pool with as many threads on another memory. Until its workers have started, the calling thread works alone. */
+  withNewMemory(memory: Memory): ThreadPool {
+    const pool = new ThreadPool(this.module, memory, this.wanted)
+    void pool.#startWorkers()
+    return pool
   }
 
   /** Threads that work now. */
@@ -57,17 +57,17 @@ export class Crew {
     return this.#generation.threads.length + 1
   }
 
-  /** Why the calling thread is alone, if workers did not start, or were lost and none could take their place. */
-  get whyAlone(): string | undefined {
-    return this.#whyAlone
+  /** Why the calling thread works alone: workers could not be started, or were lost too often. */
+  get whyOneThread(): string | undefined {
+    return this.#whyOneThread
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    await this.#dissolve(this.#generation)
+    await this.#stopThreads(this.#generation)
   }
 
-  async #recruit(): Promise<void> {
+  async #startWorkers(): Promise<void> {
     if (this.wanted === 1) return
     const control = this.#controlBlock()
     const { module, wanted } = this
@@ -80,10 +80,10 @@ export class Crew {
     const generation: Generation = { control, threads, scratch: [] }
     const failure = started.find(result => result.status === 'rejected')
     if (failure || this.#stopped) {
-      if (failure) this.#whyAlone = `no worker could be started: ${failure.reason.message}`
-      return this.#dissolve(generation)
+      if (failure) this.#whyOneThread = `no worker could be started: ${failure.reason.message}`
+      return this.#stopThreads(generation)
     }
-    void this.#dissolve(this.#generation)
+    void this.#stopThreads(this.#generation)
     this.#generation = generation
     this.#attach(generation)
     for (const thread of threads) void thread.ended.then(() => this.#generation === generation && this.#replace())
@@ -95,18 +95,18 @@ export class Crew {
     throw new WorkerLostError()
   }
 
-  /** Lets the present workers go, works on alone, and looks for new ones. */
+  /** Stops the current workers, continues with the calling thread alone, and starts new workers. */
   #replace(): void {
     if (this.#stopped) return
     const old = this.#generation
     this.#generation = { control: this.#controlBlock(), threads: [], scratch: [] }
     this.#attach(this.#generation)
-    void this.#dissolve(old)
-    if (++this.#restarts > MOST_RESTARTS) this.#whyAlone = `workers ended ${this.#restarts} times`
-    else void this.#recruit()
+    void this.#stopThreads(old)
+    if (++this.#restarts > MOST_RESTARTS) this.#whyOneThread = `workers ended ${this.#restarts} times`
+    else void this.#startWorkers()
   }
 
-  async #dissolve({ control, threads, scratch }: Generation): Promise<void> {
+  async #stopThreads({ control, threads, scratch }: Generation): Promise<void> {
     await Promise.all(threads.map(thread => thread.terminate()))
     for (const pointer of [control, ...scratch]) this.memory.free(pointer)
   }
@@ -127,7 +127,7 @@ export class Crew {
     const generation = this.#generation
     for (const pointer of generation.scratch) this.memory.free(pointer)
     generation.scratch = []
-    this.kernels.setScratch(0, 0, 0, 0) // there is none, should there be no room for more
+    this.kernels.setScratch(0, 0, 0, 0) // no scratch memory, in case the allocation below fails
     const [shared, own] = [sharedBytes, privateBytes].map(bytes => Math.ceil((bytes >>> 0) / 64) * 64)
     for (const bytes of [shared, own * this.threads]) generation.scratch.push(this.memory.alloc(bytes))
     this.kernels.setScratch(generation.scratch[0], shared, generation.scratch[1], own)
