@@ -1,4 +1,4 @@
 import { library } from '@cria/vitest'
 
-// Memory is measured when no garbage is left.
+// Memory is measured after garbage collection.
 export default library({ execArgv: ['--expose-gc'] })

@@ -38,8 +38,8 @@ export interface RenderOptions {
 /** Makes prompts of messages. */
 export interface ChatTemplate {
   /**
-   * The prompt, in parts. Only the template's own text is special; what comes from messages, tools and variables is
-   * not, so no message can forge a turn.
+   * The prompt, in parts. Only the template's own text is special. Text from messages, tools and variables is
+   * not, so no message can imitate a turn.
    *
    * @throws ChatTemplateError
    */
@@ -50,11 +50,11 @@ export interface ChatTemplate {
  * A chat template.
  *
  * A Jinja template is a program that comes with a model, and is not trusted: its steps, the texts that it makes, and its
- * time are bounded. Content goes through its filters as it is; of what a filter does to it only joining and trimming
- * are followed in part, everything else that is made with content counts as content.
+ * time are bounded. Filters get the plain text of a message. Of the things that a filter does to it, only joining and trimming
+ * are tracked in detail. Everything else that is made from message text counts as message text.
  *
  * @param source `llama2`, `chatml`, `llama3`, or a Jinja template as Hugging Face's tokenizers have it
- * @throws ChatTemplateError of problem `syntax` if it is not Jinja, or of a kind that is not supported
+ * @throws ChatTemplateError with problem `syntax` if it is not Jinja, or uses unsupported Jinja
  */
 export const chatTemplate = (
   source: BuiltInFormat | (string & {}),

@@ -5,22 +5,22 @@ import { joined, type Segment, sliced, textOf } from './segments'
 
 /** How a conversation is made. */
 export interface ConversationOptions extends EncodeChatOptions {
-  /** What was said before. Default: nothing. */
+  /** Earlier messages. Default: none. */
   readonly messages?: readonly ChatMessage[] | undefined
   /** Tools and variables of the template. */
   readonly render?: Omit<RenderOptions, 'addGenerationPrompt'> | undefined
 }
 
-/** The parts of a text, and ids of it that a model holds. */
+/** The parts of a text, and the ids of it that a model holds. */
 interface Held {
   readonly segments: readonly Segment[]
   readonly ids: readonly number[]
 }
 
 /**
- * A chat that grows: its messages, and the ids of the next prompt. The ids of an earlier prompt and of its answer stay
- * as they are, where the template lets their text stay as it is, so a session that holds them computes only what is
- * new: a chat of ten turns costs the sum of its turns' tokens.
+ * A chat that grows: its messages, and the ids of the next prompt. The ids of an earlier prompt and of its answer do not
+ * change, if the template does not change their text. So a session that holds them computes only the
+ * new tokens: a chat of ten turns costs the sum of its turns' tokens.
  */
 export class Conversation {
   #messages: ChatMessage[]
@@ -86,7 +86,7 @@ export class Conversation {
    * Adds the assistant's answer to the last prompt.
    *
    * @param ids the tokens of just this text, without the one that ended them. To be left out if the text was cut, as at a
-   *   stop text: it is encoded anew then
+   *   stop text: it is then encoded again
    */
   answered(content: string, ids?: ArrayLike<number>): void {
     this.#messages = [...this.#messages, { role: 'assistant', content }]
@@ -95,19 +95,19 @@ export class Conversation {
     this.#held = { segments, ids: [...this.#held.ids, ...Array.from(ids)] }
   }
 
-  /** Takes back the last message of the user, and all after it. */
+  /** Removes the last message of the user, and all messages after it. */
   undo(): void {
     const last = this.#messages.map(({ role }) => role).lastIndexOf('user')
     if (last >= 0) this.#messages = this.#messages.slice(0, last)
   }
 
-  /** Forgets all messages but the system's. */
+  /** Removes all messages except the system message. */
   reset(): void {
     this.#messages = this.system === undefined ? [] : this.#messages.slice(0, 1)
   }
 
   /**
-   * What is held is continued if the prompt begins with its text and goes on with a special token: nothing merges
+   * The held ids are reused if the prompt begins with their text and continues with a special token: nothing merges
    * across that.
    */
   #encoded(segments: readonly Segment[]): number[] {
@@ -118,8 +118,8 @@ export class Conversation {
 }
 
 /**
- * The segments after those of `start`: undefined unless they begin with the same text and the same special tokens, and
- * go on with a special token.
+ * The segments after those of `start`; undefined unless they begin with the same text and the same special tokens, and
+ * continue with a special token.
  */
 const restAfter = (
   tokenizer: ChatTokenizer,

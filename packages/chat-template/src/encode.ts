@@ -1,6 +1,6 @@
 import { joined, type Segment, textOf } from './segments'
 
-/** All that encoding a chat needs of a tokenizer. Cria's has it. */
+/** The interface of a tokenizer that encodes chats. Cria's tokenizers have it. */
 export interface ChatTokenizer {
   /**
    * The ids of a text.
@@ -23,9 +23,9 @@ export interface EncodeChatOptions {
 }
 
 /**
- * The ids of a prompt. Special tokens are recognised in the template's own text only: a message that holds the name of
- * one, or completes one that the template began, is encoded as the text that it is. Text between special tokens is
- * encoded as one, wherever it comes from, as if the prompt had been encoded as a whole.
+ * The ids of a prompt. Special tokens are recognised only in the template's own text. A message that contains the name of
+ * one, or completes a name that the template began, is encoded as plain text. Text between special tokens is
+ * encoded as one text, so the result is the same as encoding the whole prompt at once.
  */
 export const encodeChat = (
   tokenizer: ChatTokenizer,
@@ -41,7 +41,7 @@ const encoded = (tokenizer: ChatTokenizer, segments: readonly Segment[]): number
   const text = textOf(segments)
   const owners = ownersOf(segments)
   const { tokens, isForged } = ownTokens(tokenizer, segments)
-  // Where content holds no name, the tokenizer's own splitting of the whole text does what is wanted.
+  // If no message contains a name, the tokenizer can split the whole text itself.
   if (!isForged && tokenizer.addedTokens !== undefined) return Array.from(tokenizer.encode(text, { special: true }))
 
   const ids: number[] = []
@@ -77,7 +77,7 @@ export const ownTokens = (
   for (const part of occurrences(textOf(segments), trieOf(tokenizer))) {
     const last = tokens[tokens.length - 1]
     if (!owners.isOwn(part)) isForged = true
-    // Of several that start at one place the longest comes last.
+    // Of several names that start at one place, the longest comes last.
     else if (last?.start === part.start) tokens[tokens.length - 1] = part
     else if (last === undefined || part.start >= last.end) tokens.push(part)
   }

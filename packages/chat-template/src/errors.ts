@@ -1,6 +1,6 @@
 /**
- * Why a chat template gives no prompt:
- * - `syntax`: it is no Jinja, or is of a kind that is not supported
+ * Why a chat template cannot make a prompt:
+ * - `syntax`: it is not Jinja, or uses unsupported Jinja
  * - `raised`: it refuses these messages, by `raise_exception`
  * - `limit`: it takes too many steps, too much memory, or too long
  * - `failed`: it uses a value, filter or test that does not exist
@@ -8,7 +8,7 @@
  */
 export type ChatTemplateProblem = 'syntax' | 'raised' | 'limit' | 'failed' | 'messages'
 
-/** A chat template, or messages, of which no prompt can be made. */
+/** A chat template or messages from which no prompt can be made. */
 export class ChatTemplateError extends Error {
   override readonly name = 'ChatTemplateError'
 

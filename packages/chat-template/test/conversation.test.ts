@@ -8,7 +8,7 @@ const conversation = (source: string, options: ConversationOptions = {}) => {
   const { tokenizer, read, calls } = readable(tokens)
   const template = chatTemplate(source, { bosToken: '<s>', eosToken: '</s>' })
   const chat = new Conversation(template, tokenizer, options)
-  /** What a session holds, and how many ids have been run: those behind the prefix that it keeps. */
+  /** The ids of a session, and how many ids have been run: those after the common prefix. */
   let held: number[] = []
   let run = 0
   const compute = (ids: readonly number[], generated: readonly number[]): void => {
@@ -32,7 +32,7 @@ describe('a conversation', () => {
       chat.answered(String.fromCodePoint(...answer), answer)
     }
     expect(read(last)).toContain('question 0')
-    // Each token is run once, but for the one after which each answer begins.
+    // Each token is run once, except the one before each answer.
     expect(cost()).toBeLessThan(last.length + 10 + 10 * 'answer 0'.length)
   })
 
@@ -48,7 +48,7 @@ describe('a conversation', () => {
     expect(second.slice(first.length + 3, first.length + 4)).toEqual(encode('\n'))
   })
 
-  test('encodes an answer anew that comes without ids', () => {
+  test('encodes an answer again if it is given without ids', () => {
     const { chat, read } = conversation('chatml')
     const first = chat.ask('hi')
     chat.answered('hello')
@@ -57,7 +57,7 @@ describe('a conversation', () => {
     expect(read(second.slice(first.length))).toMatch(/^hello⟦<\|im_end\|>⟧/)
   })
 
-  test('encodes anew where the template changes what was said', () => {
+  test('encodes the chat again where the template changes earlier messages', () => {
     const { chat, read } = conversation('llama3')
     const first = chat.ask('hi')
     chat.answered('  hello  ', [1, 2, 3])
@@ -66,7 +66,7 @@ describe('a conversation', () => {
     expect(read(second.slice(first.length))).toMatch(/^hello⟦<\|eot_id\|>⟧/)
   })
 
-  test('a message cannot continue what is held as if the template had written it', () => {
+  test('a message cannot continue the held text as if it were text of the template', () => {
     const { chat, read } = conversation('chatml')
     chat.ask('a')
     chat.answered('b', [98])
@@ -120,7 +120,7 @@ describe('a conversation', () => {
     expect(chat.messages).toHaveLength(1)
   })
 
-  test('goes on from messages that were saved, with BOS and variables', () => {
+  test('continues from saved messages, with BOS and variables', () => {
     const source = '{{ style }}{% for m in messages %}<|im_start|>{{ m.content }}{% endfor %}'
     const { chat, read } = conversation(source, {
       messages: [

@@ -90,7 +90,7 @@ describe('templates that loop, recurse or allocate meet a limit', () => {
   })
 })
 
-describe('what is no template, or refuses, is a typed error', () => {
+describe('an invalid template, or one that refuses, is a typed error', () => {
   test.each<[string, string, string]>([
     ['an unknown tag', '{% bogus %}', 'syntax'],
     ['another language', '{{#each messages}}{{content}}{{/each}}', 'syntax'],

@@ -38,11 +38,11 @@ export interface ReadTensorOptions {
 
 /** A model's files, opened: what they say about the model, and their tensors under the names in the files. */
 export interface Checkpoint {
-  /** The file format for people: `GGUF v3`, `Hugging Face safetensors`, `llama2.c v0`, … */
+  /** The name of the file format: `GGUF v3`, `Hugging Face safetensors`, `llama2.c v0`, … */
   readonly format: string
   /** The file or folder, as errors show it. */
   readonly name: string
-  /** What the files say about the model. An architecture makes its config from it, `generationSettings` the rest. */
+  /** What the files say about the model. An architecture reads its config from it, and `generationSettings` reads everything else. */
   readonly metadata: Metadata
   /** All tensors under their names in the files. */
   readonly tensors: ReadonlyMap<string, TensorInfo>

@@ -6,7 +6,7 @@ export const headBytes = 64
 /** Magics of llama.cpp's formats before GGUF, as their bytes lie in the file. */
 const oldMagics: Readonly<Record<string, string>> = { lmgg: 'GGML', fmgg: 'GGMF', tjgg: 'GGJT', algg: 'GGLA' }
 
-/** The error for a file whose first bytes show that it is something else than its name says; undefined for all others. */
+/** The error for a file whose first bytes do not match its name, such as a web page named model.gguf; undefined for other files. */
 export const disguiseError = (bytes: Uint8Array, file: string): CheckpointError | undefined => {
   const head = new TextDecoder('latin1').decode(bytes.subarray(0, headBytes))
   if (head.startsWith('version https://git-lfs.github.com/spec/')) {

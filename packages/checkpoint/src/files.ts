@@ -31,18 +31,18 @@ export const findVocabularyName = (names: readonly string[], pieces?: number): s
   return undefined
 }
 
-/** Files that describe a model or its tokenizer, and are opened with it wherever they lie beside it. */
+/** Files that describe a model or its tokenizer. They are opened with the model if they are next to it. */
 export const isCompanion = (name: string): boolean =>
   isVocabulary(name) || [...generationNames, ...addedTokensNames].some(companion => companion === baseName(name))
 
-/** Files that are only a part of a model, which is then the folder that they lie in. */
+/** Files that are only a part of a model; the model is then their folder. */
 export const isPartOfFolder = (name: string): boolean =>
   [configName, indexName, paramsName].includes(baseName(name)) ||
   /-\d+-of-\d+\.safetensors$|^consolidated\.\d+\.pth$/.test(baseName(name))
 
 const splitGguf = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/
 
-/** All more than this are not parts of one model. */
+/** A model has at most this many parts. */
 const maxParts = 10_000
 
 /** The base names of all parts of the split GGUF model that this file belongs to; only its own name if it is whole. */

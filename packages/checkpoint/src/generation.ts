@@ -5,7 +5,7 @@ import { isObject, type JsonObject } from './formats/json'
 import type { GgufFileMetadata, HuggingFaceMetadata, Metadata } from './metadata'
 import type { Vocabulary } from './vocabulary'
 
-/** How the files say that tokens are sampled. What they do not say is undefined. */
+/** Sampling settings of the files. Settings that they do not have are undefined. */
 export interface SamplingSettings {
   /** transformers' `do_sample`: false means that the likeliest token is always taken. */
   readonly doSample?: boolean | undefined
@@ -119,7 +119,7 @@ const ggufSettings = (
 
 const ggufEosIds = ({ eosId, eotId, eomId, tokens, types }: GgufVocabulary): number[] => {
   const named = [eosId, eotId, eomId].filter(id => id !== undefined)
-  // Files that were converted before GGUF had `eot_token_id` only have the token itself.
+  // Older files, from before GGUF had `eot_token_id`, have only the token itself.
   const texts = endTexts.map(text => tokens.indexOf(text)).filter(id => id >= 0 && types?.[id] === controlType)
   return [...new Set([...named, ...texts])]
 }
@@ -199,7 +199,7 @@ const huggingFaceSettings = (metadata: HuggingFaceMetadata): GenerationSettings 
   const tokenizerFile = beside('tokenizer_config.json')
   const ids = (name: string) => [...idsOf(config, name, file), ...idsOf(generationConfig, name, generationFile)]
   return {
-    // generation_config.json counts before config.json, as in transformers.
+    // generation_config.json overrides config.json, as in transformers.
     bosId: ids('bos_token_id').at(-1),
     addBos: value(tokenizerConfig, 'add_bos_token', 'boolean', tokenizerFile),
     eosIds: [...new Set([...ids('eos_token_id'), ...addedTokenIds(tokenizerConfig, tokenizerConfig.eos_token)])],

@@ -27,7 +27,7 @@ const beside = (url: string, name: string): string => {
 
 const optional = (url: string, name: string, options: OpenUrlOptions) => optionalHttpSource(beside(url, name), options)
 
-/** Those of these files that the server has. */
+/** The files that exist on the server. */
 const existing = async (url: string, names: readonly string[], options: OpenUrlOptions): Promise<Source[]> => {
   const found = await Promise.all(names.map(name => optional(url, name, options)))
   return found.filter(source => source !== undefined)

@@ -16,7 +16,7 @@ import type { Vocabulary, VocabularyFile } from './vocabulary'
 
 export interface OpenOptions {
   readonly signal?: AbortSignal | undefined
-  /** False if the caller has a tokenizer: files of another one beside the model are then neither opened nor asked for. */
+  /** False if the caller has a tokenizer: tokenizer files next to the model are then not opened or requested. */
   readonly vocabulary?: boolean | undefined
 }
 
@@ -90,7 +90,7 @@ const readModel = async (sources: readonly Source[], signal: AbortSignal | undef
   const models = candidates.length > 0 ? candidates : sources
   if (models.length === 0) throw new SourceError({ file: 'checkpoint' }, 'has no files; give at least one')
   const names = models.map(source => source.name)
-  // A file that was named is opened whatever its ending: the blobs of caches have none.
+  // A file that was named is opened with any extension: blobs in caches have none.
   const isUnknown = names.length === 1 && !/\.(safetensors|pth|json|gguf|bin)$/.test(names[0])
   const { kind, files } = isUnknown ? { kind: 'single', files: names } : chooseFiles(names[0], names)
   const chosen = models.filter(source => files.includes(source.name))
@@ -100,7 +100,7 @@ const readModel = async (sources: readonly Source[], signal: AbortSignal | undef
   return readSingle(chosen[0], signal)
 }
 
-/** A better error than that of a parser, if the file that it failed at is recognised as something else. */
+/** A better error than the parser's, if the file is recognised as another kind of file. */
 const explain = async (error: unknown, sources: readonly Source[], signal: AbortSignal | undefined) => {
   if (!(error instanceof MalformedFileError)) return error
   const source = sources.find(({ name }) => name === error.file)

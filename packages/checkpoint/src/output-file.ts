@@ -45,7 +45,7 @@ export const bytesFile = (name: string, bytes: Uint8Array): OutputFile => ({
 export const jsonFile = (name: string, value: unknown): OutputFile =>
   bytesFile(name, new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`))
 
-/** The tokenizer's own files under their usual names, to lie beside the weights; none if it is inside a GGUF file. */
+/** The tokenizer's own files under their usual names, to be saved next to the weights; none if it is inside a GGUF file. */
 export const vocabularyFiles = (vocabulary: Vocabulary | undefined): OutputFile[] => {
   if (vocabulary?.kind !== 'file') return []
   const { tokenizerConfig, addedTokens, specialTokensMap } = vocabulary.companions

@@ -56,7 +56,7 @@ const layout = (dtype: StoredDType, parts: readonly StoredPart[], options?: Read
   ...(options && { options }),
 })
 
-/** Every way in which a tensor can lie in its files, read in chunks of so many bytes. */
+/** Every layout of a tensor in its files, read in chunks of `bytes` bytes. */
 const layouts: Record<string, (chunkBytes: number) => Layout> = {
   ...Object.fromEntries(
     (['f32', 'f16', 'bf16', 'q8_0'] as const).flatMap(dtype => {
@@ -94,7 +94,7 @@ test.each(Object.keys(layouts))(
   },
 )
 
-test('shards of rows and of columns land where they belong', async () => {
+test('shards of rows and of columns are joined in the right order', async () => {
   const rowShards = await read('f32 in three shards of rows', 200)
   ;(rowShards.data as Float32Array).forEach((value, i) => {
     const shard = Math.floor(i / ((rows / 3) * columns))
@@ -131,7 +131,7 @@ test('without an axis the first of several copies is read', async () => {
   expect([data.length, data[0]]).toEqual([rows * columns, Math.fround(Math.sin(1))])
 })
 
-test('groups are scaled each by its own, across rows too', async () => {
+test('each group has its own scale, also across rows', async () => {
   for (const groupSize of [8, 48]) {
     const { data } = await read(groupSize === 8 ? 'int8 in groups of 8' : 'int8 in groups of 48, across rows', 100)
     const bytes = stored('i8_grouped', rows * columns, 1)

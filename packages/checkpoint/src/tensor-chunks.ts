@@ -52,7 +52,7 @@ const placeParts = ({ parts, axis }: WholeTensor): PlacedPart[] => {
   })
 }
 
-/** Memory to read into: a buffer that grows when it must and is used again. */
+/** Memory to read into: one buffer that is reused, and grows if needed. */
 class ReusedBuffer {
   private bytes = new Uint8Array(0)
 
@@ -104,7 +104,7 @@ export async function* readChunks(tensor: WholeTensor, options: ReadTensorOption
   for (let first = 0; first < rows; first += step) {
     const chunk: TensorChunk = await (next as Promise<TensorChunk>)
     next = first + step < rows ? readChunk(first + step) : undefined
-    // If the caller stops early, nobody awaits this read, and its failure must not be reported as unhandled.
+    // If the caller stops early, nobody awaits this read, so its error must not become an unhandled rejection.
     next?.catch(() => {})
     yield chunk
   }

@@ -12,7 +12,7 @@ export interface WeightSpec {
   readonly name: string | readonly string[]
   /** Its whole shape, outermost axis first. */
   readonly shape: readonly number[]
-  /** Where row `row` of the file goes, if the architecture orders rows in another way than the file. */
+  /** Where row `row` of the file goes, if the architecture and the file order rows differently. */
   readonly permuteRows?: ((row: number) => number) | undefined
   /** The axis along which model-parallel shards are cut; undefined if each shard has the whole tensor. */
   readonly shardAxis?: 0 | 1 | undefined
@@ -163,7 +163,7 @@ export async function* readWeights(
   }
   const read = ([path, info]: [string, TensorInfo]) => {
     const reading = weights.read(path, { dtype: dtype?.(path, info), signal, onBytes })
-    // If the caller stops early, nobody awaits this read, and its failure must not be reported as unhandled.
+    // If the caller stops early, nobody awaits this read, so its error must not become an unhandled rejection.
     reading.catch(() => {})
     return { path, reading }
   }

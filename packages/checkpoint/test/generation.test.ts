@@ -70,7 +70,7 @@ describe('end tokens', () => {
   })
 
   test.each([['two'], [[1, 'x']], [2.5], [{}], [Array.from({ length: 2000 }, (_, i) => i)]])(
-    'that are no ids are refused by field: %j',
+    'that are not ids are refused, and the error names the field: %j',
     async eos_token_id => {
       await expect(config({ eos_token_id })).rejects.toThrow(/eos_token_id: is /)
     },
@@ -109,7 +109,7 @@ describe('sampling', () => {
     [{ top_k: 0.5 }, /top_k: is 0.5, expected a whole number/],
     [{ repetition_penalty: 0 }, /repetition_penalty: is 0/],
     [{ do_sample: 1 }, /do_sample: is 1, expected a boolean/],
-  ])('%j is refused by field', async (wrong, error) => {
+  ])('%j is refused, and the error names the field', async (wrong, error) => {
     await expect(config({}, { 'generation_config.json': wrong })).rejects.toThrow(error)
   })
 })

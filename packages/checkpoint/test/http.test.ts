@@ -30,8 +30,8 @@ const answer = (request: IncomingMessage, response: ServerResponse, sent = Infin
 
 const quick = { retryMilliseconds: 1 }
 
-describe('what fails for a while is tried again', () => {
-  test('a connection that breaks goes on from the last byte that came', async () => {
+describe('temporary failures are retried', () => {
+  test('a broken connection continues from the last received byte', async () => {
     const starts: number[] = []
     const url = await listen((request, response) => {
       starts.push(rangeOf(request).from)
@@ -64,7 +64,7 @@ describe('what fails for a while is tried again', () => {
     expect(refusals).toBe(6)
   })
 
-  test('but not for ever, and the error has the status', async () => {
+  test('but not forever, and the error has the status', async () => {
     let requests = 0
     const url = await listen((_, response) => {
       requests++
@@ -139,7 +139,7 @@ describe.each(Object.keys(absences))('a server that answers %s for what it does 
   })
 })
 
-test('no tokenizer is asked for if the caller has one', async () => {
+test('no tokenizer is requested if the caller has one', async () => {
   const files = new Map([...(await bytesByName(folder({ 'generation_config.json': {} })))])
   const { url, asked } = await server(files, absences['404'])
   await openUrl(`${url}/`, { vocabulary: false })
@@ -147,7 +147,7 @@ test('no tokenizer is asked for if the caller has one', async () => {
   expect(asked).toContain('generation_config.json')
 })
 
-test('nothing beside a GGUF file is asked for, and a part brings the others', async () => {
+test('no file next to a GGUF file is requested, except the other parts of a split one', async () => {
   const whole = await server(await bytesByName([gguf()]), absences['404'])
   await openUrl(`${whole.url}/model.gguf`)
   expect([...whole.asked]).toEqual(['model.gguf'])
@@ -158,7 +158,7 @@ test('nothing beside a GGUF file is asked for, and a part brings the others', as
   expect([...split.asked].sort()).toEqual([...files.keys()])
 })
 
-test('an index that a whole file has replaced is not asked for', async () => {
+test('an index is not requested if the whole file exists', async () => {
   const { url, asked } = await server(await bytesByName(folder()), absences['404'])
   await openUrl(`${url}/config.json`)
   expect(asked).not.toContain('model.safetensors.index.json')

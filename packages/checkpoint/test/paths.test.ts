@@ -81,7 +81,7 @@ describe('a folder of the Hugging Face cache', () => {
   })
 })
 
-test('a whole file is preferred to shards that an old index names', async () => {
+test('a whole file is preferred to the shards of an old index', async () => {
   const path = await save('stale', modelFolder())
   await writeFile(join(path, 'model.safetensors.index.json'), '{"weight_map":{"a":"model-00001-of-00002.safetensors"}}')
   expect(await open(path)).toEqual(['a'])
@@ -114,7 +114,7 @@ test.each<[string, string, typeof MalformedFileError | typeof UnsupportedModelEr
     /is a GGJT file of 2023, a format that GGUF has replaced/,
   ],
   ['model.bin', `lmgg${'\0'.repeat(100)}`, UnsupportedModelError, /is a GGML file/],
-])('%s that holds %j is named as what it is', async (name, content, ErrorClass, message) => {
+])('%s that contains %j: the error says what it is', async (name, content, ErrorClass, message) => {
   const path = await save(`disguise-${Math.random()}`, name === 'model.safetensors' ? modelFolder() : [])
   await writeFile(join(path, name), content)
   const opening = openPath(join(path, name))
@@ -122,7 +122,7 @@ test.each<[string, string, typeof MalformedFileError | typeof UnsupportedModelEr
   await expect(opening).rejects.toBeInstanceOf(ErrorClass)
 })
 
-test('a tokenizer that is a Git LFS pointer is named as that', async () => {
+test('a tokenizer that is a Git LFS pointer: the error says so', async () => {
   const path = await save('pointer', modelFolder())
   await writeFile(join(path, 'tokenizer.model'), 'version https://git-lfs.github.com/spec/v1\noid sha256:0')
   const checkpoint = await openPath(path)

@@ -66,7 +66,7 @@ test('a file that is missing, a folder, or cut short while read is a SourceError
   await expect(source.read(0, 100)).rejects.toThrow(/changed while being read/)
 })
 
-test.skipIf(process.platform === 'win32')('a pipe is refused, and nobody waits for its writer', async () => {
+test.skipIf(process.platform === 'win32')('a pipe is refused without waiting for its writer', async () => {
   const path = join(folder, 'pipe')
   execFileSync('mkfifo', [path])
   await expect(fileSource(path)).rejects.toThrow(/pipe: cannot be opened \(it is not a regular file\)/)

@@ -52,14 +52,14 @@ export const chatIds = (
 export interface ChatSessionOptions extends TemplateOptions {
   /** What the system message says. Default: none. */
   readonly system?: string | undefined
-  /** What was said before. */
+  /** Earlier messages. */
   readonly messages?: readonly ChatMessage[] | undefined
   /** Tokens that the chat can hold; by default the whole context. */
   readonly capacity?: number | undefined
 }
 
 /**
- * A chat that keeps its tokens: each message costs its own tokens alone, not those of the chat before it.
+ * A chat that keeps its tokens: a new message costs only its own tokens, not those of the earlier chat.
  * `TextModel.startChat` makes it.
  */
 export class ChatSession implements Disposable {
@@ -76,7 +76,7 @@ export class ChatSession implements Disposable {
     this.#session = model.createSession(capacity === undefined ? {} : { capacity })
   }
 
-  /** All that was said, the system message first. */
+  /** All messages, the system message first. */
   get messages(): readonly ChatMessage[] {
     return this.#conversation.messages
   }
@@ -90,13 +90,13 @@ export class ChatSession implements Disposable {
     this.#conversation.system = content
   }
 
-  /** Forgets all messages but the system's. */
+  /** Removes all messages except the system message. */
   reset(): void {
     this.#conversation.reset()
   }
 
   /**
-   * Says something and generates the answer, which the chat then holds: of an answer that is cut short, what had come.
+   * Adds the user's message and generates the answer. The chat keeps the answer, or the part of it that was written before it was cut short.
    * @throws ChatTemplateError @throws OptionError @throws PromptError @throws SessionError
    */
   send(content: string, options: Omit<GenerateOptions, 'session'> = {}): TextGeneration {
@@ -124,7 +124,7 @@ export class ChatSession implements Disposable {
   }
 }
 
-/** The pieces of a generation, whose text is told once it ends, however it does. */
+/** Yields the pieces of a generation, and reports the whole text when it ends in any way. */
 async function* recorded(generation: TextGeneration, answered: (text: string) => void) {
   let text = ''
   try {

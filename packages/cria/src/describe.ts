@@ -31,9 +31,9 @@ export const describeConfig = async (config: LlamaConfig): Promise<ModelDescript
 }
 
 /**
- * The kernels that decoding one token dispatches, in order, and their cost: from shapes alone, or on a device, which has to
- * hold the cache of the whole context and one matrix of each shape.
- * @param weights the type of matrices, or f32 where their rows are not whole blocks of it; others than f32 are for a plan of `webgpu`
+ * The kernels that decoding one token dispatches, in order, and their cost: from shapes alone, or on a device. The device
+ * must hold the cache of the whole context and one matrix of each shape.
+ * @param weights the type of matrices; f32 for a matrix whose rows are not whole blocks of that type. Types other than f32 need a plan of `webgpu`
  * @throws ContextOverflowError for a position past the context
  */
 export const planDecode = async (
@@ -53,7 +53,7 @@ export const planDecode = async (
   }
 }
 
-/** Zeros, shared by all parameters of one shape: a plan does not ask what they are. */
+/** Zeros, shared by all parameters of one shape: a plan does not depend on the values. */
 const loadZeros = (network: Llama, weights: DType): void => {
   const { device } = network
   const byShape = new Map<string, Tensor>()
@@ -61,7 +61,7 @@ const loadZeros = (network: Llama, weights: DType): void => {
     const { shape } = parameter
     const dtype = shape.length > 1 && rowLength(shape) % dtypes[weights].blockElements === 0 ? weights : 'f32'
     if (dtype !== 'f32') {
-      // Only plans hold other types, and those allocate nothing.
+      // Only plans have other types, and plans allocate nothing.
       parameter.load(device.zeros(shape, dtype))
       continue
     }
@@ -77,7 +77,7 @@ const recordDecode = (network: Llama, position: number): Recording => {
   using cache = network.createCache()
   using sequence = cache.sequence({ capacity: network.maxSeqLen, length: position })
   const step = () => network.forward([0], sequence).dispose()
-  // The first step makes room in the cache, which most steps do not.
+  // The first step allocates rows of the cache. Most steps do not.
   step()
   sequence.rewind(position)
   return network.device.record(step)

@@ -58,7 +58,7 @@ const addressOf = (location: string): string | undefined => {
 }
 
 /**
- * Opens what a location names. An open checkpoint is itself.
+ * Opens what a location names. An open checkpoint is returned as it is.
  * @throws LoadError for a value that is not a location @throws CheckpointError
  */
 export const openLocation = async (from: ModelLocation, options: OpenUrlOptions = {}): Promise<Checkpoint> => {
@@ -69,7 +69,7 @@ export const openLocation = async (from: ModelLocation, options: OpenUrlOptions 
   }
   const sources = sourcesOf(from)
   if (sources.length === 0) {
-    throw new LoadError('the model is no location: give a path, a URL, files, bytes, sources or an open checkpoint')
+    throw new LoadError('the model is not a location: give a path, a URL, files, bytes, sources or an open checkpoint')
   }
   return openCheckpoint(sources, options)
 }

@@ -17,12 +17,12 @@ export interface InspectOptions {
    * after it, f32 [T, dim]; `layers.0.attention.weights` its attention, f32 [T, heads, T]. Default: none.
    */
   readonly observe?: RegExp | readonly string[] | undefined
-  /** Whether to measure time by op, without what observing costs. Default false. */
+  /** Whether to measure the time of each op, without the cost of observing. Default false. */
   readonly profile?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** What one pass over a text showed. */
+/** The result of one pass over a text. */
 export interface Inspection {
   /** f32 [1, vocab], or [T, vocab] with `logits: 'all'`. */
   readonly logits: Values
@@ -33,7 +33,7 @@ export interface Inspection {
 }
 
 /**
- * Runs a text once, without a cache, and gathers what happens inside. Attention weights are as large as the square of the text.
+ * Runs a text once, without a cache, and collects the values that `request` names. Attention weights take memory quadratic in the length of the text.
  * @param ids T token ids
  * @throws PromptError for no ids, or more than the context @throws TokenIdsError @throws the reason of the signal
  */
@@ -82,12 +82,12 @@ const valuesOf = async (tensor: Tensor): Promise<Values> => {
 const wantedNames = (observe: InspectOptions['observe']): ((name: string) => boolean) => {
   if (observe === undefined) return () => false
   if (!(observe instanceof RegExp)) return name => observe.includes(name)
-  // Without its memory of where the last match was.
+  // A copy, because a global RegExp remembers where its last match was.
   const pattern = new RegExp(observe.source, observe.flags.replace(/[gy]/g, ''))
   return name => pattern.test(name)
 }
 
-/** Runs the steps of a pass; between them the event loop gets its turn, and an abort is heard. */
+/** Runs the steps of a pass. Between steps the event loop runs, and an abort takes effect. */
 const run = async (
   { device }: Model['network'],
   work: Generator<void, Tensor | undefined>,

@@ -19,14 +19,14 @@ export interface LoadOptions {
   /** A tokenizer, its bytes, or its path, URL or `hf:` location (also of a GGUF file). Default: the model's own. */
   readonly tokenizer?: Tokenizer | Uint8Array | string | URL | undefined
   /**
-   * The type to hold matrices in; f16 or f32 for a matrix whose rows are not whole blocks of it. Default: as stored if the
+   * The type of the matrices on the device; f16 or f32 for a matrix whose rows are not whole blocks of it. Default: as stored if the
    * device reads that, else a type that keeps range and precision.
    */
   readonly weights?: DType | undefined
   /** How caches store keys and values. Default: as the device does. */
   readonly cache?: CacheType | undefined
-  /** Architectures of your own. They are asked before those that are known. */
-  // biome-ignore lint/suspicious/noExplicitAny: the config of an architecture is its own matter
+  /** Architectures of your own. They are tried before the built-in ones. */
+  // biome-ignore lint/suspicious/noExplicitAny: each architecture has its own type of config
   readonly architectures?: readonly Architecture<any>[] | undefined
   /** Headers of requests to servers, such as `{ authorization: 'Bearer …' }` for private models. */
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -43,13 +43,13 @@ export interface WorkerOption {
  * Loads a model: opens its files, chooses its architecture, reads its config and tokenizer, and moves its weights to a
  * device tensor by tensor.
  *
- * With `worker`, all that happens in a worker, and the calling thread is never held up: it only samples. Files cross without a
- * copy. An open device or checkpoint, sources and architectures of your own cannot cross to a worker.
- * @param from a path, URL or `hf:OWNER/NAME`, files or bytes, or an open checkpoint, which then stays the caller's. Default: the
- * model that Cria brings, a small one that tells stories.
+ * With `worker`, all of this happens in a worker. The calling thread is never blocked: it only samples. Files are passed without a
+ * copy. An open device or checkpoint, sources and architectures of your own cannot be passed to a worker.
+ * @param from a path, URL or `hf:OWNER/NAME`, files or bytes, or an open checkpoint, which the caller still closes. Default: the
+ * built-in model, a small one that tells stories.
  *
- * If a GPU is lost (its driver was reset, the machine slept), a model whose device was given by name is loaded again, once, and what
- * it generates goes on. Tensors of your own on that device are gone.
+ * If a GPU is lost (its driver was reset, the machine slept), a model whose device was given by name is loaded again, once, and
+ * running generations continue. Tensors of your own on that device are gone.
  * @throws LoadError if there is no model or no tokenizer that fits it, if the device does not read the type of weights, or
  * for an option that is unknown or has a wrong value
  * @throws CheckpointError for files that are missing, damaged, or of no known architecture
@@ -73,7 +73,7 @@ export async function loadModel(
     throw new LoadError('null was given as a model: name a folder, a GGUF, safetensors or llama2.c file, or a URL')
   }
   const location = from ?? (await embeddedModel())
-  // Each way is loaded when it is taken, so that a page that uses a worker does not fetch the other one.
+  // Each path is imported only when it is used: a page that uses a worker does not fetch the other one.
   if (!worker) {
     const { loadHere } = await import('./load')
     return loadHere(location, options)

@@ -21,7 +21,7 @@ import type { Reload } from './sequences'
 import { runTypicalPasses } from './typical-passes'
 import { checkLoadable, loadShapes, loadWeights } from './weights'
 
-/** Architectures that are known without being given. */
+/** The built-in architectures. */
 const known: readonly Architecture[] = [llama2Architecture as Architecture]
 
 interface Rule {
@@ -60,7 +60,7 @@ const rules: Readonly<Record<keyof LoadOptions, Rule>> = {
     holds: value => isObject(value) && Object.values(value).every(text => typeof text === 'string'),
   },
   onProgress: { expected: 'a function', holds: value => typeof value === 'function' },
-  // Not by instanceof: signals of other realms and polyfills are as good.
+  // Not by instanceof: signals of other realms and polyfills work too.
   signal: {
     expected: 'an AbortSignal',
     holds: value => isObject(value) && 'aborted' in value && 'addEventListener' in value,
@@ -100,7 +100,7 @@ export const loadHere = async (from: ModelLocation, options: LoadOptions): Promi
   }
 }
 
-/** The layers of a model, without what makes texts of them. */
+/** The layers of a model, without tokenizer and text generation. */
 export interface LoadedNetwork<Config = unknown> extends AsyncDisposable {
   readonly network: CausalModel
   readonly config: Config
@@ -129,7 +129,7 @@ export const loadNetwork = async (
   }
 }
 
-/** Builds the layers that a checkpoint is of, and fills them. */
+/** Builds the layers of the model in a checkpoint, and loads their weights. */
 const openNetwork = async (
   checkpoint: Checkpoint,
   options: LoadOptions,
@@ -151,7 +151,7 @@ const openNetwork = async (
     check(network)
     checkCache(options.cache, device)
     checkLoadable(network, weights, options.weights)
-    // A software adapter would compile for longer than it loads, and is not tuned.
+    // On a software adapter compiling would take longer than loading, and nothing is tuned.
     const prepared = device.software
       ? undefined
       : await device.prepare(shapes => {
@@ -183,7 +183,7 @@ const reloadFrom =
       device = await openDevice(name)
       if (device.software && !software) throw new LoadError(`only a software adapter is left, ${device.description}`)
       checkpoint = await openLocation(from, { headers: options.headers, vocabulary: false })
-      // The signal was for the first time, and so was the progress.
+      // Signal and progress belong to the first load only.
       const again = { ...options, threads: undefined, signal: undefined, onProgress: undefined, device }
       return (await openNetwork(checkpoint, again)).network
     } catch (error) {
@@ -212,12 +212,12 @@ const checkCache = (cache: CacheType | undefined, { name, cacheTypes }: Device):
     throw new LoadError(`device "${name}" keeps caches as ${cacheTypes.join(', ')}, not ${cache}`)
 }
 
-/** The share of a model's rows by which its tokenizer may be larger, and the least that this is. */
+/** How many more tokens than rows a tokenizer may have: a share of the rows, and the minimum of that. */
 const maxAdded = { share: 1 / 8, least: 64 }
-/** Embeddings are padded, but not to more than this many times the tokens. */
+/** Embeddings may be padded, but to at most this many times the number of tokens. */
 const maxPadding = 4
 
-/** A vocabulary may be larger or smaller than the model's rows; that of another model is recognised by far other sizes. */
+/** A vocabulary may be a little larger or smaller than the number of rows. A very different size means a tokenizer of another model. */
 const checkTokenizer = (tokenizer: Tokenizer, { vocabSize }: CausalModel, { name }: Checkpoint): void => {
   const tokens = tokenizer.vocabSize
   const most = vocabSize + Math.max(maxAdded.least, vocabSize * maxAdded.share)
@@ -241,7 +241,7 @@ const tokenizerOf = async (checkpoint: Checkpoint, options: LoadOptions): Promis
 }
 
 /**
- * Makes a tokenizer of what a checkpoint has as its vocabulary.
+ * Makes a tokenizer from the vocabulary of a checkpoint.
  * @param name names the file of a GGUF vocabulary in errors
  * @throws TokenizerFormatError @throws UnsupportedTokenizerError @throws CheckpointError
  */
@@ -265,7 +265,7 @@ export const defaultsOf = (
   const begins = bosId ?? tokenizer.bosId
   return {
     ...rest,
-    // transformers' way to say that none is meant is 0.
+    // transformers writes 0 for "no limit".
     ...(topK && { topK }),
     ...(noRepeatNgramSize && { noRepeatNgram: noRepeatNgramSize }),
     ...(penaltyWindow && penaltyWindow > 0 && { penaltyWindow }),

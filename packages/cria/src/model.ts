@@ -11,7 +11,7 @@ export interface ModelParts<Config> extends TextModelParts<Config> {
   readonly cacheType: CacheType | undefined
   /** Whether the device ends with the model. */
   readonly ownsDevice: boolean
-  /** Loads the network again after its device was lost; undefined where a lost device is the caller's own matter. */
+  /** Loads the network again after its device was lost; undefined if the caller opened the device. */
   readonly reload?: Reload | undefined
 }
 
@@ -29,7 +29,7 @@ export class Model<Config = unknown> extends TextModel<Config> {
     this.#ownsDevice = ownsDevice
   }
 
-  /** The layers: for training, surgery, or logits of your own. They are others after a lost device was opened again. */
+  /** The layers: for training, for changing them, or for logits of your own. After a lost device was opened again, this is a new object. */
   get network(): CausalModel {
     return this.#sequences.model
   }
@@ -49,7 +49,7 @@ export class Model<Config = unknown> extends TextModel<Config> {
   }
 
   /**
-   * Runs a text once, and gathers what happens inside.
+   * Runs a text once, and collects hidden states, attention weights, logits and times.
    * @param ids T token ids
    * @throws PromptError for no ids, or more than the context @throws TokenIdsError @throws the reason of the signal
    */
@@ -79,7 +79,7 @@ export class Model<Config = unknown> extends TextModel<Config> {
     }
   }
 
-  /** Tells `observer` of each call of an op until the result is disposed of. */
+  /** Calls `observer` for each call of an op until the result is disposed of. */
   observe(observer: Observer): Disposable {
     return this.device.observe(observer)
   }

@@ -1,14 +1,14 @@
 import type { Device } from '@cria/tensor'
 
-/** Milliseconds that one step of a pass may hold the event loop. */
+/** Milliseconds for which one step of a pass may block the event loop. */
 const STEP_MS = 30
-/** Passes of fewer tokens read the weights too often for what they compute. */
+/** Each pass reads all weights, so passes with fewer tokens waste memory bandwidth. */
 const LEAST = 16
 const MOST = 512
 
 /**
- * How many tokens run in one pass. On devices with a queue, as many as use them well. On those that compute on the calling
- * thread, as many as one layer computes in {@link STEP_MS}, by measurement: so an abort is heard, and timers run, within a step.
+ * How many tokens run in one pass. On devices with a queue, enough to keep them busy. On devices that compute on the calling
+ * thread, the number that one layer computes in {@link STEP_MS}, by measurement, so that aborts and timers wait for one step at most.
  */
 export class PassSize {
   #tokens: number
@@ -21,7 +21,7 @@ export class PassSize {
     return this.#tokens
   }
 
-  /** Learns from a pass: its tokens, and the ms of its longest step. */
+  /** Updates the estimate from a pass: its tokens, and the ms of its longest step. */
   measured(tokens: number, milliseconds: number): void {
     if (tokens < LEAST) return
     const fitting = (tokens * STEP_MS) / Math.max(milliseconds, 0.01)

@@ -3,17 +3,17 @@ import { type GreedyRequest, nextTurn, type PassRequest, type SequenceModel, typ
 import { argMax, DeviceClosedError, DeviceLostError, Steps, type Tensor } from '@cria/tensor'
 import { PassSize } from './pass-size'
 
-/** Longest time that a pass holds the event loop, in ms, on devices that compute on the calling thread. */
+/** Longest time that a pass blocks the event loop, in ms, on devices that compute on the calling thread. */
 const HOLD_MS = 12
 /** Requests of at most this many tokens run before parts of longer ones. */
 const SHORT = 8
 
-/** Tokens that a sequence was asked to run, and what has come of them. */
+/** Tokens that a sequence was asked to run, and the results so far. */
 interface Request {
   readonly sequence: ModelSequence
   readonly ids: readonly number[]
   readonly logits: 'last' | 'all'
-  /** Ids that count, where the likeliest one is wanted instead of logits. */
+  /** Only ids below this count, if the most likely id is wanted instead of logits. */
   readonly limit: number | undefined
   /** Length of the sequence after all of its ids. */
   readonly length: number
@@ -37,11 +37,11 @@ interface Part {
 export type Reload = (lost: CausalModel) => Promise<CausalModel>
 
 /**
- * Runs sequences of one model. Each is driven by a loop of its own; whatever they ask for at the same time shares passes: single
- * tokens of many sequences, and prompts in parts beside them. How a prompt is cut and what else runs in a pass changes no result.
+ * Runs the sequences of one model. Each sequence has its own loop. Requests that come at the same time share passes: single
+ * tokens of many sequences, and parts of prompts. How a prompt is cut, and what else runs in a pass, does not change any result.
  *
- * Where the model can be loaded again, a lost device is no end: the model is loaded anew, each sequence runs the ids that it held, and
- * the requests go on. A device that is lost again before a pass succeeds is an error.
+ * If the device is lost and the model can be loaded again, it is loaded again, each sequence runs the ids that it held, and
+ * the requests continue. A device that is lost again before a pass succeeds is an error.
  */
 export class ModelSequences implements SequenceModel {
   readonly maxSeqLen: number
@@ -82,7 +82,7 @@ export class ModelSequences implements SequenceModel {
     return this.#adopt(capacity, [...ids], () => held?.fork())
   }
 
-  /** No model is loaded again from here on. */
+  /** From now on, no model is loaded again. */
   close(): void {
     this.#closed = true
   }
@@ -104,7 +104,7 @@ export class ModelSequences implements SequenceModel {
     return this.#cache.sequence({ capacity })
   }
 
-  /** Whether an error is the loss of a device that can be made good. If so, nothing on the device counts any more. */
+  /** Whether an error is the loss of a device after which the model can be loaded again. Then all data on the device is invalid. */
   #loses(error: unknown): boolean {
     if (!(error instanceof DeviceLostError) || !this.reload || this.#reloaded || this.#closed) return false
     this.#lost = true
@@ -113,7 +113,7 @@ export class ModelSequences implements SequenceModel {
     return true
   }
 
-  /** Gives a sequence its room on a device opened again, and runs the ids that it held on the lost one. */
+  /** Gives a sequence rows on the new device, and runs the ids that it held on the lost one. */
   async #restore(sequence: ModelSequence): Promise<void> {
     if (sequence.held) return
     if (this.#lost) await this.#reload()
@@ -144,7 +144,7 @@ export class ModelSequences implements SequenceModel {
     this.#lost = false
   }
 
-  /** For {@link ModelSequence}: it ended. The memory of the cache goes with the last one. */
+  /** For {@link ModelSequence}: the sequence ended. The cache is freed with the last one. */
   release(sequence: ModelSequence): void {
     this.#live.delete(sequence)
     if (this.#live.size > 0 || this.#running) return
@@ -176,7 +176,7 @@ export class ModelSequences implements SequenceModel {
     }
   }
 
-  /** What fits into a pass: short requests, then parts of long ones. */
+  /** Chooses what runs in the next pass: short requests, then parts of long ones. */
   #nextParts(): readonly Part[] {
     const parts: Part[] = []
     let room = this.#passSize.tokens
@@ -215,13 +215,13 @@ export class ModelSequences implements SequenceModel {
       this.#finish(parts, starts, rows ?? [])
     } catch (error) {
       for (const [i, { request }] of parts.entries()) request.sequence.truncate(starts[i])
-      // The requests stay, and run again.
+      // The requests stay in the queue and run again.
       if (this.#loses(error)) return
       for (const { request } of parts) this.#end(request, () => request.reject(error))
     }
   }
 
-  /** Runs the steps of a pass; where they compute on the calling thread, the event loop gets its turn between them. */
+  /** Runs the steps of a pass. If they compute on the calling thread, the event loop runs between them. */
   async #run(steps: Steps<Tensor | undefined>, tokens: number, unwanted: () => boolean): Promise<Tensor | undefined> {
     const { synchronous } = this.model.device
     let longest = 0
@@ -285,13 +285,13 @@ export class ModelSequences implements SequenceModel {
     tell()
   }
 
-  /** For {@link ModelSequence}: ends a request at once, also amid a pass. */
+  /** For {@link ModelSequence}: ends a request at once, even during a pass. */
   abort(request: Request, reason: unknown): void {
     this.#end(request, () => request.reject(reason))
   }
 }
 
-/** The row itself, or its likeliest id below `limit`: for requests of both kinds in one pass. */
+/** The row itself, or its most likely id below `limit`: one pass can have requests of both kinds. */
 const chosen = (row: Float32Array, limit: number | undefined): Float32Array | number => {
   if (limit === undefined) return row
   let best = 0
@@ -349,7 +349,7 @@ export class ModelSequence implements TokenSequence {
     this.owner.release(this)
   }
 
-  /** Forgets tokens of a pass that failed or was aborted. */
+  /** Removes the tokens of a pass that failed or was aborted. */
   truncate(length: number): void {
     if (this.held && this.held.length > length) this.held.rewind(length)
     if (this.length > length) this.ids.length = length

@@ -17,8 +17,8 @@ import { type ChatOptions, ChatSession, type ChatSessionOptions, chatIds } from 
 
 export interface GenerateOptions extends GenerateTextOptions {
   /**
-   * A session of this model, which keeps its tokens: of the next prompt only what is new runs. Default: a sequence of its own,
-   * which ends with the generation.
+   * A session of this model. It keeps its tokens, so only the new part of the next prompt runs. Default: a new sequence,
+   * which is freed when the generation ends.
    */
   readonly session?: Session | undefined
 }
@@ -34,12 +34,12 @@ export interface TextModelParts<Config> {
   readonly chatTemplates: ReadonlyMap<string, string>
 }
 
-/** A model with its tokenizer that continues texts, wherever it computes. */
+/** A model with its tokenizer, in this thread or in a worker. */
 export abstract class TextModel<Config = unknown> implements SequenceModel, AsyncDisposable {
   readonly tokenizer: Tokenizer
   readonly config: Config
   readonly format: string
-  /** What its files state about sampling and where a text ends: what `generate` does unless it is told otherwise. */
+  /** What its files state about sampling and end tokens. `generate` uses this unless its options say otherwise. */
   readonly defaults: GenerateTextOptions
   /** Jinja templates of its files by name; `default` is the usual one. */
   readonly chatTemplates: ReadonlyMap<string, string>
@@ -71,7 +71,7 @@ export abstract class TextModel<Config = unknown> implements SequenceModel, Asyn
   }
 
   /**
-   * Generates the text that follows a prompt, piece by piece. It ends at a token that ends texts, at a stop string, at `maxTokens`,
+   * Generates the text that follows a prompt, piece by piece. It ends at an end token, at a stop string, at `maxTokens`,
    * or when the context is full.
    * @param prompt a text, or token ids
    * @throws OptionError @throws PromptError @throws SessionError
@@ -81,7 +81,7 @@ export abstract class TextModel<Config = unknown> implements SequenceModel, Asyn
   }
 
   /**
-   * Generates the assistant's answer to a chat. What messages say is never taken for a tag of the template.
+   * Generates the assistant's answer to a chat. The text of a message is never read as a tag of the template.
    * @param messages the last one is the user's
    * @throws ChatError for a model without a template, when none is named @throws ChatTemplateError
    * @throws OptionError @throws PromptError @throws SessionError
@@ -98,7 +98,7 @@ export abstract class TextModel<Config = unknown> implements SequenceModel, Asyn
   }
 
   /**
-   * Generates `n` texts for each of several prompts side by side: they share passes, and each prompt is computed once.
+   * Generates `n` texts for each of several prompts in parallel: they share passes, and each prompt is computed once.
    * @throws OptionError @throws PromptError
    */
   generateBatch(
@@ -108,7 +108,7 @@ export abstract class TextModel<Config = unknown> implements SequenceModel, Asyn
     return generateTextBatch(this.sequences, this.#codec, prompts, this.#withDefaults(options))
   }
 
-  /** A sequence of tokens that you drive yourself, or for another model to draft with. */
+  /** A sequence of tokens for a loop of your own, or as the draft of another model. */
   createSequence(options: { readonly capacity: number }): TokenSequence {
     return this.sequences.createSequence(options)
   }
@@ -130,7 +130,7 @@ export abstract class TextModel<Config = unknown> implements SequenceModel, Asyn
 
   protected abstract release(): Promise<void>
 
-  /** A sampler of the caller's own takes the place of all sampling options. */
+  /** A sampler given by the caller replaces all sampling options. */
   #withDefaults<Options extends GenerateTextOptions>(options: Options): Options {
     const { stopIds, ...sampling } = this.defaults
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options

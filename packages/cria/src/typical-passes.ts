@@ -5,11 +5,11 @@ import { argMax } from '@cria/tensor'
 const passes = [
   [0, 24], // a prompt
   [0, 4], // the rest of a prompt
-  [24, 1], // a step behind a short prompt
-  [1023, 1], // a step behind a long one
+  [24, 1], // a step after a short prompt
+  [1023, 1], // a step after a long prompt
 ] as const
 
-/** Runs passes of the sizes that generating text runs, on a device of shapes: what they dispatch can be compiled and tuned beforehand. */
+/** Runs passes of typical sizes on a device of shapes, so that the shaders they need are compiled and tuned in advance. */
 export const runTypicalPasses = (model: CausalModel, dtype: CacheType | undefined): void => {
   const { maxSeqLen } = model
   for (const [held, tokens] of passes) {

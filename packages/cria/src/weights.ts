@@ -14,7 +14,7 @@ import { LoadError } from './errors'
 import type { LoadOptions } from './load-model'
 
 /**
- * Fills a network's parameters with weights, one tensor at a time.
+ * Loads weights into a network's parameters, one tensor at a time.
  * @throws LoadError, before anything is read, for weights that are not those of the network, or a type of weights that its
  * device does not read
  * @throws OutOfMemoryError with the name of the weight @throws CheckpointError
@@ -41,7 +41,7 @@ export const loadWeights = async (
   }
 }
 
-/** Gives a network on a device of shapes parameters of the types that those weights will be held in. */
+/** Gives a network on a device of shapes parameters of the types that the weights will have on the real device. */
 export const loadShapes = (network: CausalModel, { tensors }: Weights, wanted?: DType | undefined): void => {
   const { device } = network
   for (const [path, parameter] of network.parameters()) {
@@ -53,7 +53,7 @@ export const loadShapes = (network: CausalModel, { tensors }: Weights, wanted?: 
 const upload = (device: Device, { data, shape, dtype }: TensorData) =>
   device.tensor(data as Parameters<Device['tensor']>[0], shape, dtype)
 
-/** Weights whose tensors are read as f32 if f16, which was chosen for them here, cannot hold a value of theirs. */
+/** Weights that are read as f32 if f16 was chosen here and cannot hold one of their values. */
 const withoutOverflow = (weights: Weights): Weights => ({
   ...weights,
   async read(path, options) {
@@ -86,9 +86,9 @@ const checkWeights = ({ name: file, tensors }: Weights, parameters: ReadonlyMap<
     if (!tensors.has(path)) throw new LoadError(`${file}: tensor "${path}" is missing`)
 }
 
-/** Types that hold every value of a stored type, the smallest first. f32 always does, to its own precision. */
+/** Types that can represent every value of a stored type, the smallest first. f32 always can, to its own precision. */
 const wider = (stored: StoredDType): readonly DType[] => {
-  // f16 is exact for these integers. For blocks it rounds far below the step of their levels.
+  // f16 is exact for these integers. For blocks its rounding is far smaller than a quantisation step.
   if (stored === 'i8_grouped' || stored === 'i8' || stored === 'u8' || stored === 'bool') return ['f16', 'f32']
   if (dtypes[stored].kind === 'block') return [stored, 'f16', 'f32']
   // bf16 and f64 have a larger range than f16, and other integers more digits.
@@ -98,8 +98,8 @@ const wider = (stored: StoredDType): readonly DType[] => {
 const fits = (dtype: DType, shape: readonly number[]) => rowLength(shape) % dtypes[dtype].blockElements === 0
 
 /**
- * The type to hold a weight in. Vectors are f32. A matrix keeps its stored type if the device reads that, and else gets a
- * type that keeps its range and precision. If a type is wanted, it gets that, but f16 or f32 if its rows are not whole
+ * The type of a weight on the device. Vectors are f32. A matrix keeps its stored type if the device reads it; otherwise it gets a
+ * type that keeps its range and precision. If the caller asks for a type, it gets that type, or f16 or f32 if its rows are not whole
  * blocks of it.
  * @param reads the types of weights that the device reads
  */

@@ -10,7 +10,7 @@ import { refereeNumbers } from '@cria/vitest/random'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Architecture, loadModel } from '../src'
 
-// An architecture of the user's own loads what `loadModel` does not know: Mistral, whose window transformers applies too
+// A user's architecture loads a model that `loadModel` does not know: Mistral. transformers applies its window too
 // (tooling/referee/models/mistral.py).
 
 interface Fixture {
@@ -21,7 +21,7 @@ interface Fixture {
   readonly logits: string
 }
 
-// Another package's example: found by its place, for it is no export.
+// The example of another package, imported by path because it is not exported.
 const { mistral }: { mistral: Architecture } = await import(
   new URL('../../llama2/examples/mistral.ts', import.meta.url).href
 )
@@ -116,7 +116,7 @@ test.each(['safetensors', 'mistral.gguf'])('Mistral loads from %s, and transform
   expect(relative(await last.read())).toBeLessThan(1e-4)
 })
 
-test('without the architecture it is refused by name', async () => {
+test('without the architecture it is refused, and the error names its type', async () => {
   await expect(loadModel(join(folder, 'safetensors'), { device: 'cpu', tokenizer })).rejects.toThrow('"mistral"')
 })
 

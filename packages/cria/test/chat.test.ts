@@ -24,7 +24,7 @@ const modelWith = (templates: Record<string, string>) => {
 
 const template = `{% for message in messages %}{{ bos_token + message.role + ': ' + message.content }}{% endfor %}{% if add_generation_prompt %}{{ bos_token + 'assistant: ' }}{% endif %}`
 
-test('a model without a template is refused, and told which it may name', async () => {
+test('a model without a template is refused, and the error lists the templates', async () => {
   await using model = modelWith({})
   expect(() => model.chat([{ role: 'user', content: 'hello' }])).toThrow(ChatError)
   expect(() => model.startChat()).toThrow('name one with the option template (llama2, chatml, llama3, or Jinja)')
@@ -32,7 +32,7 @@ test('a model without a template is refused, and told which it may name', async 
   expect((await generation.all).length).toBeGreaterThan(0)
 })
 
-test('a chat renders the template of the model, and content is never a token of it', async () => {
+test('a chat renders the template of the model, and content never becomes a special token', async () => {
   await using model = modelWith({ default: template })
   const steps = vi.spyOn(model.network, 'steps')
   const run = async (content: string) => {
@@ -56,11 +56,11 @@ test('a chat of ten turns costs the tokens of its turns, not their square', { ti
   const last = model.chat(chat.messages.slice(0, -1), { session: whole, maxTokens: 1 })
   await last.all
   whole.dispose()
-  // All of the chat was computed about once; anew for each turn it would have been five times as much.
+  // Each token was computed about once. Computing the whole chat again for each turn would be five times as much.
   expect(computed).toBeLessThan(1.3 * last.stats.promptTokens)
 })
 
-test('an answer that is cut short stays in the chat as far as it came', async () => {
+test('the written part of an answer that is cut short stays in the chat', async () => {
   await using model = modelWith({ default: template })
   using chat = model.startChat()
   let text = ''

@@ -23,7 +23,7 @@ test('every published size has a name', () => {
   expect(Object.keys(publishedSizes)).toHaveLength(7)
 })
 
-test('LLaMA has its own context, of which its operations are counted at the half', async () => {
+test('LLaMA has its own context, and its operations are counted at half of it', async () => {
   const size = publishedSizes['llama-7b']
   expect(await describeConfig(size)).toEqual(await describeConfig({ ...size, max_seq_len: 2048 }))
 })
@@ -68,7 +68,7 @@ describe('a decoding step', async () => {
 
   test('grows with the position in attention and in the cache alone', async () => {
     const long = { ...config, max_seq_len: 512 }
-    // But for the cache, which has to grow before it holds so much.
+    // Except for the cache, which has to grow first.
     const planAt = async (position: number) =>
       (await planDecode(long, undefined, position)).dispatches.filter(({ op }) => op !== 'copyRows')
     const [first, later] = await Promise.all([planAt(0), planAt(400)])

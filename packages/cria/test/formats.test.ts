@@ -11,7 +11,7 @@ import { loadModel } from '../src'
 import { generateGreedily } from './greedy'
 import { greedyCases, hasStories, stories } from './stories'
 
-// llama2.c's greedy texts come from every form of the model, whole and token for token.
+// Every file format of the model gives the greedy texts of llama2.c, token for token.
 
 let folder: string
 beforeAll(async () => {
@@ -45,7 +45,7 @@ const writeMeta = (path: string, shards: number) =>
     await cp(stories('tok512.model'), join(path, 'tokenizer.model'))
   })
 
-/** How each form comes to be, and the path that is given to load it. */
+/** Makes each file format, and returns the path to load. */
 const forms: Record<string, (path: string) => Promise<unknown>> = {
   'stories260K.bin': path => cp(stories('stories260K.bin'), join(path, 'model.bin'), { recursive: true }),
   'stories260K.gguf': path => cp(stories('stories260K.gguf'), join(path, 'model.gguf'), { recursive: true }),

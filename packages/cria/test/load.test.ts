@@ -96,7 +96,7 @@ describe.skipIf(!hasStories)('stories260K writes the same from every place', () 
     expect(model.device.memory.allocations).toBe(0)
   })
 
-  test('a device of one’s own stays open, and holds nothing after', async () => {
+  test('a device opened by the caller stays open, and holds no memory afterwards', async () => {
     await using device = await openDevice('cpu')
     begins(await textOf(stories('stories260K.bin'), { device }))
     expect(device.memory).toEqual({ allocations: 0, bytes: 0 })
@@ -194,7 +194,7 @@ describe('what cannot be loaded', () => {
     )
   })
 
-  test('a file that is no tokenizer', async () => {
+  test('a file that is not a tokenizer', async () => {
     const error = await refused(await tiny(), { tokenizer: new TextEncoder().encode('no tokenizer at all') })
     expect(error.name).toBe('TokenizerFormatError')
     expect((await refused(await tiny(), { tokenizer: join(folder, 'tok.model') })).message).toContain('tok.model')
@@ -230,7 +230,7 @@ describe('what cannot be loaded', () => {
     [{ n_layers: 2 }, 'memory: tensor "layers.1.attention.wq.weight" is missing'],
     [{ tied_output: true }, 'memory: tensor "output.weight" has no place in this model'],
     [{ hidden_dim: 32 }, 'memory: tensor "layers.0.feed_forward.w1.weight" is [24,16], and [32,16] in this model'],
-  ])('tensors of another model than %o, before any is read', async (changed, message) => {
+  ])('tensors that do not belong to the model, before any is read: %o', async (changed, message) => {
     await using device = await openDevice('cpu')
     const network = llama2(device, { ...config, ...changed })
     const onProgress = () => expect.unreachable('a tensor was read')

@@ -7,7 +7,7 @@ import { ModelSequences } from '../src/sequences'
 
 const devices = (await listDevices()).filter(({ name }) => name !== 'shape')
 
-/** What the process holds after its garbage is gone. */
+/** Memory of the process after garbage collection. */
 const held = () => {
   const { gc } = globalThis
   if (!gc) throw new Error('run with --expose-gc')
@@ -42,7 +42,7 @@ describe('1,000 generated tokens leave memory where it was after 100', () => {
       const heap = held()
       expect(device.memory).toEqual(before.memory)
       expect(buffersOf(device)).toBe(before.buffers)
-      // What a step makes and drops weighs 10 KiB and more: 900 steps that kept it would weigh many times this.
+      // A step allocates and drops at least 10 KiB. If 900 steps kept it, that would be much more than this limit.
       expect((heap - before.heap) / MIB).toBeLessThan(2)
     })
 })

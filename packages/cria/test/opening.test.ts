@@ -21,14 +21,14 @@ const asked: Architecture = {
   },
 }
 
-/** The source files of packages whose functions are called, by the counts of V8. */
+/** Source files of which at least one function was called, by V8's coverage counts. */
 const filesCalled = async (run: () => Promise<void>): Promise<string[]> => {
   const session = new Session()
   session.connect()
   try {
     await session.post('Profiler.enable')
     await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false })
-    await session.post('Profiler.takePreciseCoverage') // forgets what ran before
+    await session.post('Profiler.takePreciseCoverage') // resets the counts
     await run()
     const { result } = await session.post('Profiler.takePreciseCoverage')
     return result

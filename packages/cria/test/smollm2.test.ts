@@ -13,12 +13,12 @@ interface GreedyCase {
   readonly question?: string
   readonly prompt: readonly number[]
   readonly tokens: readonly number[]
-  /** How far llama.cpp's two best logits are apart at each token. */
+  /** The difference of llama.cpp's two best logits at each token. */
   readonly gaps: readonly number[]
 }
 
 interface Logits {
-  /** Every so many logits are kept. */
+  /** One logit in this many is stored. */
   readonly every: number
   readonly cases: readonly {
     readonly ids: readonly number[]
@@ -55,7 +55,7 @@ const run = async (model: Model, { text, question, tokens }: GreedyCase) => {
   return { prompt: ran.slice(0, generation.stats.promptTokens), ids }
 }
 
-/** Checks all cases. @returns how many go another way where llama.cpp's two best logits are nearly the same */
+/** Checks all cases. @returns how many differ at a token where llama.cpp's two best logits are nearly equal */
 const compare = async (model: Model, expected: readonly GreedyCase[]): Promise<number> => {
   let near = 0
   for (const each of expected) {
@@ -76,7 +76,7 @@ describe.skipIf(!existsSync(file))('SmolLM2-135M-Instruct, if CRIA_SMOLLM2 names
   }, 120_000)
   afterAll(() => model?.dispose())
 
-  test('20 prompts go on as with llama.cpp, of f32 weights', { timeout: 900_000 }, async () => {
+  test('20 prompts continue as with llama.cpp, with f32 weights', { timeout: 900_000 }, async () => {
     expect(greedy.f32).toHaveLength(20)
     expect(await compare(model, greedy.f32)).toBeLessThanOrEqual(2)
   })

@@ -85,7 +85,7 @@ describe.skipIf(!hasStories)('a model in a worker', () => {
     expect(profile.find(({ op }) => op === 'linear')?.calls).toBe(5 * 7 + 1)
   })
 
-  test('an abort is heard amid a text, amid a prompt, and amid loading', async () => {
+  test('an abort takes effect during a text, during a prompt, and while loading', async () => {
     const reason = new Error('enough')
     await using model = await load()
     const stop = new AbortController()
@@ -100,14 +100,14 @@ describe.skipIf(!hasStories)('a model in a worker', () => {
     const long = model.generate(new Uint32Array(500).fill(300), { signal: soon.signal, maxTokens: 2 })
     setTimeout(() => soon.abort(reason), 0)
     await expect(long.all).rejects.toBe(reason)
-    // What was aborted is over: the next text is as always.
+    // After an abort, the next text is the usual one.
     expect((await generateGreedily(model, golden)).text).toBe(golden.text)
 
     const loading = new AbortController()
     await expect(load({ signal: loading.signal, onProgress: () => loading.abort(reason) })).rejects.toBe(reason)
   })
 
-  test('errors have their class, and what cannot cross is refused', async () => {
+  test('errors have their class, and what cannot be sent to a worker is refused', async () => {
     const worker = start()
     const error = await loadModel(stories('absent.gguf'), { worker }).catch(error => error)
     expect(error).toBeInstanceOf(SourceError)
@@ -126,7 +126,7 @@ describe.skipIf(!hasStories)('a model in a worker', () => {
     expect(unavailable).toMatchObject({ name: 'DeviceUnavailableError', device: 'webgl2' })
   })
 
-  test('bytes and blobs cross, and several models share a worker', async () => {
+  test('bytes and blobs can be sent, and several models share a worker', async () => {
     const worker = start()
     const bytes = new Uint8Array(await readFile(stories('stories260K.bin')))
     const tokenizer = new Uint8Array(await readFile(stories('tok512.bin')))
@@ -143,7 +143,7 @@ describe.skipIf(!hasStories)('a model in a worker', () => {
     await expect(first.generate('Once', { maxTokens: 1 }).all).rejects.toThrow(WorkerError)
   })
 
-  test('a worker that dies ends what waits for it', async () => {
+  test('if a worker dies, all calls that wait for it are rejected', async () => {
     const worker = start()
     await using model = await loadModel(stories('stories260K.bin'), { ...options, worker })
     const text = model.generate('Once', { maxTokens: 400 })

@@ -15,11 +15,11 @@ import { partsOf } from './shares'
 
 export type FileFormat = 'text' | 'jsonl' | 'parquet'
 
-/** The files of a source, and how documents lie in them. */
+/** The files of a source, and their format. */
 export interface SourceFiles {
   /** Paths, in which `*` stands for any part of a name, and `**` for any folders. */
   readonly files: readonly string[]
-  /** By default a file's name tells: `.jsonl`, `.ndjson` and `.json`, `.parquet`, all else text; `.gz` and `.zst` may follow. */
+  /** Default: by the file's name: `.jsonl`, `.ndjson` and `.json`, `.parquet`, otherwise text. `.gz` and `.zst` may follow. */
   readonly format?: FileFormat | undefined
   /** The field of JSON lines, or the column of Parquet files, that holds the text. Default: `text`. */
   readonly field?: string | undefined
@@ -27,7 +27,7 @@ export interface SourceFiles {
   readonly separator?: string | undefined
 }
 
-/** A source of a mixture: either its files, or folders of token shards that were made of them. */
+/** A source of a mixture: either its files, or folders of token shards that were made from them. */
 export interface SourceConfig extends Omit<SourceFiles, 'files'> {
   readonly name: string
   /** Share of the tokens that are trained on. */
@@ -90,7 +90,7 @@ export const parseMixtureConfig = (value: unknown): MixtureConfig => {
     validation: fields.takeIfGiven('validation', isFraction, 'a number from 0 to below 1'),
   }
   fields.end()
-  // Folders of some systems do not tell upper case from lower.
+  // Some file systems do not distinguish upper and lower case.
   const names = sources.map(({ name }) => name.toLowerCase())
   const twice = names.findIndex((name, i) => names.indexOf(name) !== i)
   if (twice >= 0) throw fail(`sources[${twice}].name`, `${sources[twice].name} is used twice: give each its own name`)

@@ -52,7 +52,7 @@ describe(`near-duplicates, seed ${seed}`, () => {
     expect(errors).toBeLessThanOrEqual(2)
   })
 
-  test('copies are found whatever stands between, and in other case and punctuation', () => {
+  test('copies are found after any other documents, and with other case and punctuation', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(), { minLength: 1, maxLength: 8 }), seeds => {
         const finder = new DuplicateFinder({ threshold: 1 })

@@ -20,12 +20,12 @@ export interface DuplicateMatch {
 const hashes = 128
 
 /**
- * Finds near-duplicates as documents come, by MinHash (A. Broder, "On the resemblance and containment of documents", 1997). A
+ * Finds near-duplicates among documents that are added one by one, by MinHash (A. Broder, "On the resemblance and containment of documents", 1997). A
  * document is the set of its shingles: runs of words, in lower case, without punctuation; each ideograph is a word. The least hash
  * of the set under each of 128 hash functions is its signature; the fraction of equal entries estimates the Jaccard similarity.
- * Signatures are compared if a band of them is equal: at the threshold nine of ten pairs are, above it soon all.
+ * Signatures are compared if one of their bands is equal. This finds nine of ten pairs at the threshold, and nearly all above it.
  *
- * Only documents that are near-duplicates of none before are kept to compare with, in about 2 kB each.
+ * Only documents that are not near-duplicates of earlier ones are kept for comparison, in about 2 kB each.
  */
 export class DuplicateFinder {
   private readonly threshold: number
@@ -60,7 +60,7 @@ export class DuplicateFinder {
   add(text: string): DuplicateMatch | undefined {
     const document = this.added++
     const signature = signatureOf(text, this.shingleWords)
-    // Two documents without words are no copies.
+    // Two documents without words do not count as copies.
     if (signature === undefined) return undefined
     const keys = this.bands.map((_, i) => {
       const hash = new Hash()

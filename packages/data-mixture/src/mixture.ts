@@ -7,7 +7,7 @@ import type { TokenStore } from './tokens/token-store'
 
 /** A source of a mixture. */
 export interface MixtureSource {
-  /** Unlike that of any other source. It keys the order of the source's rows. */
+  /** Unique among the sources. The order of the source's rows depends on it. */
   readonly name: string
   /** Its share of the mixture's tokens, above 0. The shares of all sources sum to 1. */
   readonly share: number
@@ -17,7 +17,7 @@ export interface MixtureSource {
 export interface MixtureOptions {
   /** T, the tokens that a row trains on (`max_seq_len`); a row has T + 1 ids. */
   readonly rowTokens: number
-  /** Another seed gives another order of the rows of each source: a safe integer, 0 or more. Default: 0. */
+  /** The seed of the order of rows in each source: a safe integer, 0 or more. Default: 0. */
   readonly seed?: number | undefined
 }
 
@@ -81,7 +81,7 @@ export interface MixtureState {
 export interface RowsOptions {
   /** The first row. Default: 0. */
   readonly from?: number | undefined
-  /** How many rows; without end by default. */
+  /** How many rows; unlimited by default. */
   readonly count?: number | undefined
   /** The step from one row to the next: reader i of k takes `from: i, stride: k`. Default: 1. */
   readonly stride?: number | undefined
@@ -97,7 +97,7 @@ export class Mixture {
   readonly sources: readonly SourceSummary[]
   /** Rows after which the order of the sources repeats. */
   readonly cycle: number
-  /** For each source the epoch that was read last: the next row most likely belongs to the same one. */
+  /** The last epoch read of each source: the next row is probably in the same epoch. */
   private readonly epochs: (Epoch | undefined)[]
 
   constructor(
@@ -236,9 +236,9 @@ export class Mixture {
 }
 
 /**
- * One pass through a source. Its tokens are a ring, cut into rows at a place that is another in each epoch, so that documents are
- * cut at other places; the rows come in an order that is another in each epoch. A row's last id is the first of the row after it
- * in the source: every token is a target once, except for fewer than T that are left over.
+ * One epoch of a source. Its tokens form a ring. Each epoch cuts the ring into rows at a different place, so that documents are
+ * cut at different places, and has a different order of rows. A row's last id is the first id of the row after it
+ * in the source: every token is a target once, except fewer than T tokens that are left over.
  */
 class Epoch {
   private readonly cut: number
@@ -261,7 +261,7 @@ class Epoch {
   }
 }
 
-/** Ids and document starts from `start` over the end of the source; starts go on counting past the end. */
+/** Ids and document starts from `start` past the end of the source. Starts after the end keep counting up. */
 const readAround = async (
   tokens: TokenStore,
   start: number,
@@ -281,8 +281,8 @@ const readAround = async (
 }
 
 /**
- * A mixture of sources. Each row comes from one source; sources take their rows in an order in which none is ever a row or more
- * off its share.
+ * A mixture of sources. Each row comes from one source. In the order of rows, no source is ever a whole row or more
+ * away from its share.
  *
  * @throws MixtureConfigError if an option is out of range, a name is used twice, or the shares do not sum to 1
  * @throws SourceSizeError if a source is empty or shorter than a row

@@ -16,7 +16,7 @@ export interface SourcePlan {
   readonly name: string
   /** The share that was asked for. */
   readonly asked: number
-  /** The share that is given: whole parts of `cycle` rows. */
+  /** The actual share: whole parts of `cycle` rows. */
   readonly share: number
   /** Tokens trained on from this source. */
   readonly tokens: number
@@ -37,7 +37,7 @@ export interface MixturePlan {
 }
 
 /**
- * What a run of so many tokens takes from each source, by arithmetic: epochs = share * total / unique.
+ * What a run of `totalTokens` tokens takes from each source, by arithmetic: epochs = share * total / unique.
  *
  * @throws MixtureConfigError if the shares do not sum to 1, or a number is out of range
  */

@@ -247,7 +247,7 @@ describe(`compressed files, seed ${seed}`, () => {
       'a window of 1099511627776',
     ],
     ['a dictionary', [0x28, 0xb5, 0x2f, 0xfd, 0x01, 0x00, 5, 0, 0], 'a frame needs a dictionary'],
-    ['what is no frame', [1, 2, 3, 4, 5, 6, 7, 8], 'does not start with the magic number'],
+    ['bytes that are not a frame', [1, 2, 3, 4, 5, 6, 7, 8], 'does not start with the magic number'],
   ])('zstd: %s is refused before memory is allocated, also in a later frame', async (_, header, message) => {
     for (const before of [new Uint8Array(0), fixture('one-frame.jsonl.zst')]) {
       const bytes = Uint8Array.of(...before, ...header)

@@ -75,7 +75,7 @@ describe(`a mixture, seed ${seed}`, () => {
     )
   })
 
-  test('in each epoch of a source every token is a target once, but for fewer than a row holds', async () => {
+  test('in each epoch of a source every token is a target once, except fewer tokens than a row has', async () => {
     await fc.assert(
       fc.asyncProperty(mixtures, async ({ create, rowTokens }) => {
         const mixture = create()
@@ -111,7 +111,7 @@ describe(`a mixture, seed ${seed}`, () => {
     )
   })
 
-  test('no source strays by a row from its share, and use() counts what rows hold', async () => {
+  test('no source is a whole row away from its share, and use() counts the tokens of the rows', async () => {
     await fc.assert(
       fc.asyncProperty(mixtures, async ({ create, rowTokens }) => {
         const mixture = create()
@@ -156,7 +156,7 @@ const two = (options: { rowTokens?: number; seed?: number } = {}, share = 0.7, o
     { rowTokens: 10, ...options },
   )
 
-test('each epoch, source and seed has an order of its own', async () => {
+test('each epoch, source and seed has its own order', async () => {
   const order = async (mixture: Mixture, source: number, epoch: number) => {
     const rows = await take(mixture, { count: 300 })
     const found = rows.filter(row => row.source === source && row.epoch === epoch).map(({ start }) => start)
@@ -171,7 +171,7 @@ test('each epoch, source and seed has an order of its own', async () => {
     await order(two({}, 0.7, counting(lengths)), 1, 0),
   ].map(order => order.slice(0, 13).join(' '))
   expect(new Set(orders).size).toBe(orders.length)
-  // Rows are cut at other places, too.
+  // Rows are also cut at different places.
   const residues = async (epoch: number) => new Set((await order(two(), 0, epoch)).map(start => start % 10))
   expect([...(await residues(0))]).not.toEqual([...(await residues(1))])
 })
@@ -201,7 +201,7 @@ test('validation rows and documents are read from the store', async () => {
   await expect(store.document(3)).rejects.toThrow('document 3: expected a whole number below 3')
 })
 
-describe('another mixture does not take a saved state', () => {
+describe('another mixture refuses a saved state', () => {
   const state = two().state(7)
   test.each<[string, Mixture, string]>([
     ['another seed', two({ seed: 3 }), 'seed was 0 and is 3'],
@@ -227,7 +227,7 @@ describe('another mixture does not take a saved state', () => {
     { ...state, row: -1 },
     { ...state, sources: 'ab' },
     { ...state, sources: [null, null] },
-  ])('%j is no state', value => {
+  ])('%j is not a state', value => {
     expect(() => two().resume(value as typeof state)).toThrow(MixtureStateError)
   })
 })
@@ -275,7 +275,7 @@ describe('bad input', () => {
     expect(act).toThrow(message)
   })
 
-  test('a row that is no whole number', async () => {
+  test('a row that is not a whole number', async () => {
     await expect(two().row(0.5)).rejects.toThrow('row is 0.5: expected a whole number')
     await expect(take(two(), { stride: 0 })).rejects.toThrow('stride is 0')
     await expect(take(two(), { count: -1 })).rejects.toThrow('count is -1')

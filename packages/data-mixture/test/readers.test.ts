@@ -59,7 +59,7 @@ test.each(['tales', 'wide'])("datatrove's dataset reads the tokens, positions an
   const expected = figures.datatrove[name]
   const starts = await store.documentStarts(0, store.tokens)
   expect([...starts.slice(1), store.tokens]).toEqual(expected.ends)
-  // Whole windows of a block and one more; positions start anew in each.
+  // Windows of a block and one more token; positions start at 0 in each.
   const windows = Math.floor(store.tokens / (block + 1))
   expect(windows).toBe(expected.windows)
   const used = windows * (block + 1)

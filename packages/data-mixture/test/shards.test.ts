@@ -124,7 +124,7 @@ describe(`shards, seed ${seed}`, () => {
     sync.mockRestore()
   })
 
-  test('start anew once they have the tokens that were asked for', async () => {
+  test('a new shard starts when one has the requested number of tokens', async () => {
     const documents = ['ab', 'cd', 'efg', 'h']
     const manifest = await tokenize({ name: 'a', documents }, tokenizer, folder, { shardTokens: 8 })
     expect(manifest.splits.training.shards.map(({ tokens }) => tokens)).toEqual([8, 8])
@@ -153,7 +153,7 @@ describe(`shards, seed ${seed}`, () => {
     await training.close()
   })
 
-  test('replace what a killed run left, which is never taken for whole', async () => {
+  test('replace the files of a killed run, which are never used as complete', async () => {
     await tokenize({ name: 'a', documents: texts }, tokenizer, folder)
     rmSync(join(folder, 'manifest.json'))
     truncateSync(join(folder, 'training-00000.bin'), 10)
@@ -173,7 +173,7 @@ describe(`shards, seed ${seed}`, () => {
     await training.close()
   })
 
-  test('documents go to validation by their text, wherever they stand', async () => {
+  test('whether a document goes to validation depends on its text alone', async () => {
     const options = { validation: 0.25 }
     const splits = async (documents: string[]) => {
       const { validation } = await tokenizeInMemory(documents, tokenizer, 'a', options)

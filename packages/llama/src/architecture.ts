@@ -3,7 +3,7 @@ import type { Checkpoint, Metadata, WeightSpec } from '@cria/checkpoint'
 import type { Device } from '@cria/tensor'
 
 /**
- * What a kind of model makes of a checkpoint: which files are of its kind, its config, the names of its weights, and its
+ * Describes a kind of model: which files contain it, its config, the names of its weights, and its
  * layers. `loadModel(from, { architectures: [mine] })` loads with it.
  */
 export interface Architecture<Config = unknown> {

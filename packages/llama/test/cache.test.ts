@@ -146,7 +146,7 @@ test('the last logits are the last of all', async () => {
   expect(await read(model.forward(idsOf(13)))).toEqual(all.slice(-31))
 })
 
-test('after a rewind other tokens take the place of those forgotten', async () => {
+test('after a rewind, other tokens replace the removed ones', async () => {
   await using device = await openDevice('cpu')
   using model = randomLlama(device, kinds.GQA, 5)
   using cache = model.createCache()
@@ -186,7 +186,7 @@ test('what happens inside can be observed', async () => {
     expect(weights.subarray(3 * row, 3 * row + 3).reduce((sum, weight) => sum + weight)).toBeCloseTo(1, 5)
 })
 
-test('a pass leaves nothing behind but its logits', async () => {
+test('a pass frees everything except its logits', async () => {
   await using device = await openDevice('cpu')
   using model = randomLlama(device, kinds.GQA, 6)
   using cache = model.createCache()

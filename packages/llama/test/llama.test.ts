@@ -126,7 +126,7 @@ describe('bad input', async () => {
     expect(() => model.forward([10], sequence)).toThrow(TokenIdsError)
     expect(() => model.forward([1, 2, 3, 4, 5, 6], sequence)).toThrow(ContextOverflowError)
     expect(() => model.forward([1, 2, 3, 4, 5, 6], sequence)).toThrow(
-      '6 tokens at position 3 do not fit into a context of 8',
+      '6 tokens at position 3 do not fit in a context of 8',
     )
     expect(sequence.length).toBe(3)
     model.forward([1, 2, 3, 4, 5], sequence).dispose()

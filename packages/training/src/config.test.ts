@@ -26,8 +26,8 @@ test('a config with all that is needed', () => {
 
 test.each<[string, unknown, string]>([
   ['no object', [], 'config: is [], expected an object'],
-  ['an unknown key', { ...good, lr: 1 }, 'config.lr: is no key of a training config; config has model, tokenizer'],
-  ['an unknown key within', { ...good, model: { ...good.model, heads: 2 } }, 'config.model.heads: is no key'],
+  ['an unknown key', { ...good, lr: 1 }, 'config.lr: is not a key of a training config; config has model, tokenizer'],
+  ['an unknown key within', { ...good, model: { ...good.model, heads: 2 } }, 'config.model.heads: is not a key'],
   ['a missing key', { ...good, output: undefined }, 'config.output: is missing: give a text'],
   ['a missing object', { ...good, training: undefined }, 'config.training: is missing: give an object'],
   ['a missing key within', { ...good, checkpoints: { every: 1 } }, 'config.checkpoints.keep: is missing'],

@@ -15,7 +15,7 @@ export interface LoraOptions {
 
 /** How a run trains: sizes of steps, the optimiser and its schedule. */
 export interface TrainingSettings {
-  /** Tokens of the whole run; the last step that is begun is done whole. */
+  /** Tokens of the whole run, rounded up to whole steps. */
   readonly tokens: number
   /** Tokens of a step: a multiple of the model's context. */
   readonly batchTokens: number
@@ -25,7 +25,7 @@ export interface TrainingSettings {
   readonly learningRate: number
   /** Default: 2,000 as in LLaMA, or a tenth of the steps if that is less. */
   readonly warmupSteps?: number
-  /** What is left of the peak at the end; 0.1. */
+  /** The learning rate at the end, as a share of the peak; 0.1. */
   readonly finalShare?: number
   readonly beta1?: number
   readonly beta2?: number
@@ -35,7 +35,7 @@ export interface TrainingSettings {
   readonly clip?: number
   /** Of the first values of the weights; 0. */
   readonly seed?: number
-  /** Forget what the layers computed, and compute it again for the gradients: less memory, more time. Default: false. */
+  /** Do not keep the values inside of layers; compute them again for the gradients. Less memory, more time. Default: false. */
   readonly recompute?: boolean
 }
 
@@ -45,7 +45,7 @@ export interface TrainingConfig {
   readonly model?: Omit<LlamaConfig, 'vocab_size' | 'rope_scaling'>
   /** The tokenizer of a new model. */
   readonly tokenizer?: string
-  /** A model to go on from, with its tokenizer. */
+  /** A model to continue from, with its tokenizer. */
   readonly from?: string
   /** The mixture, as `@cria/data-mixture` describes it. */
   readonly data: Readonly<Record<string, unknown>>
@@ -57,7 +57,7 @@ export interface TrainingConfig {
     readonly every: number
     /** Files of UTF-8 text; documents end with a line `<|endoftext|>`. */
     readonly texts: readonly string[]
-    /** Score no more than so many documents, the first of all files. */
+    /** Score at most this many documents: the first ones of all files. */
     readonly documents?: number
   }
   readonly samples?: {
@@ -71,7 +71,7 @@ export interface TrainingConfig {
   readonly checkpoints: {
     /** Steps between checkpoints. */
     readonly every: number
-    /** How many of the latest to keep; the best by evaluation stays too. */
+    /** How many of the latest checkpoints to keep. The best by evaluation is always kept. */
     readonly keep: number
   }
   /** The folder of the run. */
@@ -156,7 +156,7 @@ const config: Keys<TrainingConfig> = {
 
 /**
  * Checks a config that was read from JSON.
- * @throws TrainingConfigError that names the first key that is unknown, missing, of a wrong value, or at odds with another
+ * @throws TrainingConfigError that names the first key that is unknown, missing, has a wrong value, or contradicts another key
  */
 export const checkTrainingConfig = (value: unknown): TrainingConfig => {
   checkAgainst(value, table(config), 'config')
@@ -166,14 +166,14 @@ export const checkTrainingConfig = (value: unknown): TrainingConfig => {
       if (checked[key] === undefined)
         throw new TrainingConfigError(
           `config.${key}`,
-          'is missing: give it for a new model, or "from" to go on from a model',
+          'is missing: give it for a new model, or "from" to continue from a model',
         )
     if (checked.lora !== undefined)
       throw new TrainingConfigError('config.lora', 'adapts a model that is trained already: name it in "from"')
   } else if (checked.model !== undefined)
     throw new TrainingConfigError(
       'config.model',
-      'describes a new model, and "from" names one to go on from: give one of them',
+      'describes a new model, and "from" names one to continue from: give one of them',
     )
   return checked
 }

@@ -13,8 +13,8 @@ export interface TrainingRow {
 }
 
 /**
- * The data of a training run, such as a `Mixture` of `@cria/data-mixture`. Row n is the same whenever it is asked for, so a row
- * number says all about where a run is.
+ * The data of a training run, such as a `Mixture` of `@cria/data-mixture`. Row n is always the same, so a row
+ * number fully describes the position of a run.
  */
 export interface TrainingData {
   readonly sources: readonly { readonly name: string }[]
@@ -29,14 +29,14 @@ export interface Batch {
   readonly targets: Int32Array<ArrayBuffer>
   /** Where documents begin among the N tokens, ascending. Every row begins one. */
   readonly documents: number[]
-  /** Targets of 0 or more. */
+  /** The number of targets that are not -1. */
   readonly targetCount: number
 }
 
 /**
  * Makes a pass of rows.
  * @param rows R rows of `context` + 1 tokens
- * @throws TrainingDataError for a row of another length, a token outside the vocabulary, or document starts that are not ascending
+ * @throws TrainingDataError for a row of the wrong length, a token outside the vocabulary, or document starts that are not ascending
  */
 export const batchOf = (rows: readonly TrainingRow[], context: number, vocabSize: number): Batch => {
   const ids = new Int32Array(rows.length * context)

@@ -9,7 +9,7 @@ export class TrainingConfigError extends Error {
   }
 }
 
-/** Rows of training data that do not fit the model: of another length, with tokens outside the vocabulary, or without documents. */
+/** Rows of training data that do not fit the model: of the wrong length, with tokens outside the vocabulary, or without documents. */
 export class TrainingDataError extends Error {
   override readonly name = 'TrainingDataError'
 }
@@ -24,7 +24,7 @@ export class NonFiniteError extends Error {
     readonly quantity: 'loss' | 'gradient norm',
     /** The first op whose output was not finite; undefined if no single op can be named. */
     readonly op: string | undefined,
-    /** Where the last step before was saved. */
+    /** Folder of the last saved step before this one. */
     readonly saved?: string | undefined,
   ) {
     const cause = op === undefined ? 'no op alone explains it' : `the first op with such an output is ${op}`
@@ -34,12 +34,12 @@ export class NonFiniteError extends Error {
   }
 }
 
-/** A saved state that this run cannot go on from: of another config, another model, or damaged. */
+/** A saved state that this run cannot resume from: it has another config or model, or it is damaged. */
 export class ResumeError extends Error {
   override readonly name = 'ResumeError'
 }
 
-/** The folder belongs to a training run that is still going on. */
+/** The folder belongs to a training run that is still running. */
 export class RunLockedError extends Error {
   override readonly name = 'RunLockedError'
 }

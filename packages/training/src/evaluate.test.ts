@@ -26,7 +26,7 @@ const losses = async (model: ReturnType<typeof tinyModel>, ids: readonly number[
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
 
-test('documents are scored alone, whatever they are packed with', async () => {
+test('the score of a document does not depend on the documents packed with it', async () => {
   using model = tinyModel(device)
   const texts = ['abc', 'hello', 'é', 'mnopqrstu']
   const expected = await Promise.all(texts.map(text => losses(model, Array.from(letters.encode(text, { bos: true })))))
@@ -64,14 +64,14 @@ test('a document that just fits the context is not split', async () => {
   expect(await evaluate(model, letters, ['abcdefghi'], { context: 8 })).toMatchObject({ tokens: 9, split: 1 })
 })
 
-test('nothing to score, and tokens of another vocabulary, are refused', async () => {
+test('an empty text, and tokens outside the vocabulary, are refused', async () => {
   using model = tinyModel(device)
   await expect(evaluate(model, letters, [])).rejects.toThrow(TrainingDataError)
   await expect(evaluate(model, letters, [''])).rejects.toThrow('every document is empty')
   await expect(evaluate(model, letters, ['xyz'])).rejects.toThrow('token 24 is outside the vocabulary of 24')
 })
 
-test('progress is told, an abort is heard, and no memory is left behind', async () => {
+test('progress is reported, an abort takes effect, and all memory is freed', async () => {
   using model = tinyModel(device)
   model.forward([1]).dispose() // tables of the rotary embedding stay with the model
   const before = device.memory.allocations

@@ -20,7 +20,7 @@ export interface EvaluationOptions {
 }
 
 /**
- * Scores documents, each alone: BOS before it, and nothing of the others. All tokens of the text are scored; an end-of-text token is
+ * Scores documents independently of each other, each after BOS. All tokens of the text are scored; an end-of-text token is
  * not. A document longer than the context is read in windows that overlap by half, and each token is scored once, in the
  * first window that holds it: it is predicted from at least half a context.
  * @throws TrainingDataError if there is nothing to score, or a token is outside the vocabulary
@@ -64,13 +64,13 @@ export const evaluate = async (
   return { ...total, nats: mean, perplexity: Math.exp(mean), bitsPerByte: nats / Math.LN2 / bytes }
 }
 
-/** A stretch of a document: what the model reads, and its targets, -1 where an earlier window scores. */
+/** A part of a document: what the model reads, and its targets, -1 for tokens that an earlier window scores. */
 interface Window {
   readonly ids: readonly number[]
   readonly targets: readonly number[]
 }
 
-/** Windows of at most `context` tokens to read, each half a context after the one before it. */
+/** Windows of at most `context` tokens; each starts half a context after the previous one. */
 function* windowsOf(ids: ArrayLike<number>, context: number): Generator<Window> {
   const stride = Math.max(1, Math.floor(context / 2))
   let scored = 1

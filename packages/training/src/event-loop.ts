@@ -1,2 +1,2 @@
-/** Lets timers, messages and signals be heard, also where all computing is on this thread. */
+/** Lets the event loop process timers, messages and signals while this thread computes. */
 export const eventLoopBreak = (): Promise<void> => new Promise(resolve => setTimeout(resolve))

@@ -68,7 +68,7 @@ test('an untrained adapter changes nothing, and can be removed', async () => {
 })
 
 test.each(['wq', 'wk', 'wv', 'wo', 'w1', 'w2', 'w3', 'output'])(
-  'an adapter of %s counts in whole passes and behind a cache',
+  'an adapter of %s takes effect in whole passes and with a cache',
   async matrix => {
     using model = tinyModel(device, 1, { tied_output: false })
     using plain = model.forward(ids)
@@ -94,7 +94,7 @@ test.each(['wq', 'wk', 'wv', 'wo', 'w1', 'w2', 'w3', 'output'])(
   },
 )
 
-test('a model that forgets what its layers computed trains its adapters too', async () => {
+test('adapters can be trained with `recompute`', async () => {
   const losses: number[][] = []
   for (const recompute of [false, true]) {
     using model = tinyModel(device)

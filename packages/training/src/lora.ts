@@ -18,7 +18,7 @@ class Adapter extends Module {
   }
 }
 
-/** A linear layer in whose place in a model it stands, and its update: `x · weightᵀ + factor · (x · aᵀ) · bᵀ`. */
+/** Replaces a linear layer in a model by the layer plus an update: `x · weightᵀ + factor · (x · aᵀ) · bᵀ`. */
 class AdaptedLinear extends Linear {
   readonly adapter: Adapter
 
@@ -40,7 +40,7 @@ class AdaptedLinear extends Linear {
     return scope.keep(add(super.forward(x, residual), scale(update, this.factor)))
   }
 
-  /** The weight with the update in it, f32 [out, in]. */
+  /** The weight plus the update, f32 [out, in]. */
   merged(): Tensor {
     using scope = this.weight.tensor.device.scope()
     const update = matmul(this.adapter.b.tensor, this.adapter.a.tensor)
@@ -68,8 +68,8 @@ function* linearLayers(owner: Module, prefix = ''): Generator<Place> {
 }
 
 /**
- * Low-rank adaptation (Hu et al. 2021): the weights of a model stay as they are, and each chosen matrix W gets an update of low rank
- * that is trained, W + alpha / rank · b·a. The adapted layers stand in the model until {@link Lora.merge} or {@link Lora.remove}.
+ * Low-rank adaptation (Hu et al. 2021): the weights of a model do not change. Each chosen matrix W gets an update of low rank
+ * that is trained, W + alpha / rank · b·a. The adapted layers are part of the model until {@link Lora.merge} or {@link Lora.remove}.
  */
 export class Lora {
   readonly #adapted: readonly (Place & { readonly layer: AdaptedLinear })[]
@@ -102,18 +102,18 @@ export class Lora {
     for (const { path, layer } of this.#adapted) yield* layer.adapter.parameters(`${path}.adapter.`)
   }
 
-  /** The adapted matrices with their updates in them, by path. The caller frees them. */
+  /** The adapted matrices plus their updates, by path. The caller frees them. */
   merged(): Map<string, Tensor> {
     return new Map(this.#adapted.map(({ path, layer }) => [`${path}.weight`, layer.merged()]))
   }
 
-  /** Puts the plain layers back, with the updates in their weights. */
+  /** Adds the updates to the weights and restores the plain layers. */
   merge(): void {
     for (const { linear, layer } of this.#adapted) linear.weight.load(layer.merged())
     this.#restore()
   }
 
-  /** Puts the plain layers back as they were. */
+  /** Restores the plain layers without the updates. */
   remove(): void {
     this.#restore()
   }

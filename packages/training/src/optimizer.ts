@@ -14,12 +14,12 @@ export interface Update<State> {
   readonly step: number
 }
 
-/** What an optimiser keeps for one parameter, by names of its own. All of it is saved with a run. */
+/** The state of an optimiser for one parameter: tensors by name. It is saved with a run. */
 export type OptimizerState = Readonly<Record<string, Tensor>>
 
 /**
- * An optimiser: two functions without a state of their own. A tensor that `update` returns may be the one that it was given,
- * changed in place; one that it leaves out of its result is freed.
+ * An optimiser: two functions without internal state. A tensor that `update` returns may be the one that it was given,
+ * changed in place. A tensor that is not in the result is freed.
  */
 export interface Optimizer<State extends OptimizerState = OptimizerState> {
   readonly name: string

@@ -57,7 +57,7 @@ export const checkAgainst = (value: unknown, { keys }: Table, path: string): voi
     if (!Object.hasOwn(keys, key))
       throw new TrainingConfigError(
         `${path}.${key}`,
-        `is no key of a training config; ${path} has ${Object.keys(keys).join(', ')}`,
+        `is not a key of a training config; ${path} has ${Object.keys(keys).join(', ')}`,
       )
   for (const [key, rule] of Object.entries(keys)) {
     const found = value[key]

@@ -28,7 +28,7 @@ test('an interval of known numbers', () => {
   })
 })
 
-test('what pairs have in common cancels', () => {
+test('common noise of pairs cancels', () => {
   const { mean, margin } = pairedDifference([1.1, 5.1, 9.1], [1, 5, 9])
   expect(mean).toBeCloseTo(0.1, 12)
   expect(margin).toBeLessThan(1e-12)

@@ -20,11 +20,11 @@ export const interval95 = (values: readonly number[]): Interval => {
   return { mean: mean(values), margin: (studentQuantile(count - 1) * deviation(values)) / Math.sqrt(count), count }
 }
 
-/** Differences of pairs that share all but what is compared: their noise in common cancels. */
+/** Differences of pairs that differ only in what is compared. Their common noise cancels. */
 export const pairedDifference = (values: readonly number[], baseline: readonly number[]): Interval =>
   interval95(values.map((value, i) => value - baseline[i]))
 
-/** The 97.5% quantile of Student's t with so many degrees of freedom, by bisection of its distribution. */
+/** The 97.5% quantile of Student's t with this many degrees of freedom, by bisection of its distribution. */
 export const studentQuantile = (degrees: number): number => {
   let [low, high] = [0, 1000]
   for (let i = 0; i < 100; i++) {

@@ -92,7 +92,7 @@ test('computing layers again for their gradients gives the same steps', async ()
   expect(found[1]).toEqual(found[0])
 })
 
-test('no memory is left behind', async () => {
+test('all memory is freed', async () => {
   const before = device.memory.allocations
   {
     using model = tinyModel(device)
@@ -183,7 +183,7 @@ test('rows that do not fit the model are refused', async () => {
   await expect(trainer.next()).rejects.toThrow(TrainingDataError)
 })
 
-test('an abort is heard, and changes nothing', async () => {
+test('an abort takes effect, and changes nothing', async () => {
   using model = tinyModel(device)
   using trainer = new Trainer(model, options)
   const before = await weightsOf(model)

@@ -26,11 +26,11 @@ export interface TrainerOptions {
   readonly clip?: number
   /** What is trained, by path: `lora.parameters()`, for example. Default: all parameters of the model. */
   readonly parameters?: Iterable<[path: string, parameter: Parameter]>
-  /** A state to go on from. */
+  /** A saved state to resume from. */
   readonly state?: TrainerState
 }
 
-/** Where a run is: with the data and the options, all that its next steps depend on. */
+/** The state of a run: together with the data and the options, it determines all later steps. */
 export interface TrainerState {
   /** Steps done. */
   readonly step: number
@@ -72,7 +72,7 @@ export class Trainer implements Disposable {
     return this.#step
   }
 
-  /** Steps until `until` of them are done in all; without it, without end. An abort is heard between passes. */
+  /** Runs steps until `until` steps are done in total; without `until` it never ends. An abort takes effect between passes. */
   async *steps({
     until = Infinity,
     signal,
@@ -84,7 +84,7 @@ export class Trainer implements Disposable {
   }
 
   /**
-   * Does one step. If it throws, the weights are those from before.
+   * Does one step. If it throws, the weights are unchanged.
    * @throws NonFiniteError @throws TrainingDataError @throws the reason of the signal
    */
   async next(signal?: AbortSignal): Promise<TrainingStep> {
@@ -102,7 +102,7 @@ export class Trainer implements Disposable {
     return { step: this.#step, loss, learningRate, gradientNorm, tokens: batchTokens, sourceRows, seconds }
   }
 
-  /** Copies what a later run needs to go on as this one would. */
+  /** Copies the state from which a later run can continue exactly as this one would. */
   async state(): Promise<TrainerState> {
     const parameters = new Map<string, Float32Array>()
     const optimizer = new Map<string, Map<string, Float32Array>>()
@@ -183,7 +183,7 @@ export class Trainer implements Disposable {
     }
   }
 
-  /** Takes the state of a parameter over from the scope that it was made in, and frees what it replaces. */
+  /** Stores the new state of a parameter, takes it out of its scope, and frees the old state. */
   #keep(path: string, state: OptimizerState): void {
     const kept = new Set(Object.values(state))
     for (const tensor of kept) tensor.moveTo(undefined)
@@ -235,7 +235,7 @@ const finish = (steps: Generator<void, Tensor>): Tensor => {
   }
 }
 
-/** Sums of gradients; takes both over. */
+/** Adds up gradients, and frees both inputs. */
 const accumulate = (sums: readonly Tensor[], gradients: readonly Tensor[]): readonly Tensor[] => {
   if (sums.length === 0) return gradients
   return sums.map((sum, i) => {

@@ -16,7 +16,7 @@ export const tinyModel = (device: Device, seed = 1, choices: Partial<LlamaConfig
   return model
 }
 
-/** Rows that count up, from another number in each row; two documents in each. */
+/** Rows that count up. Each row starts from a different number and has two documents. */
 export const counting: TrainingData = {
   sources: [{ name: 'even' }, { name: 'odd' }],
   row: n => ({

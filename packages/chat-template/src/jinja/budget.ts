@@ -15,7 +15,7 @@ const CHARACTERS_A_STEP = 256
 const MAX_DEPTH = 300
 const MAX_RANGE = 100_000
 
-/** Counts what one rendering uses, and ends it where that is too much. */
+/** Counts the resources of one rendering, and ends it if they exceed the limits. */
 export class Budget {
   readonly #steps: number
   readonly #characters: number
@@ -61,24 +61,24 @@ export class Budget {
     if (!(characters <= this.#characters)) throw this.#error(`a text of more than ${this.#characters} characters`)
   }
 
-  /** Text that is put out, each time that a block hands it on. */
+  /** Output text. It counts once for each block that passes it on. */
   emit(characters: number): void {
     this.#emitted += characters
     this.fits(this.#emitted / 4)
   }
 
-  /** The numbers of `range`, which the library would allocate whatever their count. */
+  /** The numbers of `range`: the library would allocate any count of them. */
   range(start: number, stop?: number, step = 1): number[] {
     const [from, to] = stop === undefined ? [0, start] : [start, stop]
     if (![from, to, step].every(Number.isSafeInteger) || step === 0)
-      throw new ChatTemplateError('failed', 'the chat template calls range() with what are no whole numbers')
+      throw new ChatTemplateError('failed', 'the chat template calls range() with a value that is not a whole number')
     const count = Math.max(0, Math.ceil((to - from) / step))
     if (count > MAX_RANGE) throw this.#error(`a range of more than ${MAX_RANGE} numbers`)
     this.step(count)
     return Array.from({ length: count }, (_, i) => from + i * step)
   }
 
-  /** Counts the values within containers, and their text: what writing them out would take. */
+  /** Counts the values in containers, and the length of their text: the cost of writing them out. */
   walk(value: Value, depth = 0): number {
     this.step()
     if (depth > MAX_DEPTH) throw this.#error(`values nested more than ${MAX_DEPTH} deep`)
@@ -97,8 +97,8 @@ export class Budget {
 }
 
 /**
- * Charges an operation before it runs, where it takes more than a step: the library would loop and allocate without
- * end.
+ * Counts the cost of an operation before it runs, if it takes more than a step: the library would loop and allocate without
+ * limit.
  *
  * @param name of the operator, filter or method
  * @param operands the values that it works on, its subject first

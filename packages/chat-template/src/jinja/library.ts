@@ -1,8 +1,8 @@
 import { Environment, Interpreter } from '@huggingface/jinja'
 
 /**
- * What is used of `@huggingface/jinja` beyond its declared interface. Its version is pinned: values and nodes are told
- * apart by their `type`, and `evaluate` is called for every node of a template.
+ * The parts of `@huggingface/jinja` that are used beyond its declared interface. Its version is pinned: values and nodes are distinguished
+ * by their `type`, and `evaluate` is called for every node of a template.
  */
 
 /** A value of a template at run time. */
@@ -44,7 +44,7 @@ export abstract class Evaluator extends Interpreter {
 const sample = (value: unknown): { constructor: unknown } =>
   new Environment().set('sample', value) as unknown as { constructor: unknown }
 
-// The library exports no values; they have public constructors all the same.
+// The library does not export its values, but their constructors are reachable.
 const StringConstructor = sample('').constructor as new (text: string) => StringValue
 const FunctionConstructor = sample(() => '').constructor as new (call: FunctionValue['value']) => FunctionValue
 const UndefinedConstructor = sample(undefined).constructor as new () => Value

@@ -5,11 +5,11 @@ import type { Node } from './library'
 /** A parsed template. */
 export interface Program {
   readonly root: Node
-  /** The nodes whose values are put out, as against those that are parts of expressions. */
+  /** The nodes whose values are written to the output, and not those inside of expressions. */
   readonly outputs: ReadonlySet<Node>
   /** How many nodes a macro or call block holds: the library walks all of them each time it meets one. */
   readonly sizes: ReadonlyMap<Node, number>
-  /** The template, and the texts that it states with escapes. */
+  /** The template, and its string literals that have escapes. */
   readonly texts: readonly string[]
 }
 

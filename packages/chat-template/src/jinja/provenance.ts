@@ -5,20 +5,20 @@ import { isString, type StringValue, stringValue, type Value } from './library'
 const FREE = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i))
 
 /**
- * A character that none of the texts holds, to mark places in the output with.
+ * A character that does not occur in the texts, to mark places in the output.
  *
- * @returns undefined if they hold all of those that would do
+ * @returns undefined if the texts contain all candidates
  */
 export const freeCharacter = (texts: readonly string[]): string | undefined =>
   FREE.find(character => !texts.some(text => text.includes(character)))
 
 /**
- * Where text comes from: from the template itself, or from messages. A value is the template's own only if it is known
- * to be made of nothing else; every other text counts as content, whatever has been done to it. So a filter that this
- * knows nothing about makes content of what goes through it, and never a special token.
+ * Tracks where text comes from: the template itself, or messages. A value is the template's own only if it is known
+ * to be made only of template text. Every other text counts as content. So an unknown filter
+ * turns its input into content, and never into a special token.
  *
- * What a block puts out is one text, which the library joins. So content is put out as a mark, and the mark is put back
- * into its text when the block is complete.
+ * The library joins the output of a block into one text. So content is written as a mark, and the mark is replaced
+ * by its text when the block is complete.
  */
 export class Provenance {
   readonly #own = new WeakSet<Value>()
@@ -31,7 +31,7 @@ export class Provenance {
     this.#pattern = new RegExp(`${mark}(\\d+)${mark}`)
   }
 
-  /** Notes that a value is the template's own. A namespace never is, for it changes. */
+  /** Notes that a value is the template's own. A namespace never is, because it can change. */
   own<V extends Value>(value: V): V {
     if (value.type !== 'NamespaceValue') this.#own.add(value)
     return value
@@ -74,7 +74,7 @@ export class Provenance {
     return this.text(sliced(this.segments(value), from, to))
   }
 
-  /** What a value is put out as. */
+  /** The output of a value. */
   marked(value: Value): Value {
     if (isString(value) && this.#own.has(value)) return value
     const segments = isString(value) ? this.segments(value) : [{ text: value.toString(), special: false }]
@@ -82,7 +82,7 @@ export class Provenance {
     return stringValue(`${this.mark}${this.#marked.length - 1}${this.mark}`)
   }
 
-  /** What a block has put out, with the marks put back into text. */
+  /** The output of a block, with the marks replaced by their texts. */
   unmarked(output: string): Segment[] {
     const parts = output.split(this.#pattern)
     // split() puts the number of each mark between the texts.

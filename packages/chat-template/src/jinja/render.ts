@@ -109,7 +109,7 @@ class Renderer extends Evaluator {
     }
   }
 
-  /** What a node of a block puts out. */
+  /** The output of a node of a block. */
   #output(node: Node, value: Value): Value {
     // Their value is what their own blocks put out, or nothing.
     if (statements.has(node.type)) return value
@@ -167,7 +167,7 @@ class Renderer extends Evaluator {
     }
   }
 
-  /** What the body of a node puts out. */
+  /** The output of the body of a node. */
   #block(node: Node, environment: Environment): Segment[] {
     const output = this.evaluateByLibrary({ type: 'Program', body: node.body }, environment).value as string
     this.#budget.work(output.length)
@@ -180,7 +180,7 @@ class Renderer extends Evaluator {
     return this.evaluate(node, environment) as unknown as Value
   }
 
-  /** The library's result: the template's own if all that it is made of is. */
+  /** The library's result. It is the template's own if all inputs are. */
   #made(node: Node, environment: Environment, from: readonly Value[]): Value {
     const value = this.evaluateByLibrary(node, environment)
     return from.every(part => this.#provenance.isOwn(part)) ? this.#provenance.own(value) : value
@@ -212,7 +212,7 @@ class Renderer extends Evaluator {
     return this.#read({ ...given, property: constant(key) }, environment, subject, String(key.value))
   }
 
-  /** A member of a value. Of a method it is noted what it works on, whatever name it gets. */
+  /** A member of a value. For a method, the value that it works on is stored, under any name of the method. */
   #read(node: Node, environment: Environment, subject: Value, name: string): Value {
     const value = this.#made(node, environment, [subject])
     if (isFunction(value) && !this.#macros.has(value))
@@ -314,14 +314,14 @@ class Renderer extends Evaluator {
     return result
   }
 
-  /** `{% call macro() %}…{% endcall %}`: the macro is called where `caller` is a macro of the block. */
+  /** `{% call macro() %}…{% endcall %}`: the macro runs with the block as the macro `caller`. */
   #callBlock(node: Node, environment: Environment): Value {
     this.#budget.step(this.program.sizes.get(node) ?? 1)
     const holder = new Environment(environment)
     const name = { value: 'caller' }
     this.evaluateByLibrary({ type: 'Macro', name, args: node.callerArgs ?? [], body: node.body }, holder)
     const block = holder.lookupVariable('caller') as unknown as FunctionValue
-    // A macro sees the variables of its call; the block sees those where it stands.
+    // A macro sees the variables of its call; the block sees the variables around it.
     const caller = functionValue(args => block.value(args, environment))
     this.#macros.add(caller)
     const scope = new Environment(environment)

@@ -83,7 +83,7 @@ export class MoreBytesNeeded {
 }
 
 const maxKeyBytes = 65535
-/** The largest vocabularies have 256,000 pieces, and some more merges. */
+/** The largest vocabularies have 256,000 pieces and a larger number of merges. */
 const maxStrings = 2 ** 20
 
 /** Reads a GGUF header from its first bytes; every length is checked against the file before anything is allocated. */
@@ -92,7 +92,7 @@ export class GgufCursor {
   tensor: string | undefined
   private at = 0
   private readonly view: DataView
-  // LLaMA's vocabulary has a piece that is a byte order mark alone.
+  // One piece of LLaMA's vocabulary is just a byte order mark.
   private readonly utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
   constructor(
@@ -163,7 +163,7 @@ export class GgufCursor {
     try {
       return this.utf8.decode(this.bytes.subarray(at, at + length))
     } catch {
-      return this.refuse(field, 'is no valid UTF-8')
+      return this.refuse(field, 'is not valid UTF-8')
     }
   }
 

@@ -4,7 +4,7 @@ import { parseJsonObject } from './json'
 
 const parse = (text: string) => parseJsonObject(new TextEncoder().encode(text), { file: 'x.json' })
 
-test('an object is what JSON.parse makes of it, whatever its strings hold', () => {
+test('an object is parsed as by JSON.parse, whatever its strings contain', () => {
   const hard = fc.string({ unit: fc.constantFrom('"', '\\', '{', '}', '[', ':', ',', ' ', 'a', '\n', 'é') })
   const value = fc.oneof(hard, fc.integer(), fc.array(hard), fc.dictionary(hard, hard))
   fc.assert(

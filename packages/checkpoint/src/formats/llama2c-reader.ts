@@ -65,7 +65,7 @@ const readHeader = async (source: Source, signal: AbortSignal | undefined): Prom
   }
   if (view.getUint32(0, true) !== llama2cMagic) {
     const { vocab_size, ...rest } = sizes(0)
-    // A negative vocabulary means that the file has an output of its own.
+    // A negative vocabulary size means that the output is not tied to the embedding.
     const header = { version: 0, ...rest, vocab_size: Math.abs(vocab_size), shared_classifier: vocab_size > 0 } as const
     checkSizes(header, file)
     return { header, bytes: configBytes, groupSize: undefined }

@@ -48,19 +48,19 @@ const storageTypes: Readonly<Record<string, DType>> = {
 const orderedDict = 'collections.OrderedDict'
 const rebuildTensor = 'torch._utils._rebuild_tensor_v2'
 
-/** Limits that no state dict comes near, and that keep a hostile one small and quick. */
+/** Limits far above any real state dict. They bound the memory and time of a hostile one. */
 const maxStack = 100_000
 const maxMemo = 100_000
 const maxTextBytes = 1000
-/** A shape may be used again and again, so that a long one would make each use slow. */
+/** A pickle can use one shape many times, so a long shape would make each use slow. */
 const maxAxes = 8
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 /**
  * Reads the pickle of a state dict without evaluating anything: a few opcodes of protocol 2 (Python's pickletools), and
- * three globals, which stand for plain data here: `collections.OrderedDict`, `torch._utils._rebuild_tensor_v2` and torch's
- * storage types. All else is refused by name.
+ * three globals, which are read as plain data: `collections.OrderedDict`, `torch._utils._rebuild_tensor_v2` and torch's
+ * storage types. Anything else is refused with an error that names it.
  */
 class Unpickler {
   private at = 0
@@ -91,7 +91,7 @@ class Unpickler {
     try {
       return new TextDecoder('utf-8', { fatal: true }).decode(this.bytes.subarray(start, start + length))
     } catch {
-      this.refuse('has a string that is no UTF-8')
+      this.refuse('has a string that is not UTF-8')
     }
   }
 
@@ -141,10 +141,10 @@ class Unpickler {
 
   private setItems(pairs: readonly Value[]): void {
     const dict = this.pop()
-    if (!isKind(dict, 'dict') || pairs.length % 2 !== 0) this.refuse('sets items of what is no dict')
+    if (!isKind(dict, 'dict') || pairs.length % 2 !== 0) this.refuse('sets items of a value that is not a dict')
     for (let i = 0; i < pairs.length; i += 2) {
       const key = pairs[i]
-      if (typeof key !== 'string') this.refuse('has a dict key that is no string')
+      if (typeof key !== 'string') this.refuse('has a dict key that is not a string')
       if (dict.items.has(key)) this.refuse(`has the key ${JSON.stringify(key)} twice`)
       dict.items.set(key, pairs[i + 1])
     }
@@ -164,10 +164,10 @@ class Unpickler {
   /** `('storage', torch.HalfStorage, '17', 'cpu', 4096)`: the file `data/17` of the archive. */
   private persistent(): void {
     const id = this.pop()
-    if (!isKind(id, 'tuple') || id.items.length !== 5) this.refuse('has a persistent id that is no storage')
+    if (!isKind(id, 'tuple') || id.items.length !== 5) this.refuse('has a persistent id that is not a storage')
     const [tag, type, key, , elements] = id.items
     if (tag !== 'storage' || !isKind(type, 'global') || typeof key !== 'string' || !isCount(elements)) {
-      this.refuse('has a persistent id that is no storage')
+      this.refuse('has a persistent id that is not a storage')
     }
     const dtype = storageTypes[type.name]
     if (dtype === undefined) this.refuse(`has a storage of ${type.name}`)
@@ -177,7 +177,7 @@ class Unpickler {
   private reduce(): void {
     const args = this.pop()
     const callable = this.pop()
-    if (!isKind(callable, 'global') || !isKind(args, 'tuple')) this.refuse('calls what is no allowed global')
+    if (!isKind(callable, 'global') || !isKind(args, 'tuple')) this.refuse('calls a global that is not allowed')
     if (callable.name === orderedDict) {
       if (args.items.length !== 0) this.refuse('makes an OrderedDict from arguments')
       this.push({ kind: 'dict', items: new Map() })
@@ -191,12 +191,12 @@ class Unpickler {
     this.push({ kind: 'tensor', storage, offset, shape: counts(shape), stride: counts(stride) })
   }
 
-  /** A module's state dict carries versions as an attribute, which say nothing about its tensors: they are dropped. */
+  /** A module's state dict has an attribute with version numbers. Tensors do not depend on it, so it is dropped. */
   private build(): void {
     const state = this.pop()
     const object = this.pop()
     if (!isKind(state, 'dict') || !isKind(object, 'dict') || [...state.items.keys()].some(key => key !== '_metadata')) {
-      this.refuse('sets the state of an object that is no state dict')
+      this.refuse('sets the state of an object that is not a state dict')
     }
     this.push(object)
   }
@@ -211,7 +211,7 @@ class Unpickler {
     return Number.isSafeInteger(number) ? number : this.refuse('has a whole number beyond 2^53')
   }
 
-  /** Opcodes by byte. What is not here is refused. */
+  /** Opcodes by byte. All others are refused. */
   private readonly opcodes: Readonly<Record<number, () => void>> = {
     128: () => {
       const protocol = this.bytes[this.take(1)]
@@ -260,7 +260,7 @@ class Unpickler {
     if (!isKind(state, 'dict')) this.refuse('holds no state dict')
     const tensors = new Map<string, PickledTensor>()
     for (const [name, value] of state.items) {
-      if (!isKind(value, 'tensor')) this.refuse(`has ${JSON.stringify(name)}, which is no tensor`)
+      if (!isKind(value, 'tensor')) this.refuse(`has ${JSON.stringify(name)}, which is not a tensor`)
       else tensors.set(name, value)
     }
     return tensors
@@ -277,6 +277,6 @@ const isCounts = (value: Value | undefined): value is Tuple =>
 
 const counts = ({ items }: Tuple) => items as readonly number[]
 
-/** The tensors of a pickled state dict by name. Throws a `MalformedFileError` for anything that a state dict needs not. */
+/** The tensors of a pickled state dict by name. Throws a `MalformedFileError` for everything else. */
 export const readStateDict = (bytes: Uint8Array, file: string): Map<string, PickledTensor> =>
   new Unpickler(bytes, file).run()

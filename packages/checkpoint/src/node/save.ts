@@ -38,9 +38,9 @@ const writeTemporary = async (
 }
 
 /**
- * Writes files into a folder, which is made if need be. Each is written beside its place, synced, and renamed into it
- * once all are whole, so that a reader never sees half a model; on an error or abort nothing of them remains.
- * Throws a `SaveError` when the disk refuses.
+ * Writes files into a folder, which is created if it does not exist. Each file is written under a temporary name and synced, and
+ * all are renamed when all are complete, so that a reader never sees half a model. After an error or abort, no file remains.
+ * Throws a `SaveError` if the disk is full or cannot be written.
  */
 export const saveFiles = async (
   folder: string,

@@ -1,7 +1,7 @@
 import { SourceError } from '../errors'
 import { abortable, localChunkBytes, type Source } from './source'
 
-/** Bytes that are read at a time: few enough for steady progress, and so many that a call costs little. */
+/** Bytes of one read: small enough for steady progress, and large enough that the cost of a call does not matter. */
 const pieceBytes = 16 * 2 ** 20
 
 /** A Blob or File, such as one from `<input type="file">`. Nothing is read before it is asked for. */

@@ -9,10 +9,10 @@ export interface HttpSourceOptions {
   readonly retryMilliseconds?: number | undefined
 }
 
-/** So large that the wait for an answer is short beside the transfer. */
+/** Large, so that waiting for an answer is short compared to the transfer. */
 const chunkBytes = 32 * 2 ** 20
 
-/** Attempts in a row that bring no byte, before reading fails. */
+/** Failed attempts without any new byte before reading fails. */
 const maxAttempts = 5
 /** The longest wait, also where a server asks for a longer one. */
 const maxWaitMilliseconds = 30_000
@@ -46,7 +46,7 @@ class Temporary {
   ) {}
 }
 
-/** Discards a body that is not wanted, so that its connection is free again. */
+/** Discards an unused body, so that its connection can be used again. */
 const discard = (response: Response) => response.body?.cancel().catch(() => {})
 
 const request = async (url: string, headers: Record<string, string>, signal: AbortSignal | undefined) => {
@@ -67,7 +67,7 @@ const request = async (url: string, headers: Record<string, string>, signal: Abo
   )
 }
 
-/** Runs work until it succeeds. `hasProgressed` says whether the last attempt brought anything; then patience begins anew. */
+/** Runs work until it succeeds. `hasProgressed` says whether the last attempt read anything; if so, the count of attempts starts again. */
 const retrying = async <T>(
   work: () => Promise<T>,
   { signal, retryMilliseconds = 250 }: HttpSourceOptions,
@@ -104,7 +104,7 @@ const totalSize = async (url: string, response: Response): Promise<number> => {
   throw new SourceError({ file: url }, 'comes without a readable Content-Range; a CORS server must expose that header')
 }
 
-/** Reads a body into `bytes` from `at` on, and tells of each piece. Fails if there is more than fits. */
+/** Reads a body into `bytes` from `at` on, and reports each piece. Fails if the body is too long. */
 const receive = async (
   url: string,
   body: ReadableStream<Uint8Array>,
@@ -129,7 +129,7 @@ const receive = async (
 
 /**
  * A file on a server, read by HTTP range requests; only what is asked for is transferred. A connection that breaks, and
- * answers 429 and 5xx, are tried again from the last byte that came, up to five times in a row without progress.
+ * answers 429 and 5xx, are retried from the last received byte, up to five times in a row without progress.
  * @throws SourceError if the server has no such file or no range requests, and later if the file has changed
  */
 export const httpSource = async (url: string, options: HttpSourceOptions = {}): Promise<Source> => {
@@ -188,7 +188,7 @@ export const httpSource = async (url: string, options: HttpSourceOptions = {}): 
   }
 }
 
-/** Answers that mean that there is no such file: servers do not only say 404. */
+/** Status codes of missing files: not all servers answer 404. */
 const absent = [200, 400, 401, 403, 404, 405, 410, 416, 451]
 
 /**

@@ -54,7 +54,7 @@ export const checkRange = (source: Source, offset: number, length: number, place
   )
 }
 
-/** The promise, or a rejection with the signal's reason as soon as it aborts. The abandoned work then ends unnoticed. */
+/** The promise, or a rejection with the signal's reason as soon as it aborts. The result of the abandoned work is ignored. */
 export const abortable = <T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
   if (!signal) return promise
   if (signal.aborted) {

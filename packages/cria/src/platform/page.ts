@@ -1,5 +1,5 @@
-// Where paths lead in a page or a worker: to its server, from its own address. In Node, `#platform` is
-// `@cria/checkpoint/node` itself, whose paths lead to the file system.
+// In a page or a worker, a path is a URL relative to the page. In Node, `#platform` is
+// `@cria/checkpoint/node`, and a path is a path of the file system.
 
 import { type Checkpoint, httpSource, type OpenUrlOptions, openUrl, type Source } from '@cria/checkpoint'
 

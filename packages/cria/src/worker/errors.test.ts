@@ -27,6 +27,6 @@ test('the errors that cria exports are all tried', () => {
   expect(exported.length).toBeGreaterThan(15)
 })
 
-test('a thrown value that is no error crosses as one', () => {
+test('a thrown value that is not an error arrives as an error', () => {
   expect(receivedError(sentError('no'))).toEqual(new Error('no'))
 })

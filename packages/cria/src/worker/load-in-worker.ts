@@ -10,11 +10,11 @@ import type { ModelOffer } from './serve-models'
 import type { StartedWorker } from './start'
 import { WorkerModel } from './worker-model'
 
-/** Lines to workers that are in use, so that several models may share one. */
+/** Connections to workers in use, so that several models can share one worker. */
 const callers = new WeakMap<PlatformWorker, Caller<ModelOffer>>()
 let modelNumbers = 0
 
-/** Options of a model in a worker: those of `loadModel` that can cross to one. */
+/** Options of a model in a worker: the options of `loadModel` that can be sent to a worker. */
 export interface WorkerLoadOptions
   extends Pick<LoadOptions, 'threads' | 'tokenizer' | 'weights' | 'cache' | 'headers' | 'onProgress' | 'signal'> {
   /** A worker whose script calls `serveModels`. It stays yours: several models may share it. */
@@ -24,8 +24,8 @@ export interface WorkerLoadOptions
 }
 
 /**
- * Loads a model in a worker of your own. It does what `loadModel(from, { worker })` does, and brings no code along that would
- * compute on the calling thread.
+ * Loads a model in a worker of your own. It does what `loadModel(from, { worker })` does, without importing the code that
+ * computes on the calling thread.
  * @throws as `loadModel`, and LoadError for what cannot cross to a worker @throws WorkerError if the worker fails
  */
 export const loadInWorker = (from: ModelLocation, { worker, ...options }: WorkerLoadOptions): Promise<WorkerModel> =>
@@ -74,7 +74,7 @@ const sentTokenizer = (tokenizer: LoadOptions['tokenizer']): SentLoad['tokenizer
   return tokenizer instanceof Uint8Array || tokenizer === undefined ? tokenizer : address(tokenizer)
 }
 
-/** A path or URL as it means the same in a worker: in a page, a path is relative to the page. */
+/** A path or URL that means the same in a worker: in a page, a path is relative to the page. */
 const address = (location: string | URL): string => {
   const { document } = globalThis as { readonly document?: { readonly baseURI: string } }
   return document ? new URL(String(location), document.baseURI).href : String(location)

@@ -4,9 +4,9 @@ import type { GenerateTextOptions } from '@cria/sampling'
 import type { DeviceName } from '@cria/tensor'
 import type { Vocabulary } from '@cria/tokenizer'
 
-// What crosses between a model's worker and the thread that uses it.
+// The messages between a model's worker and the thread that uses it.
 
-/** A file as it crosses: a blob by reference, bytes by copy. */
+/** A file as it is sent: a blob by reference, bytes by copy. */
 export interface SentFile {
   readonly name: string | undefined
   readonly content: Blob | Uint8Array
@@ -29,11 +29,11 @@ export interface SentLoad {
 /** The device that a model runs on in its worker. */
 export interface DeviceFacts {
   readonly name: DeviceName
-  /** What runs beneath: an adapter, a number of threads. */
+  /** What runs underneath: an adapter, a number of threads. */
   readonly description: string
   /** Bytes that the model holds on its device after loading. */
   readonly bytes: number
-  /** A GPU's interface that the processor emulates: right but slow. */
+  /** Whether the CPU emulates the GPU: correct but slow. */
   readonly software: boolean
   /** What would make this machine faster; undefined where nothing is known. */
   readonly advice: string | undefined

@@ -2,10 +2,10 @@ import type { GreedyRequest, PassRequest, SequenceModel, TokenSequence } from '@
 import type { Caller } from './calls'
 import type { ModelOffer } from './serve-models'
 
-/** Numbers of sequences in their worker: of all models, for one thread may use several. */
+/** Numbers of sequences in their worker, for all models: one thread may use several models. */
 let sequenceNumbers = 0
 
-/** Sequences of a model in a worker. What samples from them runs here, so that a model there has the same interface. */
+/** Sequences of a model in a worker. Sampling runs in this thread, so the interface is that of a local model. */
 export class RemoteSequences implements SequenceModel {
   constructor(
     readonly caller: Caller<ModelOffer>,
@@ -19,7 +19,7 @@ export class RemoteSequences implements SequenceModel {
     return new RemoteSequence(this, sequence, capacity, 0)
   }
 
-  /** For {@link RemoteSequence}: a call whose failure the next pass will show. */
+  /** For {@link RemoteSequence}: a call whose error is reported by the next pass. */
   send<Name extends 'create' | 'fork' | 'rewind' | 'drop'>(
     name: Name,
     input: Omit<Parameters<ModelOffer[Name]>[0], 'model'>,
@@ -33,7 +33,7 @@ class RemoteSequence implements TokenSequence {
     private readonly owner: RemoteSequences,
     private readonly sequence: number,
     readonly capacity: number,
-    /** As known here: the worker holds as many once it has done what it was sent. */
+    /** The length as known here; the worker has the same length after it has processed all calls. */
     public length: number,
   ) {}
 
@@ -74,7 +74,7 @@ class RemoteSequence implements TokenSequence {
       this.length += ids.length
       return result
     } catch (error) {
-      // Parts of the pass may have run.
+      // A part of the pass may have run.
       this.length = await this.owner.caller.call('length', this.#address).catch(() => this.length)
       throw error
     }

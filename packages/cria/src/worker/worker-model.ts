@@ -8,11 +8,11 @@ import { RemoteSequences } from './remote-sequences'
 import type { ModelOffer } from './serve-models'
 
 /**
- * A model that computes in a worker, so that the thread that uses it is never held up. `loadModel(…, { worker })` makes it. It
- * samples on the calling thread, so texts, options and errors are those of a `Model`; all of them can be a WorkerError too.
+ * A model that computes in a worker, so that the thread that uses it is never blocked. `loadModel(…, { worker })` makes it. It
+ * samples on the calling thread, so texts, options and errors are those of a `Model`. Every call can also fail with a WorkerError.
  */
 export class WorkerModel<Config = unknown> extends TextModel<Config> {
-  /** Numbers that its parameters hold. */
+  /** The number of parameters. */
   readonly parameterCount: number
   /** What it runs on. */
   readonly device: DeviceFacts
@@ -33,7 +33,7 @@ export class WorkerModel<Config = unknown> extends TextModel<Config> {
   }
 
   /**
-   * Runs a text once, and gathers what happens inside of the model.
+   * Runs a text once, and collects hidden states, attention weights, logits and times.
    * @param ids T token ids
    * @throws PromptError for no ids, or more than the context @throws WorkerError @throws the reason of the signal
    */

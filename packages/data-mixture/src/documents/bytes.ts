@@ -3,7 +3,7 @@ import { DocumentError } from '../errors'
 /** The bytes of a file, in pieces of any size: a file stream of Node, the stream of a `Blob` or a response, or an array. */
 export type Bytes = AsyncIterable<Uint8Array> | Iterable<Uint8Array> | ReadableStream<Uint8Array>
 
-/** The pieces of a stream. Not every browser iterates over streams by itself. */
+/** The pieces of a stream. Not every browser can iterate over streams. */
 export async function* piecesOf(bytes: Bytes): AsyncGenerator<Uint8Array> {
   if (!('getReader' in bytes)) {
     yield* bytes
@@ -23,7 +23,7 @@ export async function* piecesOf(bytes: Bytes): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Characters of the longest document and the longest line; strings of JavaScript end not far above. */
+/** The largest number of characters of a document or a line. JavaScript strings cannot be much longer. */
 export const maxCharacters = 2 ** 28
 
 /** @throws DocumentError for a text over the limit */

@@ -11,8 +11,8 @@ export interface DecompressOptions {
 }
 
 /**
- * The content of a file that may be compressed by gzip or zstd, which its first bytes tell; other bytes come as they are. Neither
- * starts a UTF-8 text. Checksums of zstd are not verified.
+ * The content of a file that may be compressed by gzip or zstd, recognised by its first bytes. Other bytes are returned unchanged. Neither
+ * format starts like a UTF-8 text. Checksums of zstd are not verified.
  *
  * @param file names the file in errors
  * @throws DocumentError if the compressed data is damaged or cut short
@@ -94,7 +94,7 @@ async function* decompressionStream(bytes: AsyncIterable<Uint8Array>): AsyncGene
     async pull(controller) {
       const { done, value } = await pieces.next()
       if (done) controller.close()
-      // A copy: the stream may hand its pieces' memory on.
+      // A copy: the stream may transfer the memory of its pieces.
       else controller.enqueue(value.slice())
     },
     async cancel() {

@@ -26,7 +26,7 @@ export async function* parquetDocuments(
 ): AsyncGenerator<string> {
   const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet')
   const buffer: AsyncBuffer = source
-  // All that is read of the metadata is read here, where a damaged one may throw anything.
+  // All metadata is read here: a damaged file may throw any error.
   const { metadata, columns, groups } = await reading(file, async () => {
     const metadata = await parquetMetadataAsync(buffer)
     const columns = parquetSchema(metadata).children.map(({ element }) => element)
@@ -73,7 +73,7 @@ const reading = async <T>(file: string, read: () => Promise<T>): Promise<T> => {
   }
 }
 
-/** The rows of a row group, if its column of texts is not too large to hold. */
+/** The rows of a row group, if its column of texts is not too large. */
 const checkedRows = (group: FileMetaData['row_groups'][number], field: string): number => {
   const rows = Number(group.num_rows)
   const sizes = group.columns

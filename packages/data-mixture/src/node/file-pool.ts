@@ -61,7 +61,7 @@ export class FilePool {
   }
 }
 
-/** A file that could not be opened needs no closing. */
+/** A file that could not be opened does not have to be closed. */
 const closeFile = async ({ handle }: OpenFile): Promise<void> => {
   const opened = await handle.catch(() => undefined)
   await opened?.close()

@@ -13,7 +13,7 @@ const writeError = (file: string, error: unknown): unknown =>
       })
     : error
 
-/** A file that is written beside its place. */
+/** A file that is written under a temporary name. */
 export class PartFile {
   private readonly hash: Hash = createHash('sha256')
   private readonly buffer = new Uint8Array(bufferBytes)
@@ -45,7 +45,7 @@ export class PartFile {
     }
   }
 
-  /** Writes what is left to the disk itself, and closes. Returns the file's SHA-256. */
+  /** Writes the rest, syncs the file to the disk, and closes it. Returns its SHA-256. */
   async finish(): Promise<string> {
     await this.flush()
     try {
@@ -80,8 +80,8 @@ export class PartFile {
 }
 
 /**
- * Files that appear in a folder together: each is written beside its place and renamed when all are whole, in the order in which
- * they were made. If anything fails, none is left.
+ * Files that appear in a folder together. Each is written under a temporary name; when all are complete, they are renamed in the order in which
+ * they were made. If anything fails, none remains.
  */
 export class NewFiles {
   private readonly files: PartFile[] = []
@@ -99,7 +99,7 @@ export class NewFiles {
     return file
   }
 
-  /** All files are finished: writes `manifest.json`, and puts them in their places, the manifest last. */
+  /** Call this when all files are complete: it writes `manifest.json` and renames the files, the manifest last. */
   async commit(manifest: object): Promise<void> {
     const file = await this.create(manifestName)
     await file.write(new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`))
@@ -117,7 +117,7 @@ export class NewFiles {
   }
 }
 
-/** Makes the renames durable. Windows cannot open a folder, and needs none of it. */
+/** Makes the renames durable. Windows cannot open a folder, and does not need this. */
 const syncFolder = async (folder: string): Promise<void> => {
   if (process.platform === 'win32') return
   const handle = await open(folder, 'r')

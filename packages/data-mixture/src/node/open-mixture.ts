@@ -55,7 +55,7 @@ export const openTokens = async (
  * Reads a mixture's config file.
  *
  * @returns the config, and the folder that its paths are relative to
- * @throws MixtureConfigError if the file cannot be read or is no such config
+ * @throws MixtureConfigError if the file cannot be read or is not a valid config
  */
 export const readMixtureConfig = async (path: string): Promise<{ config: MixtureConfig; base: string }> => {
   let json: unknown
@@ -89,7 +89,7 @@ export interface OpenedMixture {
 }
 
 /**
- * Opens the mixture of a config. Sources whose tokens are not in the folder for shards yet are tokenized first.
+ * Opens the mixture of a config. Sources that have no token shards yet are tokenized first.
  *
  * @param given a config, which is checked again
  * @param tokenizer the one that the tokens are of, or are made with

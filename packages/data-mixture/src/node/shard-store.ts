@@ -21,7 +21,7 @@ interface Shard {
   readonly documents: number
 }
 
-/** Tokens in shards on disk. Reads what it is asked for, and pages of the index. */
+/** Tokens in shards on disk. Reads only the requested tokens, and pages of the index. */
 class ShardStore implements TokenStore {
   private readonly files = new FilePool()
   private readonly pages = new Map<string, Promise<Float64Array>>()
@@ -100,7 +100,7 @@ class ShardStore implements TokenStore {
           id,
           vocabSize,
           `${shard.path}: token ${start + i}`,
-          'the file is damaged, write it anew',
+          'the file is damaged: write it again',
         )
       }
       ids[i] = id
@@ -207,6 +207,9 @@ const checkSize = async (path: string, expected: number): Promise<void> => {
   }
   if (size !== expected) {
     const how = size < expected ? 'it is cut short' : 'it is too long'
-    throw new ShardError(path, `${how}: it has ${size} bytes, but the manifest says ${expected}; copy or write it anew`)
+    throw new ShardError(
+      path,
+      `${how}: it has ${size} bytes, but the manifest says ${expected}; copy it or write it again`,
+    )
   }
 }

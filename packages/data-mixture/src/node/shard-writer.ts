@@ -9,7 +9,7 @@ interface OpenShard {
   documents: number
 }
 
-/** Writes the shards of one split. A document lies in one shard, and a shard is as long as it was asked to be, or longer by a document. */
+/** Writes the shards of one split. A document is never split, so a shard can exceed the requested size by up to one document. */
 export class ShardWriter {
   private readonly shards: ShardManifest[] = []
   private open: OpenShard | undefined

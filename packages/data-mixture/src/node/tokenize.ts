@@ -48,7 +48,7 @@ export interface TokenizeOptions extends EncodeDocumentsOptions {
  * Writes the tokens of a source as shards into a folder: `training-00000.bin`, `validation-00000.bin` and so on, each with an
  * `.index` beside it, and `manifest.json`. Ids are little-endian uint16, or uint32 for a vocabulary of over 65,536 tokens, without a
  * header, as nanoGPT, llama2.c and datatrove read them; an index holds for each document the number of tokens up to its end, as
- * uint64, as datatrove writes it. The files appear when they are whole, the manifest last. If the folder has the tokens of the same
+ * uint64, as datatrove writes it. The files appear when all are complete, the manifest last. If the folder has the tokens of the same
  * files, settings and tokenizer already, nothing is written.
  *
  * @returns the manifest
@@ -57,7 +57,7 @@ export interface TokenizeOptions extends EncodeDocumentsOptions {
  * @throws ShardError if the folder has other tokens
  * @throws VocabularyError if the tokenizer gives an id outside its vocabulary
  * @throws MixtureConfigError if an option is out of range
- * @throws WriteError if the disk refuses
+ * @throws WriteError if the disk is full or cannot be written
  */
 export const tokenize = async (
   source: TokenizeSource,
@@ -135,7 +135,7 @@ const findManifest = async (folder: string): Promise<TokensManifest | undefined>
   let text: string
   try {
     const { size } = await stat(path)
-    if (size > maxManifest) throw new ShardError(path, `it has ${size} bytes, more than any manifest: tokenize anew`)
+    if (size > maxManifest) throw new ShardError(path, `it has ${size} bytes, more than any manifest: tokenize again`)
     text = await readFile(path, 'utf8')
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
@@ -158,7 +158,7 @@ interface Wanted {
   readonly signal: AbortSignal | undefined
 }
 
-/** @throws ShardError if the shards that are there are not those that were asked for */
+/** @throws ShardError if the existing shards do not match the request */
 const checkSame = async (existing: TokensManifest, wanted: Wanted): Promise<void> => {
   const { folder, name, identity, settings, base, paths, signal } = wanted
   const refuse = (problem: string) =>
@@ -203,7 +203,7 @@ export const verifyShards = async (folder: string, signal?: AbortSignal): Promis
   const check = async (file: string, expected: string) => {
     const path = join(folder, file)
     if ((await hashFile(path, signal)) !== expected) {
-      throw new ShardError(path, 'its SHA-256 is not that of the manifest: copy or write it anew')
+      throw new ShardError(path, 'its SHA-256 is not that of the manifest: copy it or write it again')
     }
   }
   const shards: readonly ShardManifest[] = [...manifest.splits.training.shards, ...manifest.splits.validation.shards]

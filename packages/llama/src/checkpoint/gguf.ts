@@ -16,7 +16,7 @@ type Keys = (name: string) => string
 
 const readScaling = (read: GgufFields, keys: Keys, file: string, trained: number): RopeScaling | undefined => {
   const key = (name: string) => keys(`rope.scaling.${name}`)
-  // Older files only have a linear factor.
+  // Older files have only a linear factor.
   const old = read.number(keys('rope.scale_linear'))
   const type = read.string(key('type')) ?? (old === undefined || old === 1 ? 'none' : 'linear')
   if (type === 'none') return undefined

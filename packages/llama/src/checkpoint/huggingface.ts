@@ -18,7 +18,7 @@ interface Rope {
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Rotary settings: in `rope_scaling`, or since transformers 5 in `rope_parameters`. The first that is not empty counts. */
+/** Rotary settings: in `rope_scaling`, or since transformers 5 in `rope_parameters`. The first one that is not empty is used. */
 const ropeObject = (json: JsonObject, place: Place): readonly [name: string, value: JsonObject] => {
   for (const name of ['rope_scaling', 'rope_parameters']) {
     const value = json[name] ?? {}

@@ -16,7 +16,7 @@ interface WeightRow {
   readonly shardAxis?: 0 | 1
   /** Whether rotary embeddings rotate its rows: Hugging Face keeps them in halves, all others as interleaved pairs. */
   readonly rotary?: true
-  /** The setting without which the weight does not exist. */
+  /** The weight exists only with this setting. */
   readonly only?: 'attention_bias' | 'mlp_bias'
 }
 

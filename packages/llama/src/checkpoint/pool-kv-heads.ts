@@ -20,8 +20,8 @@ const isPooled = (path: string) => /\.attention\.w[kv]\.(weight|bias)$/.test(pat
 
 /**
  * The same model with fewer key and value heads: each is the mean of those that it replaces (Ainslie et al., 2023,
- * section 2.1). Means are taken in f64 of the f32 weights, as tensors are read. The model is worse until it has been
- * trained for about 5% of its training again.
+ * section 2.1). The f32 weights are averaged in f64 when tensors are read. The model is worse until it has been
+ * trained further, for about 5% of its original training.
  * @throws ConversionError unless `kvHeads` divides the model's `n_kv_heads`
  */
 export const poolKvHeads = (model: LlamaWeights, kvHeads: number): LlamaWeights => {

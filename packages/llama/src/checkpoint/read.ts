@@ -34,7 +34,7 @@ const modelType = (metadata: Metadata): { readonly field: string; readonly value
 export const hasModelType = (metadata: Metadata, type: string): boolean => modelType(metadata).value === type
 
 /**
- * The first of these architectures that a model matches.
+ * The first of these architectures that matches a model.
  * @throws UnsupportedModelError, which names what the file says and what is known, if there is none
  */
 export const chooseArchitecture = <A extends { readonly name: string; matches(metadata: Metadata): boolean }>(
@@ -65,8 +65,8 @@ const readConfig = (checkpoint: Checkpoint, handled: readonly string[]): LlamaCo
 }
 
 /**
- * The config of a checkpoint in any format. It does not look at the model's type: an architecture with LLaMA's names and
- * settings can use it for its own.
+ * The config of a checkpoint in any format. It does not check the model's type, so an architecture with LLaMA's names and
+ * settings can use it too.
  * @throws MalformedFileError for a setting that is missing or has the wrong type
  * @throws UnsupportedModelError for a setting that LLaMA does not have, or sizes that no model can have
  */

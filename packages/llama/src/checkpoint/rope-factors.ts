@@ -39,7 +39,7 @@ const usual = { type: 'llama3', low_freq_factor: 1, high_freq_factor: 4 } as con
 const originals = [8192, ...Array.from({ length: 18 }, (_, i) => 2 ** (i + 3))]
 
 /**
- * The settings that give these factors; undefined if no settings do, for then the tensor means something else. The blended
+ * The settings that give these factors; undefined if no settings do, because then the tensor means something else. The blended
  * factors fix the two limits for any original context, so any settings that give the same factors give the same model.
  */
 export const llama3Scaling = (factors: ArrayLike<number>, rotary: Rotary): Llama3Scaling | undefined => {

@@ -105,7 +105,7 @@ test.skipIf(!haveStories)('stories260K: quantised in a GGUF, a tensor is what re
     const name = 'layers.3.feed_forward.w1.weight'
     expect(back.tensors.get(name)?.dtype).toBe(dtype)
     expect(back.tensors.get('norm.weight')?.dtype).toBe('f32')
-    // 172 columns are no whole number of blocks.
+    // 172 columns are not a whole number of blocks.
     expect(back.tensors.get('layers.3.feed_forward.w2.weight')?.dtype).toBe('f16')
     expect(await back.read(name)).toEqual(await checkpoint.read(name, { dtype }))
   }

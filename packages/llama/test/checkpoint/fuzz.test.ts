@@ -83,7 +83,7 @@ const mutate = (bytes: Uint8Array, random: () => number): Uint8Array => {
   return copy
 }
 
-/** Opens the files and reads every tensor. Damage that no format can notice (other numbers) is no error. */
+/** Opens the files and reads every tensor. Damage that no format can detect (changed numbers) is not an error. */
 const readWhole = async (files: Files): Promise<void> => {
   const checkpoint = await openSources([...files].map(([name, bytes]) => watchedSource(name, bytes)))
   for (const name of checkpoint.tensors.keys()) await checkpoint.read(name, { dtype: 'f16' })

@@ -75,7 +75,7 @@ interface File {
   readonly cut?: number
 }
 
-/** The tiny model as GGUF, but for what a case changes. */
+/** The tiny model as GGUF, with the changes of a case. */
 const gguf = (file: File = {}): Buffer => {
   const kept = Object.values({ ...metadata, ...file.metadata }).filter(bytes => bytes !== undefined)
   const entries = [...kept, ...(file.entries ?? [])]
@@ -128,8 +128,8 @@ testHostile('GGUF', {
   'an empty key': hostile(/metadata key 8: is empty/, extra(entry('', type.u32, u32(1)))),
   'a key of 70,000 bytes': hostile(/metadata key 8: has 70000 bytes/, extra(count('k'.repeat(70_000), 1))),
   'a key of 2^63 bytes': hostile(/metadata key 8/, extra(Buffer.concat([u64(2n ** 63n), u32(4), u32(1)]))),
-  'a key that is no UTF-8': hostile(
-    /metadata key 8: is no valid UTF-8/,
+  'a key that is not UTF-8': hostile(
+    /metadata key 8: is not valid UTF-8/,
     extra(Buffer.concat([u64(2), u8(0xff), u8(0xfe), u32(4), u32(1)])),
   ),
   'a key given twice': hostile(
@@ -143,7 +143,7 @@ testHostile('GGUF', {
     extra(entry('k', type.string, u64(2 ** 39))),
     2 ** 40,
   ),
-  'a string that is no UTF-8': hostile(/k: is no valid UTF-8/, extra(entry('k', type.string, u64(1), u8(0x80)))),
+  'a string that is not UTF-8': hostile(/k: is not valid UTF-8/, extra(entry('k', type.string, u64(1), u8(0x80)))),
   'a boolean of 2': hostile(/k: is 2, expected a boolean/, extra(entry('k', type.bool, u8(2)))),
   'an integer beyond 2^53': hostile(/k: is 18014398509481984, beyond/, extra(entry('k', type.u64, u64(2n ** 54n)))),
   'an array of arrays': hostile(
@@ -281,7 +281,7 @@ testHostile('GGUF', {
     /"rope_freqs.weight": has shape \[48,32\], expected \[4\]/,
     gguf({ tensors: withTensor('output.weight', { name: 'rope_freqs.weight' }) }),
   ),
-  'scores of another length than the pieces': hostile(
+  'fewer scores than pieces': hostile(
     /scores: has 1 items, expected 2/,
     extra(spm, tokens, array('tokenizer.ggml.scores', type.f32, 1, f32(0))),
   ),

@@ -87,7 +87,7 @@ testHostile('pickle', {
   'an instance by OBJ': pickle(/opcode 0x6f/, proto(), op.mark, op.global('collections', 'OrderedDict'), 0x6f, stop),
   'a call by NEWOBJ': pickle(/opcode 0x81/, proto(), op.global('collections', 'OrderedDict'), op.tuple(), 0x81, stop),
   'an extension code': pickle(/opcode 0x82/, proto(), 0x82, 1, stop),
-  'a call of a dict': pickle(/calls what is no allowed global/, proto(), op.emptyDict, op.tuple(), op.reduce, stop),
+  'a call of a dict': pickle(/calls a global that is not allowed/, proto(), op.emptyDict, op.tuple(), op.reduce, stop),
   'a call of a storage type': pickle(
     /calls torch.FloatStorage/,
     proto(),
@@ -117,15 +117,15 @@ testHostile('pickle', {
     stop,
   ),
   'a persistent id as text': pickle(/opcode 0x50/, proto(), Buffer.from('Pstorage\n'), stop),
-  'a persistent id that is no tuple': pickle(
-    /persistent id that is no storage/,
+  'a persistent id that is not a tuple': pickle(
+    /persistent id that is not a storage/,
     proto(),
     op.string('storage'),
     op.persistent,
     stop,
   ),
   'a persistent id of another tag': pickle(
-    /persistent id that is no storage/,
+    /persistent id that is not a storage/,
     proto(),
     op.tuple(op.string('module'), op.none, op.none, op.none, op.none),
     op.persistent,
@@ -200,7 +200,7 @@ testHostile('pickle', {
     Buffer.from([0xff, 0xff, 0xff, 0xff]),
     stop,
   ),
-  'a string that is no UTF-8': pickle(/no UTF-8/, proto(), 0x58, Buffer.from([1, 0, 0, 0, 0xff]), stop),
+  'a string that is not UTF-8': pickle(/not UTF-8/, proto(), 0x58, Buffer.from([1, 0, 0, 0, 0xff]), stop),
   'a whole number of 255 bytes': pickle(/whole number of 255 bytes/, proto(), 0x8a, 255, Buffer.alloc(255, 1), stop),
   'protocol 4 with frames': pickle(/protocol 4, expected 2/, proto(4), 0x95, Buffer.alloc(8), stop),
   'a frame under protocol 2': pickle(/opcode 0x95/, proto(), 0x95, Buffer.alloc(8), stop),
@@ -210,7 +210,7 @@ testHostile('pickle', {
   'items set without a mark': pickle(/never begun/, proto(), op.emptyDict, op.setItems, stop),
   'an odd number of items': pickle(/sets items/, proto(), op.emptyDict, op.mark, op.none, op.setItems, stop),
   'items set on a tuple': pickle(/sets items/, proto(), op.tuple(), op.mark, op.setItems, stop),
-  'a key that is a number': pickle(/no string/, proto(), op.emptyDict, op.mark, op.int(1), op.none, op.setItems, stop),
+  'a key that is a number': pickle(/not a string/, proto(), op.emptyDict, op.mark, op.int(1), op.none, op.setItems, stop),
   'a key given twice': pickle(
     /key "a" twice/,
     proto(),
@@ -224,7 +224,7 @@ testHostile('pickle', {
     stop,
   ),
   'a dict within itself': pickle(
-    /"self", which is no tensor/,
+    /"self", which is not a tensor/,
     proto(),
     op.emptyDict,
     Buffer.of(0x71, 0),
@@ -234,8 +234,8 @@ testHostile('pickle', {
     stop,
   ),
   'a list at the top': pickle(/opcode 0x5d/, proto(), Buffer.from(']'), stop),
-  'a value that is no tensor': pickle(
-    /"epoch", which is no tensor/,
+  'a value that is not a tensor': pickle(
+    /"epoch", which is not a tensor/,
     proto(),
     op.emptyDict,
     op.mark,

@@ -52,7 +52,7 @@ const rotary = ({ head_dim: head, rope_theta, rope_scaling: scaling }: ResolvedC
   return { steps, factor: scaling.attention_factor }
 }
 
-/** Turns the pairs (2i, 2i + 1) of every head. */
+/** Rotates the pairs (2i, 2i + 1) of every head. */
 const rotate = (x: Float64Array, position: number, { steps, factor }: ReturnType<typeof rotary>): Float64Array => {
   const out = new Float64Array(x.length)
   for (let pair = 0; pair < x.length / 2; pair++) {

@@ -1,7 +1,7 @@
 import { RotaryEmbedding } from '@cria/layers'
 import { xorshift } from '@cria/sampling'
 
-/** Turns the pairs of a vector by a position, in float64. */
+/** Rotates the pairs of a vector by a position, in float64. */
 const turn = (vector: readonly number[], position: number, frequencies: Float64Array): number[] =>
   vector.map((value, i) => {
     const angle = position * frequencies[i >> 1]
@@ -18,8 +18,8 @@ const normals = (seed: number, count: number): number[] => {
 }
 
 /**
- * How much the score of a query and a key changes when both move on by the same number of positions: the largest change over many random
- * pairs and moves, relative to the norms. In float64 it is nothing but rounding.
+ * How much the score of a query and a key changes when both move by the same number of positions: the largest change over many random
+ * pairs and moves, relative to the norms. In float64 it is only rounding error.
  */
 export const relativeChange = (headDim: number, pairs = 200): number => {
   const frequencies = new RotaryEmbedding(headDim).frequencies(0)
@@ -52,7 +52,7 @@ export const decayBound = (headDim: number, distances: readonly number[]): numbe
   return distances.map(distance => boundAt(distance) / first)
 }
 
-/** The mean score at each distance of a query and a key that are alike: what rotation leaves of it, 1 at distance 0. */
+/** The mean score of two equal vectors, as query and key, at each distance, relative to distance 0. */
 export const meanScore = (headDim: number, distances: readonly number[]): number[] => {
   const frequencies = [...new RotaryEmbedding(headDim).frequencies(0)]
   return distances.map(

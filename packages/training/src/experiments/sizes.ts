@@ -11,7 +11,7 @@ export const baseSizes = {
 } as const
 
 /**
- * Fewer key and value heads at the same number of parameters: the feed-forward is widened by what the heads no longer take (LLaMA 2,
+ * Fewer key and value heads at the same number of parameters: the feed-forward gets the parameters that the heads no longer need (LLaMA 2,
  * section A.2.1). A head has 2·C·dim weights of keys and values, a unit of SwiGLU 3·dim.
  */
 export const withKvHeads = (sizes: VariantSizes, n_kv_heads: number): VariantSizes => {

@@ -21,7 +21,7 @@ export interface VariantSizes {
   readonly max_seq_len: number
 }
 
-/** What LLaMA chose, and what it chose it over. */
+/** LLaMA's choices, and the alternatives. */
 export interface VariantChoices {
   readonly norm?: 'rms' | 'layer'
   readonly feedForward?: 'swiglu' | 'relu' | 'gelu'
@@ -56,7 +56,7 @@ class Block extends Module {
 
 const normOf = (norm: VariantChoices['norm'], dim: number) => (norm === 'layer' ? new LayerNorm(dim) : new RmsNorm(dim))
 
-/** A LLaMA with parts exchanged, its output tied to its embedding. */
+/** A LLaMA with some parts replaced. Its output is tied to its embedding. */
 export class VariantModel extends CausalModel {
   readonly tok_embeddings: Embedding
   readonly layers: readonly Block[]

@@ -16,7 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true }))
 const put = (text: string) => writeFileSync(join(folder, 'run.lock'), text)
 const owner = (pid: number, host = hostname(), started = '') => JSON.stringify({ pid, host, started })
 
-test('a folder is held by one at a time', async () => {
+test('only one process at a time holds a folder', async () => {
   const release = await lockFolder(folder)
   await expect(lockFolder(folder)).rejects.toThrow(RunLockedError)
   await expect(lockFolder(folder)).rejects.toThrow(`process ${process.pid} on ${hostname()}`)
@@ -25,7 +25,7 @@ test('a folder is held by one at a time', async () => {
   await (await lockFolder(folder))()
 })
 
-test('of many that want it at once, one gets it', async () => {
+test('if several processes ask at once, exactly one gets the lock', async () => {
   const results = await Promise.allSettled(Array.from({ length: 20 }, () => lockFolder(folder)))
   expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
 })
@@ -39,10 +39,13 @@ test('the lock of a process that was killed is taken over', async () => {
   expect(readdirSync(folder)).toEqual([])
 })
 
-test.skipIf(process.platform !== 'linux')('so is that of an earlier process of the same number', async () => {
-  put(owner(process.pid, hostname(), '1'))
-  await (await lockFolder(folder))()
-})
+test.skipIf(process.platform !== 'linux')(
+  'the lock of an earlier process with the same number is taken over',
+  async () => {
+    put(owner(process.pid, hostname(), '1'))
+    await (await lockFolder(folder))()
+  },
+)
 
 test('the lock of another machine, and one that cannot be read, are left alone', async () => {
   put(owner(1, 'elsewhere'))

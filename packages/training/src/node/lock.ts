@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { RunLockedError } from '../errors'
 
-/** Who holds a folder. */
+/** The process that holds a folder. */
 interface Owner {
   readonly pid: number
   readonly host: string
@@ -19,7 +19,7 @@ const startOf = async (pid: number): Promise<string> => {
 }
 
 const isAlive = async ({ pid, host, started }: Owner): Promise<boolean> => {
-  if (host !== hostname()) return true // this machine cannot know
+  if (host !== hostname()) return true // processes of another machine cannot be checked
   try {
     process.kill(pid, 0)
   } catch (error) {
@@ -42,7 +42,7 @@ let locks = 0
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
-/** Links `own` to `path`, unless there is a lock already. The lock thus appears with all of its content, or not at all. */
+/** Links `own` to `path`, unless there is a lock already. So the lock appears with its whole content, or not at all. */
 const take = async (own: string, path: string): Promise<boolean> => {
   try {
     await link(own, path)

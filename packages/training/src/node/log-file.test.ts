@@ -15,7 +15,7 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const samples = (step: number): LogEntry => ({ kind: 'samples', step, samples: [{ prompt: '', text: `${step}\n` }] })
 
-test('a log goes on from the step that its run resumes at', async () => {
+test('a log continues from the step at which its run resumes', async () => {
   const log = await LogFile.open(path, 0)
   for (const step of [1, 2, 3]) await log.add(samples(step))
   appendFileSync(path, '{"kind":"samp')

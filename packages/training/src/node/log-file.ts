@@ -12,7 +12,7 @@ export class LogFile {
     readonly entries: LogEntry[],
   ) {}
 
-  /** Opens the log of a run that is at a step. What it did after that step, before it was ended, is dropped. */
+  /** Opens the log of a run that resumes at a step. Entries after that step are removed. */
   static async open(path: string, step: number): Promise<LogFile> {
     const text = await readFile(path, 'utf8').catch(error => {
       if (error.code === 'ENOENT') return ''
@@ -30,7 +30,7 @@ export class LogFile {
   }
 }
 
-/** The last line of a run that was killed may be half written. */
+/** If a run was killed, its last line may be incomplete. */
 const parse = (text: string): LogEntry[] => {
   try {
     const entry = JSON.parse(text)

@@ -94,7 +94,7 @@ test.each<[string, LoraOptions | undefined]>([
   expect(steps).toHaveLength(10)
 })
 
-test('what is saved has the updates of the adapters in plain weights', async () => {
+test('saved weights are plain, with the updates of the adapters added', async () => {
   const run = runOf('run')
   const names = [...run.model.parameters()].map(([path]) => path)
   await events({ ...run, lora: new Lora(run.model, { rank: 2, matrices: ['w1'] }) })
@@ -153,7 +153,7 @@ test('checkpoints and samples may change', async () => {
 })
 
 test('a folder with a run, one without, and one in use', async () => {
-  await expect(events(runOf('none'), { resume: true })).rejects.toThrow('no saved step to go on from')
+  await expect(events(runOf('none'), { resume: true })).rejects.toThrow('no saved step to continue from')
   await events(runOf('run'), { steps: 1 })
   await expect(events(runOf('run'))).rejects.toThrow('resume it, or give another folder')
   const going = runTraining(runOf('run'), { resume: true })
@@ -163,7 +163,7 @@ test('a folder with a run, one without, and one in use', async () => {
   expect((await events(runOf('run'), { resume: true, steps: 1 }))[0]).toMatchObject({ step: 1 })
 })
 
-test('NaN names the last good checkpoint', async () => {
+test('the error for NaN names the last good checkpoint', async () => {
   const model = tinyModel(device)
   const run = runOf('run', {}, { model })
   const found: RunEvent[] = []
@@ -196,7 +196,7 @@ test('a full disk while saving leaves the checkpoint before it', async () => {
   expect((await events(runOf('run'), { resume: true, steps: 1 }))[0]).toMatchObject({ step: 3 })
 })
 
-test('a half-written step is never taken', async () => {
+test('an incomplete saved step is never used', async () => {
   await events(runOf('run'), { steps: 2 })
   mkdirSync(join(root, 'run/step-00000009'))
   writeFileSync(join(root, 'run/step-00000009/weights.json'), '{')

@@ -19,18 +19,18 @@ import { LogFile } from './log-file'
 import { latestStep, prune, type SavedStep, saveStep, stepFolders } from './saved'
 import { readStateFile, stateFile, stateName } from './state-file'
 
-/** The data of a run, such as a `Mixture`: it says what its rows depend on. */
+/** The data of a run, such as a `Mixture`, with a description of what its rows depend on. */
 export interface RunData extends TrainingData {
   readonly sources: readonly { readonly name: string; readonly share?: number }[]
-  /** What rows depend on, as JSON; the same for the same rows. */
+  /** What rows depend on, as JSON. Equal JSON means equal rows. */
   state(row: number): unknown
 }
 
-/** All that a run in a folder is made of. */
+/** The parts of a run in a folder. */
 export interface Run {
   readonly folder: string
   readonly config: TrainingConfig
-  /** With its weights: first ones, or those of the model that the run goes on from. */
+  /** A model with weights: initial ones, or those of the model that the run continues from. */
   readonly model: CausalModel
   /** The adapters that are trained in place of the model's own weights. */
   readonly lora?: Lora | undefined
@@ -45,9 +45,9 @@ export interface Run {
 }
 
 export interface RunOptions {
-  /** Go on from the latest step that was saved whole. */
+  /** Continue from the latest complete saved step. */
   readonly resume?: boolean
-  /** Save and stop after so many more steps. */
+  /** Save and stop after this many further steps. */
   readonly steps?: number | undefined
   /** Once aborted, the run saves its last step and throws the reason. */
   readonly signal?: AbortSignal | undefined
@@ -69,12 +69,12 @@ interface Noted {
   readonly device: string
 }
 
-/** What may differ between a run and its resumption: nothing that a weight depends on. */
+/** Keys that may change when a run resumes: no weight depends on them. */
 const comparable = ({ checkpoints: _, evaluation: __, samples: ___, output: ____, ...config }: TrainingConfig) => config
 
 /**
- * Trains in a folder: logs each step, evaluates, writes samples and a report, and saves steps from which a later call goes on to the
- * same weights, bit by bit. The folder is locked meanwhile.
+ * Trains in a folder: logs each step, evaluates, writes samples and a report, and saves steps. A later call can resume and gives the
+ * same weights, bit by bit. The folder is locked during the run.
  * @throws RunLockedError @throws ResumeError @throws NonFiniteError @throws TrainingDataError @throws SaveError
  */
 export async function* runTraining(run: Run, options: RunOptions = {}): AsyncGenerator<RunEvent> {
@@ -116,7 +116,7 @@ async function* lockedRun(
   lora?.merge()
 }
 
-/** The step to go on from. @throws ResumeError if there is none, or one of another run */
+/** The step to resume from. @throws ResumeError if there is none, or it belongs to another run */
 const savedStep = async (run: Run, resume: boolean): Promise<SavedStep | undefined> => {
   const { folder, config, data } = run
   const saved = await latestStep(folder)
@@ -124,7 +124,7 @@ const savedStep = async (run: Run, resume: boolean): Promise<SavedStep | undefin
     if (saved === undefined && (await stepFolders(folder)).length === 0) return undefined
     throw new ResumeError(`${folder} has saved steps of a run: resume it, or give another folder`)
   }
-  if (saved === undefined) throw new ResumeError(`${folder} has no saved step to go on from`)
+  if (saved === undefined) throw new ResumeError(`${folder} has no saved step to continue from`)
   const noted = saved.manifest.run as Noted
   const found = [
     ...differences(comparable(noted.config), comparable(config)),
@@ -136,7 +136,7 @@ const savedStep = async (run: Run, resume: boolean): Promise<SavedStep | undefin
 }
 
 function* notesOn({ model, folder }: Run, saved: SavedStep): Generator<RunEvent> {
-  yield { kind: 'note', text: `going on from ${saved.folder}` }
+  yield { kind: 'note', text: `continuing from ${saved.folder}` }
   const { device } = saved.manifest.run as Noted
   const now = describe(model)
   if (device !== now)
@@ -164,7 +164,7 @@ const trainerOf = ({ config, model, lora, data }: Run, state: TrainerState | und
   })
 }
 
-/** A run while it goes on. */
+/** A running run. */
 class Session {
   #saved: number
 
@@ -183,7 +183,7 @@ class Session {
     return entry
   }
 
-  /** What is due after a step: an evaluation, samples, a checkpoint. */
+  /** What to do after a step: an evaluation, samples, a checkpoint. */
   async *afterStep(last: boolean, signal: AbortSignal | undefined): AsyncGenerator<RunEvent> {
     const { evaluation, samples, checkpoints } = this.run.config
     const { step } = this.trainer
@@ -254,7 +254,7 @@ class Session {
   }
 }
 
-/** The plain weights of the model, with the updates of adapters in them. */
+/** The plain weights of the model, with the updates of adapters added. */
 const weightsOf = async ({ model, lora }: Run): Promise<Map<string, Float32Array>> => {
   const adapters = new Set(Array.from(lora?.parameters() ?? [], ([path]) => path))
   const merged = lora?.merged() ?? new Map()

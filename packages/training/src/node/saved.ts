@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { bytesFile, type OutputFile } from '@cria/checkpoint'
 import { saveFiles } from '@cria/checkpoint/node'
 
-/** What a saved step says of itself. Its files are those that the run resumes from. */
+/** The manifest of a saved step. The run resumes from its files. */
 export interface Manifest {
   readonly format: 'cria-training'
   readonly version: 1
@@ -16,7 +16,7 @@ export interface Manifest {
   readonly run: unknown
 }
 
-/** A step that was saved whole. */
+/** A complete saved step. */
 export interface SavedStep {
   readonly folder: string
   readonly manifest: Manifest
@@ -33,7 +33,7 @@ const syncFolder = async (folder: string): Promise<void> => {
   await handle.sync().finally(() => handle.close())
 }
 
-/** The file, and its hash once it was written. */
+/** A file that computes its hash while it is written. */
 const hashed = (file: OutputFile): { readonly file: OutputFile; sha256(): string } => {
   let digest = ''
   return {
@@ -53,8 +53,8 @@ const hashed = (file: OutputFile): { readonly file: OutputFile; sha256(): string
 }
 
 /**
- * Saves a step of a run: its files beside, the manifest last, then the folder into its place. Before that there is nothing
- * that `latestStep` could take.
+ * Saves a step of a run: first its files in a temporary folder, then the manifest, then the folder is renamed. Until then
+ * `latestStep` does not find it.
  * @returns the folder
  * @throws SaveError if the disk refuses; earlier steps stay as they are
  */
@@ -88,13 +88,13 @@ export const saveStep = async (
   }
 }
 
-/** Removes a saved step. Without its manifest, which goes first, it is none. */
+/** Removes a saved step. The manifest is removed first: without it the step does not count as saved. */
 export const removeStep = async (folder: string): Promise<void> => {
   await rm(join(folder, manifestName), { force: true })
   await rm(folder, { recursive: true, force: true })
 }
 
-/** Folders of saved steps, the latest first, whole or not. */
+/** Folders of saved steps, the latest first, complete or not. */
 export const stepFolders = async (root: string): Promise<string[]> => {
   const names = await readdir(root).catch(() => [])
   return names
@@ -103,7 +103,7 @@ export const stepFolders = async (root: string): Promise<string[]> => {
     .map(name => join(root, name))
 }
 
-/** The latest step that was saved whole: all files are there, with the sizes and hashes of the manifest. */
+/** The latest complete step: all files exist, with the sizes and hashes of the manifest. */
 export const latestStep = async (root: string): Promise<SavedStep | undefined> => {
   for (const folder of await stepFolders(root)) {
     const manifest = await readManifest(folder)
@@ -112,7 +112,7 @@ export const latestStep = async (root: string): Promise<SavedStep | undefined> =
   return undefined
 }
 
-/** Removes what a killed run left half written, and all steps but the latest `keep` and those of `also`. */
+/** Removes incomplete files of a killed run, and all steps except the latest `keep` and those of `also`. */
 export const prune = async (root: string, keep: number, also: readonly string[] = []): Promise<void> => {
   for (const name of await readdir(root))
     if (/^\.step-\d+\.part$/.test(name)) await rm(join(root, name), { recursive: true, force: true })

@@ -6,7 +6,7 @@ const WIDTH = 760
 const ROW = 34
 const MAX_POINTS = 600
 
-/** At most so many points, each the mean of its neighbours. */
+/** Reduces a series to at most this many points, each the mean of its neighbours. */
 const thinned = ({ points }: Series): { x: number; y: number }[] => {
   const size = Math.ceil(points.length / MAX_POINTS)
   return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {

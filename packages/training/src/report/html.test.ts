@@ -52,7 +52,7 @@ test('a page shows every chart, table and text', () => {
   expect(Array.from(document.querySelectorAll('.key li'), item => item.textContent)).toEqual(['training', 'held out'])
 })
 
-test('texts of a model are shown, and never run', () => {
+test('texts of a model are escaped', () => {
   const document = parse(htmlOf(page))
   expect(document.querySelector('blockquote')?.textContent).toBe('</blockquote><script>alert(1)</script>')
   expect(document.querySelectorAll('script')).toHaveLength(0)
@@ -65,7 +65,7 @@ test('a page needs no other file, and stays small', () => {
   expect(html).not.toContain('NaN')
 })
 
-test('a page of a run that goes on loads itself again', () => {
+test('the page of a running run reloads itself', () => {
   expect(htmlOf(page)).not.toContain('http-equiv')
   expect(htmlOf({ ...page, refresh: 30 })).toContain('<meta http-equiv="refresh" content="30">')
 })

@@ -1,4 +1,4 @@
-/** Points that one thing gave, in order. */
+/** One series of points, in order. */
 export interface Series {
   readonly name: string
   readonly points: readonly (readonly [x: number, y: number])[]
@@ -49,6 +49,6 @@ export interface Page {
   readonly texts: readonly { readonly title: string; readonly text: string }[]
   /** How to read the numbers. */
   readonly notes: readonly string[]
-  /** Seconds after which an open page loads itself again; none once all is done. */
+  /** Seconds after which an open page reloads itself; undefined when the run is finished. */
   readonly refresh?: number
 }

@@ -66,7 +66,7 @@ test('a run as a page', () => {
   expect(text('blockquote')[0]).toBe('Once upon')
   expect(text('header p')).toEqual([
     '12,345 parameters on cpu',
-    'step 2 of 10, going on',
+    'step 2 of 10, running',
     'held out: 1.2500 bits per byte, perplexity 20.10',
   ])
 })

@@ -9,9 +9,9 @@ export interface RunReport {
   readonly entries: readonly LogEntry[]
   readonly sources: readonly { readonly name: string; readonly share?: number }[]
   readonly parameters: number
-  /** What computes. */
+  /** The device. */
   readonly device: string
-  /** Whether the run goes on. */
+  /** Whether the run is still running. */
   readonly running: boolean
 }
 
@@ -100,7 +100,7 @@ export const runPage = ({ name, config, entries, sources, parameters, device, ru
     title: `Training ${name}`,
     about: [
       `${parameters.toLocaleString('en-US')} parameters on ${device}`,
-      `step ${(steps.at(-1)?.step ?? 0).toLocaleString('en-US')} of ${total.toLocaleString('en-US')}${running ? ', going on' : ''}`,
+      `step ${(steps.at(-1)?.step ?? 0).toLocaleString('en-US')} of ${total.toLocaleString('en-US')}${running ? ', running' : ''}`,
       ...(last
         ? [`held out: ${last.bitsPerByte.toFixed(4)} bits per byte, perplexity ${last.perplexity.toFixed(2)}`]
         : []),
