@@ -123,7 +123,8 @@ export class Session {
 /**
  * An empty session of a model.
  *
- * @param options.capacity the tokens that it can hold at most. Default: the model's whole context
+ * @param model the model to run
+ * @param options `capacity`: the largest number of tokens. Default: the model's whole context
  */
 export const createSession = (model: SequenceModel, { capacity = model.maxSeqLen } = {}): Session =>
   new Session(model.createSequence({ capacity }))

@@ -69,7 +69,7 @@ export class Tokenizer {
 
   /**
    * @param vocabulary what the tokenizer is made of
-   * @param options.name names the vocabulary in errors
+   * @param options `name`: the vocabulary's name, for errors
    * @throws {TokenizerFormatError} for a vocabulary that contradicts itself
    * @throws {UnsupportedTokenizerError} if BOS is an ordinary piece, or pieces can be made in too many ways
    */

@@ -25,7 +25,7 @@ export interface TrainingData {
 export interface Batch {
   /** [N] */
   readonly ids: Int32Array<ArrayBuffer>
-  /** [N]: the next token; -1 where the next token begins another document, which nothing before it can predict. */
+  /** The next tokens, [N]; -1 if the next token begins another document, because it cannot be predicted. */
   readonly targets: Int32Array<ArrayBuffer>
   /** Where documents begin among the N tokens, ascending. Every row begins one. */
   readonly documents: number[]

@@ -259,7 +259,8 @@ const checkTokens = (rowTokens: number, passTokens: number, batchTokens: number,
 
 /**
  * Trains a model, and frees the optimiser's tensors at the end: `for await (const { step, loss } of train(model, options))`.
- * @param options.steps steps in all
+ * @param model the model, whose parameters change
+ * @param options those of `Trainer`, `steps` (the number of all steps) and `signal`
  * @throws as `Trainer`
  */
 export async function* train(

@@ -103,7 +103,7 @@ export interface HeadProjection {
   readonly angles: { readonly cosines: Tensor; readonly sines: Tensor }
   /** i32 [N]: the row of the angles that each token reads. */
   readonly positions: Tensor
-  /** [S, K, C]: the cache, f32 or a type of the device's `cacheTypes`; it changes. */
+  /** The cache [S, K, C], f32 or a type of the device's `cacheTypes`; it changes. */
   readonly keys: Tensor
   readonly values: Tensor
   /** i32 [N]: the row of the cache where each token's key and value go. */

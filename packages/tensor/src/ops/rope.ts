@@ -113,10 +113,9 @@ export const ropeOp: Op<RopeAttributes> = {
 }
 
 /**
- * Rotary position embedding (Su et al. 2021, equation 34): each pair of a head turns by the angle of its token's position.
+ * Rotary position embedding (Su et al. 2021, equation 34): each pair of a head is rotated by the angle of its token's position.
  * @param x f32 [tokens, heads, headDim]
- * @param cosines [positions, headDim / 2], of the angles at all positions
- * @param sines as cosines
+ * @param tables cosines and sines of the angles at all positions, [positions, headDim / 2] each
  * @param positions i32 [tokens]: the row of the tables that each token reads
  * @throws ShapeError
  */

@@ -16,7 +16,7 @@ const firstByteId = 3
  * Pieces 0, 1 and 2 are `unk`, BOS and EOS, a piece named `<0x00>` to `<0xFF>` is that byte, and spaces stand for `▁`.
  *
  * @param bytes the file
- * @param options.name names it in errors
+ * @param options `name`: the file's name, for errors
  * @throws {TokenizerFormatError} for a file that ends early or whose vocabulary contradicts itself
  */
 export function readLlama2c(bytes: Uint8Array, { name = 'tokenizer.bin' }: { name?: string } = {}): Tokenizer {

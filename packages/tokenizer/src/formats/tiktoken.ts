@@ -37,7 +37,7 @@ export const isTiktoken = (bytes: Uint8Array): boolean =>
  * its rank. Of all pairs of neighbours that make a token, the one with the lowest rank is merged first.
  *
  * @param bytes the file
- * @param options.name names it in errors
+ * @param options `name`: the file's name, for errors; the files next to it
  * @throws {TokenizerFormatError} for another kind of line, and for a rank that is missing or stands twice
  * @throws {UnsupportedTokenizerError} for another number of ranks than Llama 3 has
  */

@@ -26,8 +26,7 @@ const eosNames = ['</s>', '<|end_of_text|>', '<|endoftext|>']
  * unless `config` says otherwise.
  *
  * @param bytes the file
- * @param options.name names it in errors
- * @param options.config the parsed `tokenizer_config.json` beside it, and the other files that state tokens
+ * @param options `name`: the file's name, for errors; `config`, `specialTokensMap` and `addedTokens`: the files next to it
  * @throws {TokenizerFormatError} for what is no such file, or contradicts itself
  * @throws {UnsupportedTokenizerError} for models, normalisers, patterns and merges that are not supported, by name
  */
