@@ -397,6 +397,7 @@ test('GGUF arrays that are missing, or of another model, are refused by name', (
   expect(read({ bosId: 300 })).toThrow('the beginning-of-text token is 300, expected an id below 263')
   expect(read({ bosId: 261 })).toThrow(UnsupportedTokenizerError)
   expect(read({ padId: 300 })).toThrow('padding id 300')
+  expect(read({ spacePrefix: 'last' })).toThrow('space_prefix is "last", expected "first" or "always"')
 })
 
 test('files beside a tokenizer that are malformed are refused, by their own names', () => {

@@ -125,3 +125,46 @@ test('merges that are not those of scores are kept as they are, and not written 
   for (const write of [writeGgufVocabulary, writeSentencePiece, writeLlama2c])
     expect(() => write(read)).toThrow('not all pieces that make a third are merged')
 })
+
+test('rows that only pad a model have names in files, and are no pieces', () => {
+  const padded = (add: object) => {
+    const pieces = [...vocabulary.pieces, '', '[PAD1]', '']
+    const types = Uint8Array.of(...vocabulary.types, PieceType.unused, PieceType.unused, PieceType.unused)
+    return new Tokenizer({
+      ...vocabulary,
+      pieces,
+      types,
+      scores: Float32Array.of(...vocabulary.scores, 0, 0, 0),
+      ...add,
+    })
+  }
+  const { length } = vocabulary.pieces
+  const changed = padded({})
+  const gguf = writeGgufVocabulary(changed)
+  expect(gguf.tokens.slice(length)).toEqual([`[PAD${length}]`, '[PAD1]', `[PAD${length + 2}]`])
+  const files = [readGgufVocabulary(gguf), loadTokenizer(writeSentencePiece(changed))]
+  for (const { gaps, vocabSize } of files) expect([gaps, vocabSize]).toEqual([[length, length + 2], length + 3])
+})
+
+test('GGUF keeps where transformers 5 puts a space', () => {
+  const file = json(
+    writeTokenizerJson(new Tokenizer(smallVocabulary(normal, { extra: [['<X>', PieceType.userDefined]] }))),
+  )
+  file.normalizer = null
+  for (const prepend_scheme of ['first', 'always']) {
+    file.pre_tokenizer = { type: 'Metaspace', replacement: '▁', prepend_scheme, split: false }
+    const read = readTokenizerJson(new TextEncoder().encode(JSON.stringify(file)))
+    const gguf = writeGgufVocabulary(read)
+    const again = readGgufVocabulary(gguf)
+    const { spacePrefix, ...plain } = gguf
+    expect(spacePrefix).toBe(prepend_scheme)
+    for (const text of ['ab', ' ab', '  ab', 'a<X>b', '<X>ab<X> b', '<s>ab', ''])
+      expect(again.encode(text, { special: true }), text).toEqual(read.encode(text, { special: true }))
+    expect(again.decode(again.encode('ab'))).toBe('ab')
+    // Without the field it is SentencePiece, which puts a space before each text.
+    expect(readGgufVocabulary(plain).encode(' ab')).not.toEqual(read.encode(' ab'))
+  }
+  const decoding = { type: 'Sequence', decoders: [{ type: 'Replace', pattern: { String: '▁' }, content: ' ' }] }
+  const keeps = new TextEncoder().encode(JSON.stringify({ ...file, decoder: decoding }))
+  expect(() => writeGgufVocabulary(readTokenizerJson(keeps))).toThrow('decoding drops another space')
+})

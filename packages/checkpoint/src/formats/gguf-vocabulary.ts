@@ -49,6 +49,8 @@ const fields = {
   addEos: field('boolean', 'add_eos_token'),
   /** Whether a space goes before the text; SentencePiece's `add_dummy_prefix`. */
   addSpacePrefix: field('boolean', 'add_space_prefix'),
+  /** Before which parts of a text that space goes: `first` or `always`. A key of Cria's own: without it, as SentencePiece does. */
+  spacePrefix: field('string', 'space_prefix', 'cria.tokenizer.'),
   /** SentencePiece's `remove_extra_whitespaces`. */
   removeExtraWhitespaces: field('boolean', 'remove_extra_whitespaces'),
   /** SentencePiece's compiled normaliser rules. */

@@ -199,6 +199,7 @@ const vocabularyOf = (size: number): GgufVocabulary => ({
   unkId: 0,
   padId: undefined,
   addSpacePrefix: false,
+  spacePrefix: 'first',
   removeExtraWhitespaces: true,
   charsMap: Uint8Array.of(1, 2, 3),
   unkSurface: ' unknown ',

@@ -1,9 +1,10 @@
 import { addedToken } from '../added-tokens'
 import { TokenizerFormatError, UnsupportedTokenizerError } from '../errors'
+import type { TextRules } from '../text-rules'
 import { Tokenizer } from '../tokenizer'
 import { defaultUnkSurface, llamaNormalizer, maxMerges, PieceType, type Vocabulary } from '../vocabulary'
 import { ggufPatternOf, ggufPatterns } from './gguf-patterns'
-import { cannotSay, namedPieces, requirePlainTokens, requireSentencePiece } from './requirements'
+import { cannotSay, namedPieces, requirePlainTokens, requireSentencePiece, unnamedPieces } from './requirements'
 import { mergeTexts } from './score-merges'
 
 /**
@@ -35,6 +36,11 @@ export interface GgufVocabulary {
   readonly addEos?: boolean | undefined
   /** Of `llama`. */
   readonly addSpacePrefix: boolean
+  /**
+   * Where transformers 5 puts that space, by the `prepend_scheme` of Metaspace: `first` or `always`, and never before a space.
+   * Default: as SentencePiece does, before every text between special tokens.
+   */
+  readonly spacePrefix?: string | undefined
   /** SentencePiece's flag of that name. Default: false. */
   readonly removeExtraWhitespaces?: boolean | undefined
   /** SentencePiece's compiled normaliser rules. Default: none. */
@@ -55,7 +61,7 @@ const noId = 0xffffffff
  * Reads the vocabulary of a GGUF file.
  *
  * @param gguf as `@cria/checkpoint` gives it
- * @param options.name names the file in errors
+ * @param options `name`: the file's name, for errors
  * @throws {TokenizerFormatError} for arrays that are missing, of unlike lengths, or that contradict themselves
  * @throws {UnsupportedTokenizerError} for another model than `llama` and `gpt2`, and a `pre` that is not known
  */
@@ -66,7 +72,7 @@ export function readGgufVocabulary(gguf: GgufVocabulary, { name = 'GGUF' }: { na
       name,
       `tokenizer.ggml.model is ${JSON.stringify(gguf.model)}, expected "llama" or "gpt2"`,
     )
-  const vocabulary = read(gguf, name)
+  const vocabulary = read({ ...gguf, tokens: unnamedPieces(gguf.tokens, gguf.types) }, name)
   // Whatever type a file gives them, they are tokens that no text may become.
   for (const id of [vocabulary.bosId, vocabulary.eosId, vocabulary.eotId, vocabulary.eomId])
     if (id !== undefined && vocabulary.types[id] === PieceType.userDefined) vocabulary.types[id] = PieceType.control
@@ -74,7 +80,7 @@ export function readGgufVocabulary(gguf: GgufVocabulary, { name = 'GGUF' }: { na
 }
 
 function readLlama(gguf: GgufVocabulary, name: string): Vocabulary {
-  const { tokens, scores, types, addSpacePrefix } = gguf
+  const { tokens, scores, types, addSpacePrefix, spacePrefix } = gguf
   if (scores === undefined) throw new TokenizerFormatError(name, 'tokenizer.ggml.scores is missing')
   if (types === undefined) throw new TokenizerFormatError(name, 'tokenizer.ggml.token_type is missing')
   return {
@@ -93,7 +99,35 @@ function readLlama(gguf: GgufVocabulary, name: string): Vocabulary {
       removeExtraWhitespaces: gguf.removeExtraWhitespaces ?? llamaNormalizer.removeExtraWhitespaces,
       charsMap: gguf.charsMap ?? llamaNormalizer.charsMap,
     },
+    ...(spacePrefix === undefined ? {} : readSpacePrefix(gguf, spacePrefix, types, name)),
   }
+}
+
+/** The rules of a vocabulary that is cut as transformers 5 does it, where tokens beside the pieces are recognised before. */
+function readSpacePrefix({ tokens }: GgufVocabulary, prepend: string, types: Int32Array, name: string) {
+  if (prepend !== 'first' && prepend !== 'always')
+    throw new TokenizerFormatError(
+      name,
+      `cria.tokenizer.space_prefix is ${JSON.stringify(prepend)}, expected "first" or "always"`,
+    )
+  const special: readonly number[] = [PieceType.control, PieceType.unknown]
+  const isAdded = (id: number) => special.includes(types[id]) || types[id] === PieceType.userDefined
+  const rules: TextRules = { ...plainRules, metaspace: { prepend, split: false }, stripsSpace: true }
+  const added = tokens.flatMap((token, id) =>
+    isAdded(id) ? [addedToken(id, token, { special: special.includes(types[id]) })] : [],
+  )
+  return { rules, added }
+}
+
+const plainRules: TextRules = {
+  normalizers: [],
+  escapesSpaces: false,
+  metaspace: undefined,
+  byteLevel: false,
+  prefixSpace: false,
+  splits: [],
+  ignoreMerges: false,
+  stripsSpace: false,
 }
 
 function readGpt2(gguf: GgufVocabulary, name: string): Vocabulary {
@@ -125,16 +159,7 @@ function readGpt2(gguf: GgufVocabulary, name: string): Vocabulary {
     added: tokens.flatMap((token, id) =>
       isAdded(id) ? [addedToken(id, token, { special: types[id] === PieceType.control })] : [],
     ),
-    rules: {
-      normalizers: [],
-      escapesSpaces: false,
-      metaspace: undefined,
-      byteLevel: true,
-      prefixSpace: false,
-      splits: pattern.splits,
-      ignoreMerges: pattern.ignoreMerges,
-      stripsSpace: false,
-    },
+    rules: { ...plainRules, byteLevel: true, splits: pattern.splits, ignoreMerges: pattern.ignoreMerges },
   }
 }
 
@@ -206,9 +231,18 @@ export function writeGgufVocabulary({ vocabulary }: Tokenizer): GgufVocabulary {
     model: 'llama',
     scores,
     addSpacePrefix: normalizer.addDummyPrefix,
+    spacePrefix: spacePrefixOf(vocabulary),
     removeExtraWhitespaces: normalizer.removeExtraWhitespaces || undefined,
     charsMap: normalizer.charsMap.length > 0 ? normalizer.charsMap : undefined,
   }
+}
+
+/** @throws {UnsupportedTokenizerError} for a decoder that does not drop the space that goes before a text */
+function spacePrefixOf({ rules, normalizer }: Vocabulary) {
+  if (rules === undefined) return undefined
+  if (rules.stripsSpace !== normalizer.addDummyPrefix)
+    throw cannotSay('GGUF', 'decoding drops another space than the one that goes before the text')
+  return rules.metaspace?.prepend === 'never' ? undefined : rules.metaspace?.prepend
 }
 
 function byteLevelFields(vocabulary: Vocabulary) {

@@ -1,6 +1,6 @@
 import type { AddedToken } from '../added-tokens'
 import { UnsupportedTokenizerError } from '../errors'
-import { defaultUnkSurface, type Vocabulary } from '../vocabulary'
+import { defaultUnkSurface, PieceType, type Vocabulary } from '../vocabulary'
 
 /**
  * Checks that a format without fields for it loses nothing of how a vocabulary treats text: beyond a dummy prefix,
@@ -19,8 +19,8 @@ export const cannotSay = (format: string, what: string) =>
   new UnsupportedTokenizerError(format, `such a file cannot say that ${what}`)
 
 /**
- * Checks that a vocabulary is merged as SentencePiece does it. A `▁` that is put only before text that begins with no
- * space is taken for SentencePiece's dummy prefix, from which it differs for no other text.
+ * Checks that a vocabulary is merged as SentencePiece does it. A `▁` that goes only before text that begins with no space,
+ * or only before the first text, is taken for SentencePiece's dummy prefix; GGUF has a field that keeps the difference.
  *
  * @throws {UnsupportedTokenizerError} naming `format`
  */
@@ -53,3 +53,7 @@ export function requirePlainTokens(format: string, added: readonly AddedToken[] 
 /** The pieces, with a name for each id that has none. */
 export const namedPieces = ({ pieces }: Vocabulary): string[] =>
   pieces.map((piece, id) => (piece === '' ? `[PAD${id}]` : piece))
+
+/** The pieces that {@link namedPieces} were made of; llama.cpp gives the rows that only pad a model the same names. */
+export const unnamedPieces = (names: readonly string[], types: ArrayLike<number> = []): string[] =>
+  names.map((name, id) => (types[id] === PieceType.unused && name === `[PAD${id}]` ? '' : name))

@@ -11,7 +11,7 @@ import {
 } from '../vocabulary'
 import { extendVocabulary, type TokenizerFiles } from './added-files'
 import { concatenate, delimitedField, type Field, floatField, integerField, readMessage, stringField } from './protobuf'
-import { namedPieces, requireSentencePiece } from './requirements'
+import { namedPieces, requireSentencePiece, unnamedPieces } from './requirements'
 
 // Field numbers of sentencepiece_model.proto.
 const model = { pieces: 1, trainerSpec: 2, normalizerSpec: 3, denormalizerSpec: 5 } as const
@@ -46,8 +46,7 @@ const bpe = 2
  * Reads a SentencePiece `.model` file (a `sentencepiece.ModelProto`) of a BPE model.
  *
  * @param bytes the file
- * @param options.name names it in errors
- * @param options.config the parsed `tokenizer_config.json` beside it, and the other files that state tokens
+ * @param options `name`: the file's name, for errors; `config`, `specialTokensMap` and `addedTokens`: the files next to it
  * @throws {TokenizerFormatError} for a file that is no such message, or whose vocabulary contradicts itself
  * @throws {UnsupportedTokenizerError} for a unigram, word or char model, and for one with a denormaliser
  */
@@ -86,7 +85,11 @@ export function readSentencePiece(
     otherFields: concatenate(otherFields),
     pieceFields,
   }
-  const list = { pieces, scores: Float32Array.from(scores), types: Uint8Array.from(types) }
+  const list = {
+    pieces: unnamedPieces(pieces, types),
+    scores: Float32Array.from(scores),
+    types: Uint8Array.from(types),
+  }
   const vocabulary = { ...list, ...readSpecs(name, list, sentencePiece), sentencePiece }
   return new Tokenizer(extendVocabulary(vocabulary, files), { name })
 }
