@@ -12,6 +12,7 @@ import {
   type Interval,
   interval95,
   meanScore,
+  type NormTime,
   normTimes,
   pairedDifference,
   plainWidth,
@@ -40,7 +41,7 @@ export interface ExperimentSettings {
   readonly steps: number
   readonly batchTokens: number
   readonly learningRate: number
-  /** No further seed is begun if it would end after this. */
+  /** After the first seed, none is begun that would end after this. */
   readonly deadline: number
   readonly signal: AbortSignal
   /** Told of each model that was trained. */
@@ -150,6 +151,15 @@ const lossChart = ({ summaries }: Comparison): Page['charts'] => [
   },
 ]
 
+/** What seeds change, beside what variants change. */
+const seedNote = ({ summaries }: Comparison, seedDifference: number): string => {
+  const variants = Math.max(...summaries.map(({ difference }) => Math.abs(difference?.mean ?? 0)))
+  const seeds = `Two seeds of one variant typically differ by ${seedDifference.toFixed(4)} bits per byte`
+  return seedDifference > variants
+    ? `${seeds}, more than the variants do (at most ${variants.toFixed(4)}): one pair of runs says nothing.`
+    : `${seeds}, the variants by up to ${variants.toFixed(4)}: a difference below its margin is noise.`
+}
+
 /** How far the losses can be trusted. */
 const lossNotes = (comparison: Comparison | undefined, settings: ExperimentSettings): string[] => {
   if (comparison === undefined) return ['No text was given, so no model was trained: add --text FILE for losses.']
@@ -159,9 +169,7 @@ const lossNotes = (comparison: Comparison | undefined, settings: ExperimentSetti
     `Models of a million parameters, ${tokens.toLocaleString('en-US')} tokens each, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}.`,
     ...(seedDeviation === undefined
       ? ['One seed shows speed and memory, not loss: two seeds of one variant differ by more than the variants do.']
-      : [
-          `Two seeds of one variant differ by ${(Math.SQRT2 * seedDeviation).toFixed(4)} bits per byte in the usual case: a difference below the margin is noise.`,
-        ]),
+      : [seedNote(comparison, Math.SQRT2 * seedDeviation)]),
     'What small models cannot show: quality at billions of parameters and tokens, where the papers chose these parts.',
   ]
 }
@@ -170,6 +178,9 @@ const sizesFor = (text: OpenedText | undefined): VariantSizes => ({
   ...baseSizes,
   vocab_size: text?.vocabSize ?? VOCABULARY,
 })
+
+/** Tokens in the cache where decoding is timed: the more there are, the more of a step is reading them. */
+const depths = [128, 512, 2048]
 
 const heads = async (settings: ExperimentSettings): Promise<Findings> => {
   const { device } = settings
@@ -181,27 +192,36 @@ const heads = async (settings: ExperimentSettings): Promise<Findings> => {
     { name: 'MQA', sizes: withKvHeads(base, 1) },
   ]
   const rows: string[][] = []
+  const series: { name: string; points: (readonly [number, number])[] }[] = []
   for (const { name, sizes } of choices) {
-    // A long context, in which reading the cache is what takes time.
-    using model = new VariantModel(device, { ...sizes, max_seq_len: 2048 })
+    using model = new VariantModel(device, { ...sizes, max_seq_len: 2 * Math.max(...depths) })
     initialiseWeights(model)
-    const speed = await decodeSpeed(model)
+    const points: (readonly [number, number])[] = []
+    for (const depth of depths) points.push([depth, await decodeSpeed(model, depth)])
+    series.push({ name, points })
     rows.push([
-      name,
-      String(sizes.n_kv_heads),
-      String(sizes.hidden_dim),
-      String(model.kvBytesPerToken(2)),
-      speed.toFixed(1),
+      ...[name, String(sizes.n_kv_heads), String(sizes.hidden_dim), String(model.kvBytesPerToken(2))],
+      ...points.map(([, speed]) => speed.toFixed(1)),
     ])
   }
   const found = await losses(settings, text, choices)
   return {
     title: 'Multi-head, grouped-query and multi-query attention',
-    charts: found ? lossChart(found.comparison) : [],
+    charts: [
+      {
+        ...{ kind: 'curves', title: 'Decoding behind a longer and longer cache' },
+        caption: 'Tokens a second of one sequence. Higher is faster.',
+        ...{ x: 'tokens in the cache', y: 'tokens a second', yFromZero: true, series },
+      },
+      ...(found ? lossChart(found.comparison) : []),
+    ],
     tables: [
       {
         title: 'Cache and decoding',
-        columns: ['variant', 'kv heads', 'feed-forward', 'cache bytes a token (f16)', 'tokens a second at 1,024'],
+        columns: [
+          ...['variant', 'kv heads', 'feed-forward', 'cache bytes a token (f16)'],
+          ...depths.map(depth => `tokens a second behind ${depth.toLocaleString('en-US')}`),
+        ],
         rows,
       },
       ...(found ? [lossTable(found.comparison)] : []),
@@ -238,6 +258,22 @@ const feedForward = async (settings: ExperimentSettings): Promise<Findings> => {
   }
 }
 
+const normChart = (times: readonly NormTime[]): Page['charts'][number] => {
+  const series = (name: string, seconds: (time: NormTime) => number) => {
+    return { name, points: times.map(time => [time.dim, 1e6 * seconds(time)] as const) }
+  }
+  return {
+    ...{ kind: 'curves', title: 'Time of one call', x: 'width', y: 'µs', yFromZero: true },
+    caption: 'Over 2,048 rows, the median. Lower is faster.',
+    series: [
+      series('RMSNorm', ({ rms }) => rms),
+      series('LayerNorm', ({ layer }) => layer),
+      series('RMSNorm with gradients', ({ rmsBoth }) => rmsBoth),
+      series('LayerNorm with gradients', ({ layerBoth }) => layerBoth),
+    ],
+  }
+}
+
 const norm = async (settings: ExperimentSettings): Promise<Findings> => {
   const text = await openText(settings, baseSizes.max_seq_len)
   const sizes = sizesFor(text)
@@ -252,7 +288,7 @@ const norm = async (settings: ExperimentSettings): Promise<Findings> => {
   const percent = (rms: number, layer: number) => `${(100 * (1 - rms / layer)).toFixed(1)} %`
   return {
     title: 'RMSNorm against LayerNorm',
-    charts: found ? lossChart(found.comparison) : [],
+    charts: [normChart(times), ...(found ? lossChart(found.comparison) : [])],
     tables: [
       {
         title: 'Time of one call over 2,048 rows, µs (median)',
@@ -290,6 +326,7 @@ const norm = async (settings: ExperimentSettings): Promise<Findings> => {
 
 const rope = async (settings: ExperimentSettings): Promise<Findings> => {
   const distances = Array.from({ length: 257 }, (_, i) => i)
+  const [bound, score] = [decayBound(128, distances), meanScore(128, distances)]
   const heads = [16, 64, 128]
   const text = await openText(settings, baseSizes.max_seq_len)
   const longer = text && (await beyondContext(settings, text))
@@ -304,10 +341,11 @@ const rope = async (settings: ExperimentSettings): Promise<Findings> => {
         x: 'distance',
         y: 'relative to distance 0',
         series: [
-          { name: 'bound', points: decayBound(128, distances).map((value, i) => [i, value] as const) },
-          { name: 'mean score', points: meanScore(128, distances).map((value, i) => [i, value] as const) },
+          { name: 'bound', points: bound.map((value, i) => [i, value] as const) },
+          { name: 'mean score', points: score.map((value, i) => [i, value] as const) },
         ],
       },
+      ...(longer ? longer.charts : []),
     ],
     tables: [
       {
@@ -315,7 +353,12 @@ const rope = async (settings: ExperimentSettings): Promise<Findings> => {
         columns: ['size of a head', 'largest change, relative'],
         rows: heads.map(headDim => [String(headDim), relativeChange(headDim).toExponential(1)]),
       },
-      ...(longer ?? []),
+      {
+        title: 'Score against distance, relative to distance 0 (heads of 128)',
+        columns: ['distance', 'bound', 'mean score'],
+        rows: [0, 1, 2, 4, 8, 16, 32, 64, 128, 256].map(i => [String(i), bound[i].toFixed(3), score[i].toFixed(3)]),
+      },
+      ...(longer ? longer.tables : []),
     ],
     notes: [
       'The score of a query and a key depends on their distance alone: what is left of the change is rounding of float64.',
@@ -335,7 +378,10 @@ const scalings: Readonly<Record<string, VariantChoices>> = {
 }
 
 /** Trains at 256 tokens, and reads at 256 and 512, without and with scaling. */
-const beyondContext = async (settings: ExperimentSettings, text: OpenedText): Promise<Table[]> => {
+const beyondContext = async (
+  settings: ExperimentSettings,
+  text: OpenedText,
+): Promise<Pick<Findings, 'charts' | 'tables'>> => {
   const { device, steps, batchTokens, learningRate, seeds, deadline, signal, onTrained } = settings
   const trained = baseSizes.max_seq_len
   const sizes = { ...baseSizes, vocab_size: text.vocabSize, max_seq_len: 2 * trained }
@@ -347,7 +393,7 @@ const beyondContext = async (settings: ExperimentSettings, text: OpenedText): Pr
     return bitsPerByte
   }
   let longest = 0
-  for (let seed = 0; seed < seeds && performance.now() + longest <= deadline; seed++) {
+  for (let seed = 0; seed < seeds && (seed === 0 || performance.now() + longest <= deadline); seed++) {
     const start = performance.now()
     using model = new VariantModel(device, sizes)
     initialiseWeights(model, seed)
@@ -370,15 +416,28 @@ const beyondContext = async (settings: ExperimentSettings, text: OpenedText): Pr
     longest = Math.max(longest, performance.now() - start)
   }
   const baseline = scores.get(`${trained}`) ?? []
-  const rows = [...scores].map(([name, values]) => {
-    const difference = name === `${trained}` ? undefined : pairedDifference(values, baseline)
-    return [name, interval95(values).mean.toFixed(4), difference ? plusMinus(difference) : '', verdict(difference)]
+  const found = [...scores].map(([name, values]) => {
+    return { name, values, difference: values === baseline ? undefined : pairedDifference(values, baseline) }
   })
-  return [
-    {
-      title: `A model trained at ${trained} tokens, ${baseline.length} ${baseline.length === 1 ? 'seed' : 'seeds'}`,
-      columns: ['read at', 'bits per byte', `difference to ${trained} (95%)`, 'so'],
-      rows,
-    },
-  ]
+  return {
+    charts: [
+      {
+        ...{ kind: 'intervals', title: `Difference to reading at ${trained}`, x: 'bits per byte' },
+        caption: 'Mean of the seeds, its 95% interval, and each seed. Left of 0 is better.',
+        rows: found.flatMap(({ name, values, difference }) =>
+          difference ? [{ name, ...difference, values: values.map((value, seed) => value - baseline[seed]) }] : [],
+        ),
+      },
+    ],
+    tables: [
+      {
+        title: `A model trained at ${trained} tokens, ${baseline.length} ${baseline.length === 1 ? 'seed' : 'seeds'}`,
+        columns: ['read at', 'bits per byte', `difference to ${trained} (95%)`, 'so'],
+        rows: found.map(({ name, values, difference }) => [
+          ...[name, interval95(values).mean.toFixed(4)],
+          ...[difference ? plusMinus(difference) : '', verdict(difference)],
+        ]),
+      },
+    ],
+  }
 }

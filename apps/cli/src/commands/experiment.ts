@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { Argument, type Command } from 'commander'
+import { Argument, type Command, InvalidArgumentError } from 'commander'
 import { number, positiveNumber } from '../arguments'
 import { UsageError } from '../errors'
 import { write } from '../standard-streams'
@@ -8,8 +8,8 @@ import { table } from '../table'
 interface Flags {
   readonly text?: readonly string[]
   readonly tokenizer?: string
-  readonly seeds: number
-  readonly hours: number
+  readonly seeds?: number
+  readonly hours?: number
   readonly steps: number
   readonly batch: number
   readonly lr: number
@@ -28,8 +28,8 @@ export const addExperiment = (program: Command, signal: AbortSignal): void => {
     .addArgument(new Argument('<name>', 'what to compare').choices(names))
     .option('--text <file...>', 'text to train small models on; without it, only what needs no training is measured')
     .option('--tokenizer <path>', 'default: one of 1,024 pieces is trained on the text')
-    .option('--seeds <n>', 'the most seeds', positiveNumber, 2)
-    .option('--hours <x>', 'begin no further seed if it would end after so long', number, 2)
+    .option('--seeds <n>', 'the most seeds; default: 2, or as many as --hours allows', positiveNumber)
+    .option('--hours <x>', 'after the first seed, begin none that would end after x hours', hours)
     .option('--steps <n>', 'steps of each model', positiveNumber, 300)
     .option('--batch <n>', 'tokens of a step', positiveNumber, 2048)
     .option('--lr <x>', 'peak of the learning rate', number, 0.003)
@@ -39,8 +39,15 @@ export const addExperiment = (program: Command, signal: AbortSignal): void => {
     .action((name: string, flags: Flags) => run(name, flags, signal))
 }
 
+const hours = (text: string): number => {
+  const value = number(text)
+  if (value <= 0) throw new InvalidArgumentError('Expected a number of hours above 0.')
+  return value
+}
+
 const run = async (name: string, flags: Flags, signal: AbortSignal): Promise<void> => {
-  const { threads, html, text, tokenizer, seeds, steps } = flags
+  const { threads, html, text, tokenizer, hours = Infinity, steps } = flags
+  const seeds = flags.seeds ?? (Number.isFinite(hours) ? Infinity : 2)
   if (tokenizer !== undefined && text === undefined)
     throw new UsageError('--tokenizer is for --text: give both, or leave it out')
   const { openDevice } = await import('cria')
@@ -49,7 +56,7 @@ const run = async (name: string, flags: Flags, signal: AbortSignal): Promise<voi
   console.error(`device ${device.name}: ${device.description}`)
   const found = await experiments[name]({
     ...{ device, text, tokenizer, seeds, steps, signal, batchTokens: flags.batch, learningRate: flags.lr },
-    deadline: performance.now() + 3.6e6 * flags.hours,
+    deadline: performance.now() + 3.6e6 * hours,
     onTrained: ({ variant, seed, score, seconds }) =>
       console.error(`${variant}, seed ${seed}: ${score.toFixed(4)} bits per byte, ${seconds.toFixed(0)} s`),
   })

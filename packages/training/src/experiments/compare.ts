@@ -9,9 +9,9 @@ import { train } from '../trainer'
 /** Text that models of an experiment are trained and scored on. */
 export interface ExperimentText {
   readonly tokenizer: TextEncoder
-  /** Rows in an order that the seed decides: all variants of a seed read the same. */
+  /** Rows in an order that depends on the seed: all variants with one seed read the same rows. */
   data(seed: number): TrainingData
-  /** Documents that no row holds. */
+  /** Documents that are in no row. */
   readonly heldOut: readonly string[]
 }
 
@@ -31,10 +31,10 @@ export interface CompareOptions {
   readonly learningRate: number
   /** The most seeds. */
   readonly seeds: number
-  /** No further seed is begun if it would end after this, by `performance.now()`. */
+  /** No second or later seed starts if it would end after this time, by `performance.now()`. */
   readonly deadline?: number | undefined
   readonly signal?: AbortSignal | undefined
-  /** Scores a trained model in another way than bits per byte of the held-out text. */
+  /** Replaces the default score, bits per byte of the held-out text. */
   score?(model: CausalModel): Promise<number>
 }
 
@@ -48,7 +48,7 @@ export interface TrainedVariant {
   readonly parameters: number
 }
 
-/** Trains each variant with each seed: first weights and the order of rows are those of the seed. */
+/** Trains each variant with each seed. The seed sets the first weights and the order of rows. */
 export async function* compare(options: CompareOptions): AsyncGenerator<TrainedVariant> {
   const { text, variants, rowTokens, batchTokens, steps, learningRate, seeds, deadline = Infinity, signal } = options
   const schedule = warmupCosine({ learningRate, warmupSteps: Math.ceil(steps / 10), steps })
@@ -59,7 +59,7 @@ export async function* compare(options: CompareOptions): AsyncGenerator<TrainedV
   let longest = 0
   for (let seed = 0; seed < seeds; seed++) {
     const begun = performance.now()
-    if (begun + longest > deadline) return
+    if (seed > 0 && begun + longest > deadline) return
     for (const variant of variants) {
       const start = performance.now()
       using model = variant.build()
@@ -116,7 +116,7 @@ export const summarise = (variants: readonly string[], trained: readonly Trained
   return { summaries, seeds, seedDeviation }
 }
 
-/** What the difference of a variant says, in words. */
+/** The difference of a variant in words. */
 export const verdict = (difference: Interval | undefined): string => {
   if (difference === undefined) return ''
   if (!Number.isFinite(difference.margin)) return 'one seed: nothing can be said'

@@ -6,7 +6,7 @@ const median = (values: readonly number[]): number => {
   return sorted[Math.floor(sorted.length / 2)]
 }
 
-/** Median seconds of a work that ends when its result is read. */
+/** Median seconds of `work`, from its call until its result is read. */
 const time = async (work: () => Promise<void>, rounds: number): Promise<number> => {
   await work()
   const seconds: number[] = []
@@ -18,22 +18,23 @@ const time = async (work: () => Promise<void>, rounds: number): Promise<number> 
   return median(seconds)
 }
 
-/** Tokens a second of decoding one sequence, after a prompt that fills half of the context. */
-export const decodeSpeed = async (model: CausalModel, tokens = 64, rounds = 5): Promise<number> => {
-  const capacity = model.maxSeqLen
-  const prompt = Array.from({ length: Math.max(1, Math.floor(capacity / 2)) }, (_, i) => i % model.vocabSize)
-  const count = Math.min(tokens, capacity - prompt.length)
+/**
+ * Tokens a second of decoding one sequence.
+ * @param depth tokens in the cache before the ones that are timed
+ */
+export const decodeSpeed = async (model: CausalModel, depth: number, tokens = 16, rounds = 5): Promise<number> => {
+  const prompt = Array.from({ length: depth }, (_, i) => i % model.vocabSize)
   using cache = model.createCache()
-  const sequence = cache.sequence({ capacity })
+  const sequence = cache.sequence({ capacity: depth + tokens })
   model.forward(prompt, sequence).dispose()
   const seconds = await time(async () => {
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < tokens; i++) {
       using logits = model.forward([i % model.vocabSize], sequence)
       await logits.read()
     }
-    sequence.rewind(prompt.length)
+    sequence.rewind(depth)
   }, rounds)
-  return count / seconds
+  return tokens / seconds
 }
 
 export interface NormTime {
