@@ -1,11 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { Random } from '@cria/vitest/random'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cria, outcome, start } from './cria'
 
-// `CRIA_KILLS=50` kills a run at 50 random moments; `CRIA_SEED` repeats them.
+// `CRIA_KILLS=50` kills a run 50 times; `CRIA_SEED` repeats the moments.
 const kills = Number(process.env.CRIA_KILLS ?? 4)
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 1e6)
 
@@ -31,7 +34,7 @@ const train = (output: string): string[] => {
       shards: 'shards',
       rowTokens: 32,
     },
-    training: { tokens: (20 + 4 * kills) * 64, batchTokens: 64, learningRate: 0.01, warmupSteps: 2 },
+    training: { tokens: 40 * 64, batchTokens: 64, learningRate: 0.01, warmupSteps: 2 },
     checkpoints: { every: 1, keep: 2 },
     output,
   }
@@ -39,26 +42,70 @@ const train = (output: string): string[] => {
   return ['train', '--config', path, '--device', 'simd', '--threads', '2']
 }
 
-const stepsIn = (output: string) =>
-  existsSync(join(folder, output)) ? readdirSync(join(folder, output)).filter(name => name.startsWith('step-')) : []
+const pathOf = (output: string, name: string) => join(folder, output, name)
+const namesIn = (output: string) => (existsSync(join(folder, output)) ? readdirSync(join(folder, output)) : [])
+
+/** Saved steps whose files all have the hashes of their manifest, the latest last. */
+const wholeSteps = (output: string): string[] =>
+  namesIn(output)
+    .filter(name => name.startsWith('step-') && existsSync(pathOf(output, join(name, 'training.json'))))
+    .filter(name => {
+      const { files } = JSON.parse(readFileSync(pathOf(output, join(name, 'training.json')), 'utf8'))
+      return Object.entries<{ sha256: string }>(files).every(([file, { sha256 }]) => {
+        const path = pathOf(output, join(name, file))
+        return existsSync(path) && createHash('sha256').update(readFileSync(path)).digest('hex') === sha256
+      })
+    })
+    .sort()
+
+/** Kills a child that has begun: at a random moment, or at one while a step is saved. */
+const killed = async (child: ReturnType<typeof start>, output: string, saving: boolean, random: Random) => {
+  const begun = Date.now()
+  const ended = outcome(child)
+  await Promise.race([once(child.stderr, 'data'), ended])
+  if (!saving) await setTimeout(50 + 400 * random.next())
+  else {
+    // A killed run leaves such folders too, and they are older.
+    const isNew = (name: string) => (statSync(pathOf(output, name), { throwIfNoEntry: false })?.mtimeMs ?? 0) > begun
+    const isSaving = () => namesIn(output).some(name => name.endsWith('.part') && isNew(name))
+    while (!isSaving() && child.exitCode === null) await setImmediate()
+    await setTimeout(5 * random.next())
+  }
+  child.kill('SIGKILL')
+  return ended
+}
 
 test(`${kills} kills at random moments of training and saving change no weight (CRIA_SEED=${seed})`, {
   timeout: 120_000 + 30_000 * kills,
 }, async () => {
   expect(await cria(train('whole'))).toMatchObject({ code: 0 })
-  const last = stepsIn('whole').sort().at(-1) as string
+  const last = wholeSteps('whole').at(-1) as string
+  const weights = (output: string) => readFileSync(pathOf(output, join(last, 'model.safetensors')))
+  const expected = weights('whole')
   const random = new Random(seed)
   const args = train('killed')
-  const resume = () => (stepsIn('killed').length > 0 ? ['--resume', join(folder, 'killed')] : [])
-  for (let kill = 0; kill < kills; kill++) {
-    const child = start([...args, ...resume()])
-    // From the first step on: about as long as some steps and their checkpoints take.
-    child.stderr.once('data', () => setTimeout(() => child.kill('SIGKILL'), 50 + 400 * random.next()))
-    const { code, stderr } = await outcome(child)
-    expect([null, 0], stderr).toContain(code)
-    if (code === 0) break
+  /** Where the next run has to continue from; it starts anew where nothing is saved. */
+  const next = () => {
+    const from = wholeSteps('killed').at(-1)
+    const resume = from === undefined ? [] : ['--resume', join(folder, 'killed')]
+    return { resume, begins: from === undefined ? 'step 0 of' : `continuing from ${pathOf('killed', from)}\n` }
   }
-  if (!stepsIn('killed').includes(last)) expect(await cria([...args, ...resume()])).toMatchObject({ code: 0 })
-  const weights = (output: string) => readFileSync(join(folder, output, last, 'model.safetensors'))
-  expect(weights('killed').equals(weights('whole'))).toBe(true)
+
+  let done = 0
+  while (done < kills) {
+    const { resume, begins } = next()
+    const { code, stderr } = await killed(start([...args, ...resume]), 'killed', done % 2 === 0, random)
+    expect([null, 0], stderr).toContain(code)
+    if (code === null) done++
+    // A run may be killed before it has said where it continues from.
+    if (stderr.includes('loss')) expect(stderr).toContain(begins)
+    if (code !== 0) continue
+    expect(weights('killed').equals(expected)).toBe(true)
+    rmSync(join(folder, 'killed'), { recursive: true })
+  }
+  const { resume, begins } = next()
+  const { code, stderr } = await cria([...args, ...resume])
+  expect(code, stderr).toBe(0)
+  expect(stderr).toContain(begins)
+  expect(weights('killed').equals(expected)).toBe(true)
 })
