@@ -22,6 +22,12 @@ test.each([
   expect(shipped.reduce((lines, source) => lines + linesOfCode(source?.text ?? ''), 0)).toBeLessThanOrEqual(160)
 })
 
+test('no device runs the reference of an op', () => {
+  const devices = sources.filter(({ path }) => /^packages\/tensor\/src\/(?!ops\/|op\.ts)/.test(path))
+  expect(devices.length).toBeGreaterThan(10)
+  expect(devices.filter(({ text }) => /\breference\s*\(|\.reference\b/.test(text)).map(({ path }) => path)).toEqual([])
+})
+
 /** Lines that are neither blank nor comment. */
 const linesOfCode = (text: string) =>
   text.split('\n').filter(line => line.trim() && !/^(\/\/|\/?\*)/.test(line.trim())).length
