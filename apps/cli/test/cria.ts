@@ -14,9 +14,18 @@ export interface Outcome {
   readonly stderr: string
 }
 
+/** The program and the arguments that run the built command. */
+export const commandLine = (args: readonly string[]): [program: string, ...args: string[]] => [
+  process.execPath,
+  main,
+  ...args,
+]
+
 /** The built command as a process of its own. */
-export const start = (args: readonly string[]): ChildProcessWithoutNullStreams =>
-  spawn(process.execPath, [main, ...args])
+export const start = (args: readonly string[]): ChildProcessWithoutNullStreams => {
+  const [program, ...rest] = commandLine(args)
+  return spawn(program, rest)
+}
 
 /** How a process ends, and all that it writes. */
 export const outcome = (child: ChildProcessWithoutNullStreams): Promise<Outcome> =>

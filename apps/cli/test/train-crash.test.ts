@@ -1,18 +1,21 @@
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { Random } from '@cria/vitest/random'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { cria, outcome, start } from './cria'
+import { commandLine, cria, outcome, start } from './cria'
 
 // `CRIA_KILLS=50` kills a run 50 times; `CRIA_SEED` repeats the moments.
 const kills = Number(process.env.CRIA_KILLS ?? 4)
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 1e6)
 
 let folder: string
+/** The last step of the run `whole`, which nothing interrupts. */
+let last: string
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cria-kill-'))
   const stories = Array.from({ length: 40 }, (_, i) => `The cat sat on mat ${i}, and the dog ran to tree ${i * 7}.`)
@@ -20,12 +23,14 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'lines.txt'), stories.join('\n'))
   const made = ['--input', join(folder, 'lines.txt'), '--vocab-size', '290', '--character-coverage', '1']
   await cria(['train-tokenizer', ...made, '--output', join(folder, 'tokenizer.model')])
-})
+  expect(await cria(train('whole'))).toMatchObject({ code: 0 })
+  last = wholeSteps('whole').at(-1) as string
+}, 120_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** A checkpoint at every step, so that many kills fall into one. */
+/** A checkpoint of 630 kB at every step, so that many kills fall into one. */
 const train = (output: string): string[] => {
-  const path = join(folder, `${output}.json`)
+  const path = join(folder, `${basename(output)}.json`)
   const config = {
     model: { dim: 32, n_layers: 2, n_heads: 2, hidden_dim: 64, max_seq_len: 32 },
     tokenizer: 'tokenizer.model',
@@ -58,6 +63,8 @@ const wholeSteps = (output: string): string[] =>
     })
     .sort()
 
+const weights = (output: string) => readFileSync(pathOf(output, join(last, 'model.safetensors')))
+
 /** Kills a child that has begun: at a random moment, or at one while a step is saved. */
 const killed = async (child: ReturnType<typeof start>, output: string, saving: boolean, random: Random) => {
   const begun = Date.now()
@@ -78,9 +85,6 @@ const killed = async (child: ReturnType<typeof start>, output: string, saving: b
 test(`${kills} kills at random moments of training and saving change no weight (CRIA_SEED=${seed})`, {
   timeout: 120_000 + 30_000 * kills,
 }, async () => {
-  expect(await cria(train('whole'))).toMatchObject({ code: 0 })
-  const last = wholeSteps('whole').at(-1) as string
-  const weights = (output: string) => readFileSync(pathOf(output, join(last, 'model.safetensors')))
   const expected = weights('whole')
   const random = new Random(seed)
   const args = train('killed')
@@ -109,3 +113,28 @@ test(`${kills} kills at random moments of training and saving change no weight (
   expect(stderr).toContain(begins)
   expect(weights('killed').equals(expected)).toBe(true)
 })
+
+const canMount = process.platform === 'linux' && spawnSync('unshare', ['-rm', 'true']).status === 0
+
+test.skipIf(!canMount)(
+  'on a full disk, in a mount namespace, a run stops, and resumes from the checkpoint before',
+  {
+    timeout: 120_000,
+  },
+  async () => {
+    mkdirSync(join(folder, 'disk'))
+    const args = train('disk/full')
+    // Two checkpoints fit.
+    const script = 'mount -t tmpfs -o size=1500k tmpfs disk; "$@"; code=$?; cp -r disk/full copy; exit $code'
+    const child = spawn('unshare', ['-rm', 'sh', '-c', script, 'sh', ...commandLine(args)], { cwd: folder })
+    const { code, stderr } = await outcome(child)
+    expect({ code }, stderr).toEqual({ code: 1 })
+    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^cria: .*step-00000003\.part.*ENOSPC/)
+    expect(namesIn('copy').filter(name => name.includes('step-'))).toEqual(['step-00000001', 'step-00000002'])
+    expect(wholeSteps('copy')).toEqual(['step-00000001', 'step-00000002'])
+    const resumed = await cria([...args, '--resume', join(folder, 'copy')])
+    expect(resumed, resumed.stderr).toMatchObject({ code: 0 })
+    expect(resumed.stderr).toContain(`continuing from ${pathOf('copy', 'step-00000002')}\n`)
+    expect(weights('copy').equals(weights('whole'))).toBe(true)
+  },
+)
