@@ -9,11 +9,11 @@ export interface AttentionOptions {
   /** Query heads, H. */
   readonly heads: number
   /** C; dim / heads by default. */
-  readonly headDim?: number
+  readonly headDim?: number | undefined
   /** Rotates queries and keys by their positions. Without it, attention knows the order of tokens only by the mask. */
   readonly rotary?: RotaryEmbedding | undefined
   /** Whether the four projections add a bias; LLaMA's do not. */
-  readonly bias?: boolean
+  readonly bias?: boolean | undefined
 }
 
 export interface GroupedQueryOptions extends AttentionOptions {

@@ -13,14 +13,14 @@ import {
 
 export interface CacheOptions {
   /** Rows to begin with: tokens of all sequences together. It grows when they need more. */
-  readonly rows?: number
+  readonly rows?: number | undefined
   /** How keys and values are stored. Default: the first of the device's `cacheTypes`. */
   readonly dtype?: CacheType | undefined
 }
 
 export interface ForwardOptions {
   /** Logits of the last token of each sequence, or of all tokens. Default `last`. */
-  readonly logits?: 'last' | 'all'
+  readonly logits?: 'last' | 'all' | undefined
   /** Called with hidden states, attention weights and logits. */
   readonly observe?: Observe | undefined
 }

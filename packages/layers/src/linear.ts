@@ -3,7 +3,7 @@ import { Module, Parameter } from './module'
 
 export interface LinearOptions {
   /** Whether a bias is added; LLaMA has none. */
-  readonly bias?: boolean
+  readonly bias?: boolean | undefined
 }
 
 /** `x · weightᵀ`, plus a bias if there is one. */

@@ -81,11 +81,11 @@ function* parametersOf(path: string, field: unknown): Generator<[string, Paramet
 }
 
 export interface InitialiseOptions {
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Standard deviation of the parameters that are drawn; 0.02. */
-  readonly deviation?: number
+  readonly deviation?: number | undefined
   /** What the deviation of a parameter is multiplied with, by its path; 1. */
-  readonly scale?: (path: string) => number
+  readonly scale?: ((path: string) => number) | undefined
 }
 
 /**

@@ -36,9 +36,9 @@ export type RopeScaling =
 
 export interface RotaryOptions {
   /** Base of the angles; 10000 in LLaMA and LLaMA 2. */
-  readonly theta?: number
+  readonly theta?: number | undefined
   /** Which elements form a pair: `interleaved` (Meta's checkpoints) or `halves` (Hugging Face's). */
-  readonly pairing?: RopePairing
+  readonly pairing?: RopePairing | undefined
   readonly scaling?: RopeScaling | undefined
 }
 

@@ -14,7 +14,7 @@ import { type LlamaConfig, type ResolvedConfig, resolveConfig } from './config'
 
 export interface LlamaOptions {
   /** Makes the attention of a block; by default multi-head attention. */
-  readonly attention?: (options: AttentionOptions, config: ResolvedConfig) => Attention
+  readonly attention?: ((options: AttentionOptions, config: ResolvedConfig) => Attention) | undefined
   /** Tokens that each one sees at most (a sliding window); by default all. */
   readonly window?: number | undefined
 }

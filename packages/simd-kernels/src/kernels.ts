@@ -1,5 +1,6 @@
 import plain from '../generated/plain'
 import relaxed from '../generated/relaxed'
+import type { WasmMemory } from './memory'
 import type { TrainingExports } from './training-kernels'
 import type { ProductExports } from './weight-kernels'
 
@@ -26,5 +27,6 @@ export interface Callbacks {
 export const binary = (build: Build): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(build === 'plain' ? plain : relaxed), character => character.charCodeAt(0))
 
-export const instantiate = (module: WebAssembly.Module, memory: WebAssembly.Memory, parallel: Callbacks): Kernels =>
+/** @param module a `WebAssembly.Module` */
+export const instantiate = (module: object, memory: WasmMemory, parallel: Callbacks): Kernels =>
   new WebAssembly.Instance(module, { env: { memory }, parallel: { ...parallel } }).exports as unknown as Kernels

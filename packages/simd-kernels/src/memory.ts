@@ -8,11 +8,17 @@ export const MOST_BYTES = 65_536 * PAGE
 /** The smallest size to try if the system refuses larger ones. */
 const LEAST_BYTES = 2 ** 26
 
+/** What is used of a `WebAssembly.Memory`: the types of WebAssembly belong to pages, and programs of Node may lack them. */
+export interface WasmMemory {
+  readonly buffer: ArrayBuffer
+  grow(pages: number): number
+}
+
 /**
  * A memory that can grow to `bytes`, or to a half, a quarter … of that if the system cannot reserve as much: under a limit
  * of the process (ulimit -v), or on phones.
  */
-const reserve = (bytes: number): { memory: WebAssembly.Memory; limit: number } => {
+const reserve = (bytes: number): { memory: WasmMemory; limit: number } => {
   for (let limit = bytes; ; limit /= 2) {
     try {
       // Always shared, with or without threads, so that one build of the kernels serves both.
@@ -25,7 +31,7 @@ const reserve = (bytes: number): { memory: WebAssembly.Memory; limit: number } =
 
 /** The memory of an engine, with its allocator. Views are created for each use, because growing replaces the buffer. */
 export class Memory {
-  readonly memory: WebAssembly.Memory
+  readonly memory: WasmMemory
   /** Bytes to which it may grow. */
   readonly limit: number
   readonly #allocator: Allocator

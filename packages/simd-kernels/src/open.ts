@@ -8,11 +8,11 @@ import { processors, whyNoThreads } from './threads'
 
 export interface SimdOptions {
   /** Number of threads, including the calling thread; by default one for each processor. */
-  readonly threads?: number
+  readonly threads?: number | undefined
   /** Bytes to which the memory may grow; by default 4 GiB, the maximum. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** Whether to use relaxed SIMD. Default `auto`: if the probe finds its int8 products correct. */
-  readonly relaxed?: 'auto' | boolean
+  readonly relaxed?: 'auto' | boolean | undefined
 }
 
 const unprobed: Probed = { int8Dot: 'none', fma: false }

@@ -25,7 +25,7 @@ export class ThreadPool {
   #whyOneThread: string | undefined
 
   private constructor(
-    private readonly module: WebAssembly.Module,
+    private readonly module: object,
     private readonly memory: Memory,
     private readonly wanted: number,
   ) {
@@ -39,7 +39,7 @@ export class ThreadPool {
   }
 
   /** Binds the calling thread to the kernels and starts `threads - 1` workers, or says why they do not start. */
-  static async start(module: WebAssembly.Module, memory: Memory, threads: number): Promise<ThreadPool> {
+  static async start(module: object, memory: Memory, threads: number): Promise<ThreadPool> {
     const pool = new ThreadPool(module, memory, threads)
     await pool.#startWorkers()
     return pool

@@ -1,9 +1,12 @@
 // Starts threads: worker_threads in Node, Web Workers in a page that is cross-origin isolated.
 
+import type { WasmMemory } from './memory'
+
 /** What a thread needs to join an engine: the compiled kernels, the memory, and its place in it. */
 export interface Post {
-  readonly module: WebAssembly.Module
-  readonly memory: WebAssembly.Memory
+  /** The compiled kernels, a `WebAssembly.Module`. */
+  readonly module: object
+  readonly memory: WasmMemory
   readonly control: number
   readonly index: number
   readonly threads: number

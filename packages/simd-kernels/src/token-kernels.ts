@@ -86,9 +86,9 @@ export interface AttentionOptions {
   /** With a q8_0 cache a multiple of 32. */
   readonly headDim: number
   /** Factor of the scores; `1 / sqrt(headDim)` unless given. */
-  readonly scale?: number
+  readonly scale?: number | undefined
   /** How keys and values are stored; f32 unless given. */
-  readonly cache?: CacheType
+  readonly cache?: CacheType | undefined
 }
 
 export interface AttentionWeightsOptions extends AttentionOptions {
@@ -103,7 +103,7 @@ export interface RopeOptions {
   /** Which two elements of a head rotate together: (2i, 2i + 1), or (i, i + headDim / 2). */
   readonly pairing: 'interleaved' | 'halves'
   /** Rotates by the negative angle: the gradient of rope. */
-  readonly inverse?: boolean
+  readonly inverse?: boolean | undefined
 }
 
 export interface RowsOptions {

@@ -150,9 +150,9 @@ export class WeightKernels extends TrainingKernels {
 
 export interface MatmulOptions {
   /** Whether the left side is transposed. */
-  readonly a?: boolean
+  readonly a?: boolean | undefined
   /** Whether the right side is transposed. */
-  readonly b?: boolean
+  readonly b?: boolean | undefined
   /** Whether the product is added to the values in `out`. */
-  readonly accumulate?: boolean
+  readonly accumulate?: boolean | undefined
 }

@@ -64,7 +64,7 @@ export class DecodingTable {
 /** How tokens become text. */
 export interface DecodeOptions {
   /** Show control tokens, such as BOS, by their names. Default false: they have no text. */
-  readonly special?: boolean
+  readonly special?: boolean | undefined
 }
 
 /**

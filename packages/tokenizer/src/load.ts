@@ -8,7 +8,7 @@ import { Tokenizer } from './tokenizer'
 
 export interface LoadTokenizerOptions extends TokenizerFiles {
   /** Names the file in errors. */
-  readonly name?: string
+  readonly name?: string | undefined
 }
 
 /**

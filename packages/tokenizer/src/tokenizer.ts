@@ -7,19 +7,19 @@ import { checkVocabulary, PieceType, type Vocabulary } from './vocabulary'
 
 export interface EncodeOptions {
   /** Put BOS before the tokens of the text. Default false. */
-  readonly bos?: boolean
+  readonly bos?: boolean | undefined
   /** Put EOS after them. Default false. */
-  readonly eos?: boolean
+  readonly eos?: boolean | undefined
   /**
    * Special (control) tokens to recognise by name in the text: none by default, so that text is never more than text;
    * all, or those that are named. The parts between them are encoded as texts of their own.
    */
-  readonly special?: boolean | Iterable<string>
+  readonly special?: boolean | Iterable<string> | undefined
   /**
    * Recognise the added tokens and user-defined pieces that are not special, which files state as part of the text.
    * Default true. Without them, text from elsewhere cannot forge a tag that a file calls ordinary.
    */
-  readonly added?: boolean
+  readonly added?: boolean | undefined
 }
 
 /** Tokens, and where in the text each stands. */

@@ -6,11 +6,11 @@ export interface LoraOptions {
   /** Rank of the update of each matrix. */
   readonly rank: number
   /** The update is scaled by alpha / rank. Default: the rank. */
-  readonly alpha?: number
+  readonly alpha?: number | undefined
   /** The last parts of the paths of matrices to adapt; `['wq', 'wv']` as in the paper. */
-  readonly matrices?: readonly string[]
+  readonly matrices?: readonly string[] | undefined
   /** Seed of the first values of A; 0. */
-  readonly seed?: number
+  readonly seed?: number | undefined
 }
 
 /** How a run trains: sizes of steps, the optimiser and its schedule. */

@@ -11,10 +11,10 @@ export interface TextEncoder {
 
 export interface EvaluationOptions {
   /** Tokens that the model sees at once; its context. */
-  readonly context?: number
+  readonly context?: number | undefined
   /** Tokens of a pass: several documents run together. Default: 4,096, or the context if that is longer. */
-  readonly passTokens?: number
-  readonly signal?: AbortSignal
+  readonly passTokens?: number | undefined
+  readonly signal?: AbortSignal | undefined
   /** Called after each pass. */
   readonly onProgress?: ((documents: number) => void) | undefined
 }

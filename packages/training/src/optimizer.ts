@@ -30,13 +30,13 @@ export interface Optimizer<State extends OptimizerState = OptimizerState> {
 
 export interface AdamWOptions {
   /** Decay of the mean of gradients; 0.9. */
-  readonly beta1?: number
+  readonly beta1?: number | undefined
   /** Decay of the mean of squared gradients; 0.95. */
-  readonly beta2?: number
+  readonly beta2?: number | undefined
   /** Added to the root of the mean square; 1e-8. LLaMA 2 has 1e-5. */
-  readonly eps?: number
+  readonly eps?: number | undefined
   /** How much of the learning rate is taken off each weight of a matrix in a step; 0.1. Vectors (norms) do not decay. */
-  readonly weightDecay?: number
+  readonly weightDecay?: number | undefined
 }
 
 /** AdamW (Loshchilov and Hutter 2019) with the settings of LLaMA (section 2.3): m and v for each parameter, f32. */

@@ -18,17 +18,20 @@ export interface TrainerOptions {
   /** Tokens of a step: a multiple of the tokens of a row. */
   readonly batchTokens: number
   /** Tokens of a row; the model's context. */
-  readonly rowTokens?: number
+  readonly rowTokens?: number | undefined
   /** Tokens of a pass, which bound its memory; a step adds up the gradients of its passes. Default: `batchTokens`. */
-  readonly passTokens?: number
-  readonly optimizer?: Optimizer
+  readonly passTokens?: number | undefined
+  readonly optimizer?: Optimizer | undefined
   /** The norm that the gradients are clipped to, all together; 1. */
-  readonly clip?: number
+  readonly clip?: number | undefined
   /** What is trained, by path: `lora.parameters()`, for example. Default: all parameters of the model. */
-  readonly parameters?: Iterable<[path: string, parameter: Parameter]>
+  readonly parameters?: Iterable<[path: string, parameter: Parameter]> | undefined
   /** A saved state to resume from. */
-  readonly state?: TrainerState
+  readonly state?: TrainerState | undefined
 }
+
+/** The options with their defaults. */
+type Settings = { [K in keyof Omit<TrainerOptions, 'state' | 'parameters'>]-?: Exclude<TrainerOptions[K], undefined> }
 
 /** The state of a run: together with the data and the options, it determines all later steps. */
 export interface TrainerState {
@@ -44,7 +47,7 @@ export interface TrainerState {
 
 /** Trains a model step by step. It owns the optimiser's tensors, and changes the parameters of the model. */
 export class Trainer implements Disposable {
-  readonly #options: Required<Omit<TrainerOptions, 'state' | 'parameters'>>
+  readonly #options: Settings
   readonly #parameters: ReadonlyMap<string, Parameter>
   readonly #states = new Map<string, OptimizerState>()
   #step = 0
@@ -59,9 +62,9 @@ export class Trainer implements Disposable {
     { state, parameters = model.parameters(), ...options }: TrainerOptions,
   ) {
     const { maxSeqLen } = model
-    const { rowTokens = maxSeqLen, batchTokens, passTokens = batchTokens } = options
+    const { rowTokens = maxSeqLen, batchTokens, passTokens = batchTokens, optimizer = adamW(), clip = 1 } = options
     checkTokens(rowTokens, passTokens, batchTokens, maxSeqLen)
-    this.#options = { optimizer: adamW(), clip: 1, ...options, rowTokens, passTokens }
+    this.#options = { ...options, rowTokens, passTokens, optimizer, clip }
     this.#parameters = new Map(parameters)
     if (state) this.#restore(state)
     else for (const [path, { tensor }] of this.#parameters) this.#keep(path, this.#options.optimizer.init(tensor))

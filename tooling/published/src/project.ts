@@ -29,6 +29,8 @@ export interface PublishedPackage {
   folder: string
   /** What it offers from its main entry; an app offers a command alone. */
   isLibrary: boolean
+  /** What follows its name in imports: nothing, or `/node`. */
+  entries: string[]
 }
 
 /** The packages and apps of the workspace that are not private. */
@@ -37,7 +39,10 @@ export const publishedPackages: PublishedPackage[] = ['packages', 'apps']
   .filter(folder => existsSync(join(folder, 'package.json')))
   .map(folder => ({ folder, manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }))
   .filter(({ manifest }) => !manifest.private)
-  .map(({ folder, manifest }) => ({ name: manifest.name, folder, isLibrary: '.' in (manifest.exports ?? {}) }))
+  .map(({ folder, manifest: { name, exports = {} } }) => ({
+    ...{ name, folder, isLibrary: '.' in exports },
+    entries: Object.keys(exports).map(entry => entry.slice(1)),
+  }))
 
 /** A project outside of the workspace with every package installed from its tarball, as a user's npm does it. */
 export class UserProject {

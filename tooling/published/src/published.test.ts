@@ -10,7 +10,7 @@ import { nodeImportsOnLoad } from './browser-imports'
 import { bundledPackages, noticedPackages } from './licenses'
 import { publishedPackages, root, run } from './project'
 import { type CodeBlock, codeBlocks } from './readme'
-import { typeErrors, typeResolutionProblems } from './types'
+import { ofNode, optionsWithoutUndefined, typeErrors, typeResolutionProblems } from './types'
 import { userProject as project } from './user-project'
 
 const libraries = publishedPackages.filter(({ isLibrary }) => isLibrary)
@@ -90,6 +90,20 @@ test('the examples of all READMEs and pages have right types', () => {
 test('the types of all libraries are whole in the project of a page', () => {
   const files = libraries.map(({ name }) => project.write(`entries/${name}.types.ts`, `export * from '${name}'`))
   expect(typeErrors(files, project.folder, [])).toEqual([])
+})
+
+/** A module that exports all that the libraries offer, from every entry. */
+const allTypes = () =>
+  libraries.flatMap(({ name, entries }) =>
+    entries.map(entry => project.write(`entries/${name}/${entry || 'main'}.all.ts`, `export * from '${name}${entry}'`)),
+  )
+
+test('the types of all libraries are whole in a strict project of Node, without those of pages', () => {
+  expect(typeErrors(allTypes(), project.folder, ['node'], ofNode)).toEqual([])
+})
+
+test('an option may be given as undefined, which is as if it were left out', () => {
+  expect(optionsWithoutUndefined(allTypes())).toEqual([])
 })
 
 describe('a minified bundle runs the kernels', () => {

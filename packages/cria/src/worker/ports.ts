@@ -1,4 +1,4 @@
-// Where messages go: a Web Worker in pages, worker_threads in Node.
+// How messages are sent: by a Web Worker in pages, by worker_threads in Node.
 
 type WorkerThreads = typeof import('node:worker_threads')
 
@@ -11,10 +11,17 @@ export interface NodeWorker {
   off(event: string, listener: (...values: any[]) => void): unknown
 }
 
-/** A worker of the platform: a Web Worker, or a `Worker` of `node:worker_threads`. */
-export type PlatformWorker = Worker | NodeWorker
+/** What is used of a `Worker` of pages: the types of Node do not know it. */
+interface WebWorker {
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void
+  // biome-ignore lint/suspicious/noExplicitAny: each event has a type of its own
+  addEventListener(type: string, listener: (event: any) => void, options?: { signal?: AbortSignal }): void
+}
 
-/** One end of a line between two threads. */
+/** A worker of the platform: a Web Worker, or a `Worker` of `node:worker_threads`. */
+export type PlatformWorker = WebWorker | NodeWorker
+
+/** One end of a connection between two threads. */
 export interface Port {
   send(message: unknown, transfer: readonly ArrayBuffer[]): void
   /** Both are called from now on; `onEnd` if the other thread fails or ends. */
@@ -23,25 +30,25 @@ export interface Port {
   close(): void
 }
 
-/** Node's module without an import that bundlers of pages would follow. */
+/** Loads the Node module without an import that bundlers of pages would follow. */
 const workerThreads = (): WorkerThreads | undefined =>
   globalThis.process?.getBuiltinModule?.('node:worker_threads') as WorkerThreads | undefined
 
 const isNodeWorker = (worker: PlatformWorker): worker is NodeWorker => 'on' in worker && typeof worker.on === 'function'
 
-/** The line to a worker. */
+/** The connection to a worker. */
 export const portTo = (worker: PlatformWorker): Port =>
   isNodeWorker(worker) ? toNodeWorker(worker) : toWebWorker(worker)
 
-const toWebWorker = (worker: Worker): Port => {
+const toWebWorker = (worker: WebWorker): Port => {
   const stop = new AbortController()
   const { signal } = stop
   return {
     send: (message, transfer) => worker.postMessage(message, [...transfer]),
     listen(onMessage, onEnd) {
-      worker.addEventListener('message', ({ data }) => onMessage(data), { signal })
-      // A script that cannot be fetched says nothing more than that.
-      const failed = ({ message }: ErrorEvent) => onEnd(message || 'its script could not be loaded')
+      worker.addEventListener('message', ({ data }: { readonly data: unknown }) => onMessage(data), { signal })
+      // The event of a script that cannot be fetched has no details.
+      const failed = ({ message }: { readonly message?: string }) => onEnd(message || 'its script could not be loaded')
       worker.addEventListener('error', failed, { signal })
       worker.addEventListener('messageerror', () => onEnd('a message could not be read'), { signal })
     },
@@ -70,14 +77,14 @@ const toNodeWorker = (worker: NodeWorker): Port => {
 }
 
 interface WorkerScope {
-  /** There in workers alone. */
+  /** Exists in workers only. */
   readonly WorkerGlobalScope: unknown
   postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
   close(): void
 }
 
-/** The line from a worker to the thread that started it; undefined outside of a worker. */
+/** The connection from a worker to the thread that started it; undefined outside of a worker. */
 export const portToOwner = (): Port | undefined => {
   const parent = workerThreads()?.parentPort
   if (parent)

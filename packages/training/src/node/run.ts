@@ -46,7 +46,7 @@ export interface Run {
 
 export interface RunOptions {
   /** Continue from the latest complete saved step. */
-  readonly resume?: boolean
+  readonly resume?: boolean | undefined
   /** Save and stop after this many further steps. */
   readonly steps?: number | undefined
   /** Once aborted, the run saves its last step and throws the reason. */
