@@ -11,7 +11,7 @@ import { apiPage, libraries, repository, root } from './packages'
  * @param folder the folder of the pages; what was in it is removed
  */
 export async function writeApi(folder: string): Promise<void> {
-  // A name that several packages export is described by the first: the umbrella comes last.
+  // A name that several packages export is documented in the first: the main package comes last.
   const entries = [...libraries]
     .sort((a, b) => Number(a.name === 'cria') - Number(b.name === 'cria'))
     .flatMap(library => library.entries)
@@ -21,7 +21,7 @@ export async function writeApi(folder: string): Promise<void> {
     tsconfig: fileURLToPath(new URL('../tsconfig.api.json', import.meta.url)),
     out: folder,
     basePath: root,
-    // Types are the business of `pnpm typecheck`.
+    // `pnpm typecheck` checks the types.
     skipErrorChecking: true,
     logLevel: 'Error',
     excludePrivate: true,
@@ -29,12 +29,12 @@ export async function writeApi(folder: string): Promise<void> {
     disableGit: true,
     // With `disableGit`, paths start from the folder that holds all of the sources.
     sourceLinkTemplate: `${repository}/blob/main/packages/{path}#L{line}`,
-    // Members that come from the language, such as those of `Error`, are not the packages' own.
+    // Members of the language, such as those of `Error`, are left out.
     excludeExternals: true,
     ...{ router: 'module', entryFileName: 'index.md', hidePageHeader: true, hideBreadcrumbs: true },
     ...{ parametersFormat: 'table', interfacePropertiesFormat: 'table', propertyMembersFormat: 'table' },
     ...{ typeDeclarationFormat: 'table', tableColumnSettings: { hideSources: true, hideInherited: true } },
-    // VitePress takes `<` and `{{` for Vue.
+    // VitePress would read `<` and `{{` as Vue.
     ...{ useHTMLEncodedBrackets: true, sanitizeComments: true },
   })
   const project = await application.convert()

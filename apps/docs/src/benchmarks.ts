@@ -39,7 +39,7 @@ const machineSection = (folder: string, name: string): string => {
   const reports = paths.map(path => ({ path, report: JSON.parse(readFileSync(path, 'utf8')) as Report }))
   const { processor, cores, memory } = reports[0].report.machine
   const tables = inferenceTables(folder, paths)
-  // Reports of other commands have tables of their own.
+  // Reports of other commands have different tables.
   const others = reports.filter(({ path }) => !tables.includes(linkTo(folder, path)))
   return [
     `## ${processor}, ${cores} cores, ${Math.round(memory / 2 ** 30)} GiB {#${name}}\n`,

@@ -10,7 +10,7 @@ const intro = `# Cria
 > tests run.
 `
 
-/** A page for readers of plain text: a figure becomes its caption and what it shows. */
+/** A page as plain text: a figure becomes its caption and its description. */
 export const plainText = (markdown: string, figures: Figures): string =>
   markdown
     .replace(/^---\n.*?\n---\n+/s, '')

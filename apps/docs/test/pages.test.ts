@@ -23,7 +23,7 @@ const links = new Set([
 /** Targets of the links of a Markdown text. */
 const linksOf = (text: string) => Array.from(text.matchAll(/\]\(([^)\s]+)\)/g), ([, target]) => target)
 
-test.each(written)('the links of $path lead somewhere', ({ path, text }) => {
+test.each(written)('the links of $path are valid', ({ path, text }) => {
   for (const target of linksOf(text)) {
     const inRepository = /^https:\/\/github\.com\/cria-js\/cria\/(?:blob|tree)\/main\/([^#]+)/.exec(target)?.[1]
     if (inRepository) expect(existsSync(join(root, inRepository)), target).toBe(true)
@@ -34,7 +34,7 @@ test.each(written)('the links of $path lead somewhere', ({ path, text }) => {
   }
 })
 
-test('every page stands in the sidebar', () => {
+test('every page is in the sidebar', () => {
   const listed = contents().flatMap(({ items }) => items.map(({ link }) => link))
   for (const { path } of written) expect(listed).toContain(`/${path.replace(/index$/, '')}`)
 })

@@ -6,7 +6,7 @@ import { colours, draw, type Figure, grid } from './plot'
 /** A token's values with a mean of about 1. */
 const values = [3.2, -0.4, 1.6, 0.2, 2.8, -1.1, 0.9, 1.9, 4.1, -0.7, 0.4, 1.3]
 
-/** The same values as they are, after RMSNorm, and after LayerNorm, with gains of 1 and biases of 0. */
+/** The same values unchanged, after RMSNorm, and after LayerNorm, with gains of 1 and biases of 0. */
 export const normalised = async (device: Device): Promise<Figure> => {
   const size = values.length
   using x = device.tensor(values, [1, size])

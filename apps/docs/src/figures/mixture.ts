@@ -27,7 +27,7 @@ export const mixtureEpochs = (): Figure => {
   })
 }
 
-/** One token of these stand-ins is so many of the paper's: only the sizes of the sources matter for the order. */
+/** The sources are scaled down by this factor: only their relative sizes matter for the order. */
 const scale = 1e9
 const rows = 200
 const columns = 40

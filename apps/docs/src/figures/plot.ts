@@ -28,7 +28,7 @@ export const draw = (description: string, options: Plot.PlotOptions): Figure => 
     ...options,
   })
   const { outerHTML } = plot as unknown as { readonly outerHTML: string }
-  // A Vue template holds no style; the site's style sheet has it.
+  // A Vue template must not contain styles; they are in the site's style sheet.
   const svg = outerHTML
     .replace(/<style>.*?<\/style>/s, '')
     .replace(/(<g\b[^>]*?) aria-label="[^"]*"/g, '$1') // a group without a role may have no name

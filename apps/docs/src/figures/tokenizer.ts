@@ -50,7 +50,7 @@ export const mergeSteps = async (): Promise<Figure> => {
 
 const vocabularies = [300, 400, 600, 800, 1200, 1600]
 
-/** How many bytes a token stands for, by the size of the vocabulary, on a text that the tokenizer has not seen. */
+/** Mean bytes of a token, by the size of the vocabulary, on a text that the tokenizer has not seen. */
 export const vocabularySizes = async (): Promise<Figure> => {
   const text = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')
   const bytes = Buffer.byteLength(text)
