@@ -32,14 +32,14 @@ test.skipIf(!simd?.available)(
     const options = { data: counting, schedule: () => 0.02, batchTokens: 4 * config.max_seq_len }
     await using one = await openDevice('simd', { threads: 1 })
     using whole = tinyModel(one)
-    for await (const _ of train(whole, { ...options, steps: 12 }));
+    for await (const _ of train(whole, { ...options, steps: 60 }));
     await using two = await openDevice('simd', { threads: 2 })
     using first = tinyModel(two)
     using trainer = new Trainer(first, options)
-    for await (const _ of trainer.steps({ until: 6 }));
+    for await (const _ of trainer.steps({ until: 30 }));
     using second = tinyModel(one, 3)
     using resumed = new Trainer(second, { ...options, state: await trainer.state() })
-    for await (const _ of resumed.steps({ until: 12 }));
+    for await (const _ of resumed.steps({ until: 60 }));
     expect(await weightsOf(second)).toEqual(await weightsOf(whole))
   },
 )

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jsonFile } from '@cria/checkpoint'
 import { type Device, openDevice } from '@cria/tensor'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { counting, tinyModel } from '../../test/tiny'
 import { Lora, type LoraOptions, NonFiniteError, ResumeError, RunLockedError, type TrainingConfig } from '..'
 import { type Run, type RunEvent, type RunOptions, runTraining } from '../node'
@@ -144,6 +144,30 @@ test.each<[string, Partial<TrainingConfig>, Partial<Run>, string]>([
   const failure = await events(runOf('run', changes, more), { resume: true }).catch(error => error)
   expect(failure).toBeInstanceOf(ResumeError)
   expect(failure.message).toContain(message)
+})
+
+test.each<[string, string, string[]]>([
+  ['the same build', 'WebAssembly, B, 2 threads', []],
+  ['other threads and memories', 'WebAssembly, B, 4 threads, 2 memories', []],
+  ['one thread, and why', 'WebAssembly, B, 1 thread (no shared memory)', []],
+  [
+    'another build',
+    'WebAssembly, A, 2 threads',
+    ['WebAssembly, B, and this is cpu, WebAssembly, A: last bits may differ'],
+  ],
+])('the build of the kernels is saved with a step: resuming on %s', async (_, now, notes) => {
+  const description = vi.spyOn(device, 'description', 'get').mockReturnValue('WebAssembly, B, 2 threads')
+  try {
+    await events(runOf('run'), { steps: 2 })
+    const manifest = JSON.parse(readFileSync(join(root, 'run/step-00000002/training.json'), 'utf8'))
+    expect(manifest.run.device).toBe('cpu, WebAssembly, B')
+    description.mockReturnValue(now)
+    const found = await events(runOf('run'), { resume: true, steps: 1 })
+    const told = found.flatMap(event => (event.kind === 'note' ? [event.text] : []))
+    expect(told).toEqual(['continuing from', ...notes].map(text => expect.stringContaining(text)))
+  } finally {
+    description.mockRestore()
+  }
 })
 
 test('checkpoints and samples may change', async () => {

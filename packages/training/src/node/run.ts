@@ -143,9 +143,9 @@ function* notesOn({ model, folder }: Run, saved: SavedStep): Generator<RunEvent>
     yield { kind: 'note', text: `${folder} was trained on ${device}, and this is ${now}: last bits may differ` }
 }
 
-/** The build of kernels that runs. The number of threads changes no bit. */
+/** The build of kernels that runs. The number of threads and of memories changes no bit, so it is left out. */
 const describe = ({ device }: CausalModel): string =>
-  `${device.name}, ${device.description}`.replace(/, \d+ threads?$/, '')
+  `${device.name}, ${device.description}`.replace(/, \d+ (threads?( \([^)]*\))?|memories)/g, '')
 
 const trainerOf = ({ config, model, lora, data }: Run, state: TrainerState | undefined): Trainer => {
   const { training } = config
