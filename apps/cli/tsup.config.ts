@@ -1,3 +1,3 @@
-import { library } from '@cria/tsup'
+import { app } from '@cria/tsup'
 
-export default library({ entry: ['src/main.ts'], platform: 'node', dts: false })
+export default app({ entry: ['src/main.ts'], platform: 'node' })

@@ -1,8 +1,8 @@
 import { library } from '@cria/tsup'
 
 // `#platform` stays an import. package.json maps it to the file system in Node and to the server in a page.
-// Chunks are apart, so that a page whose models run in a worker does not load what computes here. `worker.js` stands beside
-// them: its address is relative to theirs.
+// Separate chunks, so that a page whose models run in a worker does not load the code that computes here. `worker.js` is next to
+// them, and its URL is relative to theirs.
 export default library({
   entry: {
     index: 'src/index.ts',
@@ -12,5 +12,4 @@ export default library({
   },
   dts: { entry: { index: 'src/index.ts', serve: 'src/worker/index.ts' } },
   external: ['#platform', /^node:/],
-  splitting: true,
 })

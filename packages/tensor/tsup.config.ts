@@ -5,8 +5,8 @@ import { embedKernels, foundAtRunTime } from '@cria/tsup/gpu-js'
 // What it requires of Node is looked for at run time, so that one build serves Node and pages.
 const atRunTime = ['gl', 'os', 'worker_threads']
 
+// Each device is a chunk of its own, loaded when it is opened.
 export default library({
-  splitting: true, // each device is a chunk of its own, loaded when it is opened
   noExternal: ['gpu.js', ...atRunTime], // what is external is not seen by the plugins
   inject: [], // embedKernels imports the symbols of `using`
   esbuildPlugins: [

@@ -7,10 +7,10 @@ export {
   multiQueryAttention,
 } from './attention'
 export { type CacheOptions, CausalModel, type ForwardOptions } from './causal-model'
+export { ContextOverflowError } from './errors'
 export {
   type CacheShape,
   type CacheType,
-  ContextOverflowError,
   KvCache,
   type KvCacheOptions,
   type LayerCache,

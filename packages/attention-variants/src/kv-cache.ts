@@ -1,16 +1,7 @@
 import { copyRows, type Device, type Tensor, TensorError, writeRows } from '@cria/tensor'
+import { ContextOverflowError } from './errors'
 
 // Shapes: S rows, N tokens of a pass, K kv heads, C head dim.
-
-/** More positions than a sequence has room for. */
-export class ContextOverflowError extends Error {
-  override readonly name = 'ContextOverflowError'
-  constructor(position: number, tokens: number, capacity: number) {
-    super(
-      `${tokens} tokens at position ${position} do not fit into a context of ${capacity}: shorten the prompt or generate fewer`,
-    )
-  }
-}
 
 /** How the elements of a cache are stored. */
 export type CacheType = 'f32' | 'f16' | 'q8_0'
@@ -24,7 +15,7 @@ export interface CacheShape {
 
 export interface KvCacheOptions extends CacheShape {
   /** Rows to begin with; it grows when its sequences need more. Default 0. */
-  readonly rows?: number
+  readonly rows?: number | undefined
   /** Default: the first of the device's `cacheTypes`. */
   readonly dtype?: CacheType | undefined
 }
@@ -33,15 +24,15 @@ export interface SequenceOptions {
   /** Tokens that it can hold at most. */
   readonly capacity: number
   /** Tokens that it holds from the start, with zeros as keys and values: for plans. Default 0. */
-  readonly length?: number
+  readonly length?: number | undefined
 }
 
 /** Rows that a sequence reserves at first; the reservation doubles when it is full. */
 const FIRST_ROWS = 64
 
 /**
- * Keys and values of all tokens of some sequences, for every layer. Each sequence has rows of its own, one after the other, so
- * what a query sees is a range of rows. The cache grows with its sequences, and rows of a sequence that ended serve the next.
+ * Keys and values of all tokens of some sequences, for every layer. Each sequence has its own consecutive rows, so
+ * what a query sees is a range of rows. The cache grows with its sequences, and reuses the rows of a sequence that ended.
  */
 export class KvCache implements Disposable {
   readonly layers: readonly LayerCache[]
@@ -127,13 +118,13 @@ interface Region {
   rows: number
 }
 
-/** Where `rows` rows are free: at the sequence's own start if there is room behind it, else in the first gap. */
+/** Where `rows` rows are free: at the sequence's own start if the rows after it are free, otherwise in the first gap. */
 const freeStart = (others: readonly Region[], own: Region, rows: number): number => {
   const taken = others.filter(other => other.rows > 0).sort((a, b) => a.start - b.start)
   const isFree = (start: number) =>
     taken.every(other => start + rows <= other.start || other.start + other.rows <= start)
   if (own.rows > 0 && isFree(own.start)) return own.start
-  // Rows move without overlap: the new place lies wholly before or behind the old one.
+  // The copy does not overlap: the new place is completely before or after the old one.
   const apart = (start: number) => own.rows === 0 || start + rows <= own.start || own.start + own.rows <= start
   const candidates = [0, own.start + own.rows, ...taken.map(other => other.start + other.rows)].sort((a, b) => a - b)
   return candidates.find(start => isFree(start) && apart(start)) as number
@@ -143,7 +134,7 @@ const freeStart = (others: readonly Region[], own: Region, rows: number): number
 export class Sequence implements Disposable {
   #length: number
 
-  /** Use {@link KvCache.sequence}. */
+  /** Do not call this; use {@link KvCache.sequence}. */
   constructor(
     readonly cache: KvCache,
     readonly region: Region,

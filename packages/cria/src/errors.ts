@@ -6,7 +6,12 @@ export class LoadError extends Error {
   override readonly name = 'LoadError'
 }
 
-/** A chat with a model that has no chat template, when none is named. */
+/** A chat with a model that has no chat template, and no template was given. */
 export class ChatError extends Error {
   override readonly name = 'ChatError'
+}
+
+/** A worker that could not be started, or that ended while a model was in it. Load the model again. */
+export class WorkerError extends Error {
+  override readonly name = 'WorkerError'
 }

@@ -1,20 +1,9 @@
 import { byteLength, type DType, dtypes } from './dtypes'
+import { EncodingError } from './errors'
 import { bfloatOfFloatBits, floatToHalf, halfOfFloatBits } from './half'
 
 /** The types that Cria writes. */
 export type EncodableDType = 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0'
-
-/** A finite value beyond the range of a type, or in a block any value that is not finite. */
-export class EncodingError extends RangeError {
-  override readonly name = 'EncodingError'
-
-  constructor(
-    readonly dtype: DType,
-    readonly value: number,
-  ) {
-    super(`${dtype} cannot hold ${value}${dtype === 'bf16' ? '' : ' (f16 values and scales end at 65504)'}; use f32`)
-  }
-}
 
 /** Encodes all values. `out` has exactly the room, at an offset that fits the type's alignment. */
 type Encoder = (values: Float32Array, out: Uint8Array) => void
@@ -111,7 +100,7 @@ export const encodableDTypes = Object.keys(encoders) as readonly EncodableDType[
 /**
  * Encodes numbers, whose count is a multiple of the type's `blockElements`, into `out`, or into new memory.
  * @throws EncodingError if the type cannot hold a value
- * @throws RangeError if the values are not whole blocks, or `out` has another length than they need
+ * @throws RangeError if the values are not whole blocks, or `out` has the wrong length
  */
 export const encode = (
   dtype: EncodableDType,

@@ -9,6 +9,7 @@ export {
   isDType,
   rowLength,
 } from './dtypes'
-export { type EncodableDType, EncodingError, encodableDTypes, encode } from './encode'
+export { type EncodableDType, encodableDTypes, encode } from './encode'
+export { EncodingError } from './errors'
 export { bfloatToFloat, floatToBfloat, floatToHalf, halfTable, halfToFloat } from './half'
 export { allocate, bytesOf, type StorageOf, type Storages, viewOf } from './storage'

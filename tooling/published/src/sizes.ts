@@ -15,12 +15,13 @@ export interface Size {
  * Bundles `code` as a page's bundler does, with a chunk for each dynamic import.
  *
  * @param folder where the packages that it imports are installed
+ * @param splitting without it everything is one file, with what is imported dynamically by code that is used
  */
-export async function sizeOf(code: string, folder: string): Promise<Size> {
+export async function sizeOf(code: string, folder: string, splitting = true): Promise<Size> {
   const { metafile, outputFiles } = await build({
     stdin: { contents: code, resolveDir: folder, sourcefile: 'entry.js' },
     bundle: true,
-    splitting: true,
+    splitting,
     minify: true,
     write: false,
     metafile: true,

@@ -1,8 +1,9 @@
-import { receivedError, type SentError, sentError, WorkerError } from './errors'
+import { WorkerError } from '../errors'
+import { receivedError, type SentError, sentError } from './errors'
 import type { Port } from './ports'
 
-// Calls between two threads. Each has a number; an abort and all that comes back name it. What one side sends within one turn
-// of its event loop goes as one message, so that what was asked together arrives together.
+// Calls between two threads. Each call has a number, which aborts and answers repeat. What one side sends within one turn
+// of its event loop is sent as one message, so that calls made together arrive together.
 
 type Message =
   | { readonly kind: 'call'; readonly id: number; readonly name: string; readonly input: unknown }
@@ -11,7 +12,7 @@ type Message =
   | { readonly kind: 'done'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly error: SentError }
 
-/** Collects messages, and the memory that they hand over. */
+/** Collects messages, and the memory that they transfer. */
 class Outbox {
   #messages: Message[] = []
   #transfer: ArrayBuffer[] = []
@@ -33,7 +34,7 @@ class Outbox {
   }
 }
 
-/** A value whose memory is to be handed over, not copied. */
+/** A value whose memory is transferred, not copied. */
 export class Transferred<Value> {
   constructor(
     readonly value: Value,
@@ -41,7 +42,7 @@ export class Transferred<Value> {
   ) {}
 }
 
-/** What a side does when it is called. */
+/** The function that answers a call. */
 export type Work<Input, Result> = (
   input: Input,
   call: { readonly signal: AbortSignal; readonly progress: (value: unknown) => void },
@@ -95,7 +96,7 @@ export interface CallOptions {
   readonly onProgress?: ((value: never) => void) | undefined
 }
 
-/** Calls what the other side offers. */
+/** Calls functions of the other side. */
 export class Caller<O extends Offer> {
   readonly #outbox: Outbox
   readonly #pending = new Map<number, Pending>()

@@ -15,25 +15,20 @@ import {
   UnsupportedOpError,
 } from '@cria/tensor'
 import { SpecialTokenError, TokenIdError, TokenizerFormatError, UnsupportedTokenizerError } from '@cria/tokenizer'
-import { ChatError, LoadError } from '../errors'
+import { ChatError, LoadError, WorkerError } from '../errors'
 
-/** A worker that could not be started, or that ended while a model was in it. Load the model again. */
-export class WorkerError extends Error {
-  override readonly name = 'WorkerError'
-}
-
-/** An error as it crosses between threads. */
+/** An error as it is sent between threads. */
 export interface SentError {
   readonly name: string
   readonly message: string
   readonly stack: string | undefined
-  /** Its other fields, as far as they can be cloned. */
+  /** Its other fields, if they can be cloned. */
   readonly fields: Readonly<Record<string, unknown>>
   /** What caused it, if that was an error too. */
   readonly cause: SentError | undefined
 }
 
-/** Classes whose errors are instances again on the other side. Others keep name, message and fields. */
+/** Errors of these classes are instances of the same class on the other side. Other errors keep name, message and fields. */
 const classes: Readonly<Record<string, { readonly prototype: Error }>> = {
   ChatError,
   ChatTemplateError,
@@ -68,7 +63,7 @@ const classes: Readonly<Record<string, { readonly prototype: Error }>> = {
 
 const isPlain = (value: unknown): boolean => value === null || !['function', 'object', 'symbol'].includes(typeof value)
 
-/** How far causes are followed: a chain can be a circle. */
+/** How many causes are followed: the chain of causes can be circular. */
 const maxCauses = 4
 
 export const sentError = (error: unknown, depth = 0): SentError => {

@@ -1,25 +1,25 @@
 import type { Session } from '@cria/sampling'
 import { Tokenizer } from '@cria/tokenizer'
+import { WorkerError } from '../errors'
 import { headOf, type Inspection, type InspectOptions, inspect, type Values } from '../inspect'
 import { loadHere } from '../load'
 import type { LoadOptions } from '../load-model'
 import type { Model } from '../model'
 import { answerCalls, Transferred, type Work } from './calls'
-import { WorkerError } from './errors'
 import { type Port, portToOwner } from './ports'
 import type { LoadedModel, SentLoad, SentLocation } from './protocol'
 
-/** What a worker script of your own knows. */
+/** Options of a worker script of your own. */
 export type ServeOptions = Pick<LoadOptions, 'architectures'>
 
 interface Served {
   readonly model: Model
-  /** A fork is made when the sequence that it starts from has come to rest. */
+  /** A sequence is forked only when no pass of it is running. */
   readonly sessions: Map<number, Promise<Session>>
 }
 
 /**
- * Makes the worker that calls it one for models: `loadModel(from, { worker })` of the thread that started it loads them here. For
+ * Lets the calling worker serve models: `loadModel(from, { worker })` in the thread that started it loads models here. For
  * a worker script of your own, for example with architectures of your own.
  * @throws WorkerError outside of a worker
  */
@@ -29,7 +29,7 @@ export const serveModels = (options: ServeOptions = {}): void => {
   serveModelsAt(port, options)
 }
 
-/** Answers for models through any port. */
+/** Answers the calls of models through a port. */
 export const serveModelsAt = (port: Port, options: ServeOptions): void => answerCalls(port, offerOf(options))
 
 export type ModelOffer = ReturnType<typeof offerOf>
@@ -80,7 +80,7 @@ const offerOf = ({ architectures }: ServeOptions) => {
   const create: Work<SequenceCall & { readonly capacity: number }, void> = ({ model: number, sequence, capacity }) => {
     const { model, sessions } = servedAs(number)
     const session = (async () => model.createSession({ capacity }))()
-    // Its error is that of the first pass.
+    // The first pass reports its error.
     session.catch(() => {})
     sessions.set(sequence, session)
   }
@@ -158,7 +158,7 @@ const locationOf = (from: SentLocation) =>
     ? from
     : from.map(({ name, content }) => (name === undefined ? content : named(content, name)))
 
-/** A blob that lost its name on the way gets it back. */
+/** Restores the name of a blob, which is lost when it is sent. */
 const named = (content: Blob | Uint8Array, name: string) =>
   content instanceof Blob && (content as Partial<File>).name !== name ? new File([content], name) : content
 

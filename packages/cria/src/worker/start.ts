@@ -1,4 +1,4 @@
-import { WorkerError } from './errors'
+import { WorkerError } from '../errors'
 import type { PlatformWorker } from './ports'
 
 type WorkerThreads = typeof import('node:worker_threads')
@@ -10,7 +10,7 @@ export interface StartedWorker {
 }
 
 /**
- * Starts the package's own worker. Its script stands beside this one: bundlers that know `new Worker(new URL(…))` bring it along.
+ * Starts the package's own worker. Its script is next to this file: bundlers that know `new Worker(new URL(…))` include it.
  * @throws WorkerError where there are no workers
  */
 export const startWorker = (): StartedWorker => {
