@@ -12,7 +12,7 @@ export {
   UnsupportedModelError,
 } from '@cria/checkpoint'
 export { type DType, encodableDTypes } from '@cria/dtypes'
-export { ConfigError } from '@cria/layers'
+export { ConfigError, ParameterError, TokenIdsError } from '@cria/layers'
 export type { Architecture, LlamaConfig } from '@cria/llama'
 export { llama2Architecture } from '@cria/llama2'
 export {
@@ -33,10 +33,13 @@ export {
   type DeviceName,
   type DeviceReport,
   DeviceUnavailableError,
+  DisposedError,
   deviceNames,
   listDevices,
   OutOfMemoryError,
   openDevice,
+  ShapeError,
+  UnsupportedOpError,
 } from '@cria/tensor'
 export { SpecialTokenError, TokenIdError, TokenizerFormatError, UnsupportedTokenizerError } from '@cria/tokenizer'
 export { type ChatOptions, ChatSession, type ChatSessionOptions } from './chat'

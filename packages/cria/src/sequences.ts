@@ -1,6 +1,6 @@
 import type { CacheType, CausalModel, KvCache, Sequence } from '@cria/attention-variants'
 import { type GreedyRequest, nextTurn, type PassRequest, type SequenceModel, type TokenSequence } from '@cria/sampling'
-import { argMax, DeviceClosedError, DeviceLostError, Steps, type Tensor } from '@cria/tensor'
+import { argMax, DeviceLostError, DisposedError, Steps, type Tensor } from '@cria/tensor'
 import { PassSize } from './pass-size'
 
 /** Longest time that a pass blocks the event loop, in ms, on devices that compute on the calling thread. */
@@ -82,12 +82,14 @@ export class ModelSequences implements SequenceModel {
     return this.#adopt(capacity, [...ids], () => held?.fork())
   }
 
-  /** From now on, no model is loaded again. */
+  /** The model was disposed of: its requests end, none is accepted, and it is not loaded again. */
   close(): void {
     this.#closed = true
+    for (const request of [...this.#requests]) this.abort(request, modelDisposed())
   }
 
   #adopt(capacity: number, ids: number[], room: () => Sequence | undefined): ModelSequence {
+    if (this.#closed) throw modelDisposed()
     let held: Sequence | undefined
     try {
       held = this.#lost ? undefined : room()
@@ -138,7 +140,7 @@ export class ModelSequences implements SequenceModel {
     if (this.#closed) {
       model.dispose()
       await model.device.close()
-      throw new DeviceClosedError(model.device.name, 'generate')
+      throw modelDisposed()
     }
     this.#model = model
     this.#lost = false
@@ -154,7 +156,8 @@ export class ModelSequences implements SequenceModel {
 
   /** For {@link ModelSequence}: runs a request in one of the next passes. */
   submit(request: Request): void {
-    this.#requests.add(request)
+    if (this.#closed) this.abort(request, modelDisposed())
+    else this.#requests.add(request)
     if (!this.#running) void this.#work()
   }
 
@@ -290,6 +293,8 @@ export class ModelSequences implements SequenceModel {
     this.#end(request, () => request.reject(reason))
   }
 }
+
+const modelDisposed = () => new DisposedError('the model was disposed of: load it again')
 
 /** The row itself, or its most likely id below `limit`: one pass can have requests of both kinds. */
 const chosen = (row: Float32Array, limit: number | undefined): Float32Array | number => {

@@ -15,6 +15,7 @@ import {
   CheckpointError,
   DeviceClosedError,
   DeviceUnavailableError,
+  DisposedError,
   LoadError,
   type LoadOptions,
   loadModel,
@@ -104,12 +105,43 @@ describe.skipIf(!hasStories)('stories260K writes the same from every place', () 
     expect([...(await x.read())]).toEqual([1])
   })
 
-  test('errors of wrong prompts and of a closed model are exported', async () => {
-    const model = await loadModel(stories('stories260K.bin'), { device: 'cpu' })
+  test('the error of a wrong prompt is exported', async () => {
+    await using model = await loadModel(stories('stories260K.bin'), { device: 'cpu' })
     expect(() => model.generate(undefined as never)).toThrow(PromptError)
-    await model.dispose()
-    await expect(model.generate('Once').all).rejects.toThrow(DeviceClosedError)
   })
+
+  test('a model that is disposed of ends what it writes and takes no more, whoever opened its device', async () => {
+    await using device = await openDevice('cpu')
+    for (const where of ['cpu', device] as const) {
+      const model = await loadModel(stories('stories260K.bin'), { device: where })
+      let pieces = 0
+      const write = async () => {
+        for await (const _ of model.generate('Once upon a time', { temperature: 0, maxTokens: 20 }))
+          if (++pieces === 3) await model.dispose()
+      }
+      await expect(write()).rejects.toThrow(DisposedError)
+      expect(pieces).toBe(3)
+      await expect(model.generate('Once').all).rejects.toThrow('the model was disposed of: load it again')
+      await expect(model.generateBatch(['Once']).all).rejects.toThrow(DisposedError)
+    }
+    expect(device.memory.allocations).toBe(0)
+  })
+
+  test.each(['simd', 'cpu', 'webasm'] as const)(
+    'a device %s that is closed while a model writes is an error',
+    async name => {
+      const device = await openDevice(name)
+      const model = await loadModel(stories('stories260K.bin'), { device })
+      let pieces = 0
+      const write = async () => {
+        for await (const _ of model.generate('Once upon a time', { temperature: 0, maxTokens: 20 }))
+          if (++pieces === 3) await device.close()
+      }
+      await expect(write()).rejects.toThrow(DeviceClosedError)
+      expect(pieces).toBe(3)
+      await model.dispose()
+    },
+  )
 
   test('quantised weights write a story too', async () => {
     const text = await textOf(stories('stories260K-q8.bin'), withTokenizer)
