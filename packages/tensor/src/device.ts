@@ -18,8 +18,40 @@ export interface DeviceOptions {
    * measurements.
    */
   readonly force?: 'kernels' | Readonly<Record<string, string | readonly string[]>> | undefined
+  /**
+   * Of `webgpu`: whether {@link Device.prepare} measures which variants of the shaders are the fastest on this GPU. `auto`: on
+   * hardware, and once, for what was measured is kept (in the user's cache folder, in pages in IndexedDB). `on`: on software
+   * adapters too, whose times mean little. `off`: never, and what is kept is not read. Default `auto`.
+   */
+  readonly tune?: Tune | undefined
   /** Of `shape`: which device's dispatches it plans. Default: those of the generic kernels. */
   readonly plan?: PlanOptions | undefined
+}
+
+export type Tune = 'auto' | 'on' | 'off'
+
+/** What measurements chose for calls of one kind. */
+export interface TunedChoice {
+  /** Op, types, shapes, and how many rows. */
+  readonly call: string
+  /** The implementation that runs, and the one that runs without measurements. */
+  readonly chosen: string
+  readonly standard: string
+  /** Median time of a run by implementation. */
+  readonly microseconds: Readonly<Record<string, number>>
+  /** Implementations whose values differed from those of the default: they are not chosen. */
+  readonly wrong: readonly string[]
+  /** Whether it was measured earlier, and kept. */
+  readonly kept: boolean
+}
+
+/** What a device has tuned. */
+export interface TuningReport {
+  readonly choices: readonly TunedChoice[]
+  /** Calls that time, or memory, did not suffice for: their defaults run, and they are measured another time. */
+  readonly open: readonly string[]
+  /** Where measurements are kept. */
+  readonly place: string
 }
 
 /** A plan of the shaders of `webgpu`, which needs no GPU. */
@@ -67,6 +99,8 @@ export abstract class Device implements AsyncDisposable {
   readonly synchronous: boolean = false
   /** A GPU's interface that the processor emulates: right but slow. */
   readonly software: boolean = false
+  /** Whether {@link prepare} measures which implementations are the fastest here. */
+  readonly tunes: boolean = false
   /** Live allocations, for tests and for those who watch memory. */
   readonly memory = { allocations: 0, bytes: 0 }
   /** Bytes that its tensors may take at most: lower it to leave memory to others. A tensor beyond it is an OutOfMemoryError. */
@@ -82,6 +116,10 @@ export abstract class Device implements AsyncDisposable {
   /** Memory for a tensor, holding `data`, or zeros where none is given. */
   protected abstract allocate(data: TensorData | undefined, spec: Spec): Storage
   protected abstract release(storage: Storage): void
+  /** The implementation that measurements prefer for a call; undefined for the first that fits. */
+  protected preferred(_call: Call): string | undefined {
+    return undefined
+  }
   /** The implementations of an op, best first. */
   protected abstract implementationsOf(op: Op): readonly Implementation[]
   protected abstract download(storage: Storage, spec: Spec): Promise<Float32Array | Int32Array>
@@ -124,11 +162,16 @@ export abstract class Device implements AsyncDisposable {
   async granted(): Promise<void> {}
 
   /**
-   * Compiles in the background what some work will run. For that the work runs once on a device of shapes alone. A device
-   * that compiles nothing runs nothing.
+   * Measures which implementations of some work are the fastest, if the device tunes, and compiles in the background what the
+   * work will run. For that the work runs on a device of shapes alone. A device that compiles nothing runs nothing.
    */
   async prepare(_work: (shapes: Device) => void): Promise<Preparation> {
     return { compiled: Promise.resolve() }
+  }
+
+  /** What {@link prepare} has measured; undefined on a device that does not tune. */
+  get tuning(): TuningReport | undefined {
+    return undefined
   }
 
   /** What would make this machine faster; undefined where nothing is known. */
@@ -151,6 +194,11 @@ export abstract class Device implements AsyncDisposable {
     if (tensor.dtype !== 'i32') throw new ShapeError('readIntegers', `the tensor is ${formatSpec(tensor)}, not i32`)
     const values = await this.#read('readIntegers', tensor)
     return values instanceof Int32Array ? values : Int32Array.from(values)
+  }
+
+  /** Names of the implementations of an op here, the default of each kind before its variants: what `force` may name. */
+  implementationNames(op: Op): readonly string[] {
+    return this.implementationsOf(op).map(({ name }) => name)
   }
 
   /** Tells `observer` of each call until the result is disposed of. */
@@ -276,6 +324,9 @@ export abstract class Device implements AsyncDisposable {
       candidates = this.#allowed(op, this.implementationsOf(op))
       this.#implementations.set(op, candidates)
     }
+    const preferred = this.preferred(call)
+    const chosen = preferred === undefined ? undefined : candidates.find(({ name }) => name === preferred)
+    if (chosen?.fits(call)) return chosen
     for (const candidate of candidates) if (candidate.fits(call)) return candidate
     if (op.compose) return undefined
     throw new UnsupportedOpError(op.name, this.name, inputs.map(formatSpec).join(', '))

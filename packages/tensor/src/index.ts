@@ -5,6 +5,9 @@ export {
   type DeviceOptions,
   type Storage,
   type TensorData,
+  type Tune,
+  type TunedChoice,
+  type TuningReport,
   type Upload,
 } from './device'
 export { type DeviceReport, deviceNames, listDevices, openDevice } from './devices/registry'

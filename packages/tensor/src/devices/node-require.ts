@@ -1,5 +1,7 @@
 interface NodeProcess {
   readonly platform: string
+  readonly pid: number
+  readonly version: string
   readonly env: Record<string, string | undefined>
   getBuiltinModule?(name: string): unknown
 }

@@ -135,7 +135,7 @@ export const listDevices = async (): Promise<readonly DeviceReport[]> => {
   return reports
 }
 
-const known: readonly string[] = ['threads', 'force', 'plan'] satisfies readonly (keyof DeviceOptions)[]
+const known: readonly string[] = ['threads', 'force', 'tune', 'plan'] satisfies readonly (keyof DeviceOptions)[]
 
 /** @throws TensorError for an option that no device knows, or that the chosen one would ignore */
 const checkOptions = (name: DeviceName | 'auto', options: DeviceOptions): void => {
@@ -144,6 +144,13 @@ const checkOptions = (name: DeviceName | 'auto', options: DeviceOptions): void =
       throw new TensorError(`openDevice has no option "${option}": it knows ${known.join(', ')}`)
   if (options.threads !== undefined && name !== 'simd' && name !== 'auto')
     throw new TensorError(`threads are for the device "simd", and this is "${name}": leave them out`)
+  const { tune, force } = options
+  if (tune !== undefined && !['auto', 'on', 'off'].includes(tune))
+    throw new TensorError(`tune is ${JSON.stringify(tune)}, expected auto, on or off`)
+  if (tune !== undefined && name !== 'webgpu' && name !== 'auto')
+    throw new TensorError(`tune is for the device "webgpu", and this is "${name}": leave it out`)
+  if (tune === 'on' && force !== undefined)
+    throw new TensorError('tune is on, and force leaves nothing to choose: leave one of them out')
   if (options.plan !== undefined && name !== 'shape')
     throw new TensorError(`plan is for the device "shape", and this is "${name}": leave it out`)
 }

@@ -6,6 +6,7 @@ import {
   type Storage,
   type TensorData,
   TensorOperand,
+  type TuningReport,
   type Upload,
 } from '../../device'
 import { DeviceFailedError, DeviceLostError, DeviceUnavailableError, ShapeError } from '../../errors'
@@ -20,10 +21,13 @@ import { asFloats, type KernelArguments } from '../kernel-device'
 import { describe, isSoftware, requestAdapter } from './adapter'
 import { Buffers, type GpuStorage, type Window } from './buffers'
 import { checkWeight, packWeight, rowsPerBinding } from './pack-weight'
+import type { WebGpuPlan } from './plan'
 import { DispatchQueue, type Program } from './queue'
 import { type RowsCopy, ShaderDevice, shadersOf } from './shader-device'
 import { gatherRows } from './shaders/embedding'
 import type { Shader, ShaderImplementation, ShaderStep, Slot } from './shaders/shader'
+import { Choices, type PlannedContest } from './tuning/contest'
+import { Tuner, type TunerOptions, tunerDefaults } from './tuning/tuner'
 
 /** How long a failed read waits for the device to say that it was lost. */
 const LOSS_MS = 500
@@ -31,9 +35,11 @@ const LOSS_MS = 500
 /** Features that shaders use where the adapter has them. */
 const usefulFeatures: readonly GPUFeatureName[] = ['subgroups']
 
-export interface WebGpuOptions extends Pick<DeviceOptions, 'force'> {
+export interface WebGpuOptions extends Pick<DeviceOptions, 'force' | 'tune'> {
   /** Bytes of one binding at most, if fewer than the adapter allows: for tests of large models. */
   readonly limit?: number | undefined
+  /** How tuning goes, if otherwise: for tests. */
+  readonly tuner?: Partial<TunerOptions> | undefined
 }
 
 /**
@@ -44,20 +50,26 @@ export class WebGpuDevice extends ShaderDevice {
   readonly name = 'webgpu'
   readonly description: string
   override readonly software: boolean
+  override readonly tunes: boolean
   readonly #buffers: Buffers
   readonly #queue: DispatchQueue
   readonly #kernels = new Map<Kernel, { wgsl: Wgsl; program: Program }>()
   readonly #shaders = new Map<Shader, Program>()
+  readonly #tuner: Tuner | undefined
   #failure: DeviceFailedError | undefined
 
   private constructor(
     adapter: GPUAdapter,
     private readonly gpu: GPUDevice,
-    { force, limit }: WebGpuOptions,
+    { force, limit, tune = 'auto', tuner }: WebGpuOptions,
   ) {
-    super(force)
+    super(force, new Choices())
     this.description = describe(adapter)
     this.software = isSoftware(adapter)
+    // What is forced is not for measurements to choose.
+    this.tunes = force === undefined && (tune === 'on' || (tune === 'auto' && !this.software))
+    if (this.tunes)
+      this.#tuner = new Tuner(this.choices, { ...tunerDefaults(adapter, this.features, this.software), ...tuner })
     const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits
     this.#buffers = new Buffers(
       gpu,
@@ -89,6 +101,10 @@ export class WebGpuDevice extends ShaderDevice {
   /** Features of the GPU that shaders use. */
   override get features(): ReadonlySet<string> {
     return new Set(usefulFeatures.filter(feature => this.gpu.features.has(feature)))
+  }
+
+  override get tuning(): TuningReport | undefined {
+    return this.#tuner?.report
   }
 
   /** Submits to the GPU since the device was opened: one a forward pass. */
@@ -133,8 +149,14 @@ export class WebGpuDevice extends ShaderDevice {
   override async prepare(work: (shapes: Device) => void): Promise<Preparation> {
     this.checkOpen('prepare')
     const { WebGpuPlan } = await import('./plan')
-    const plan = new WebGpuPlan({ bindingBytes: this.#buffers.limit, features: this.features, force: this.force })
-    work(plan)
+    const planned = (choices: Choices): WebGpuPlan => {
+      const { features, force } = this
+      const plan = new WebGpuPlan({ bindingBytes: this.#buffers.limit, features, force, choices })
+      work(plan)
+      return plan
+    }
+    if (this.#tuner) await this.#tune(this.#tuner, planned(new Choices()).contests)
+    const plan = planned(this.choices)
     const programs = [
       ...plan.steps.map(step => this.#programOf(step)),
       ...plan.kernels.map(([kernel, output]) => this.#compiled(kernel, output).program),
@@ -143,6 +165,15 @@ export class WebGpuDevice extends ShaderDevice {
       this.#queue.compile(program).catch((error: Error) => this.#fail(new DeviceFailedError('webgpu', error.message))),
     )
     return { compiled: Promise.all(compiling).then(() => {}) }
+  }
+
+  async #tune(tuner: Tuner, contests: readonly PlannedContest[]): Promise<void> {
+    try {
+      await tuner.tune(contests, this.gpu, this.#queue, step => this.#programOf(step))
+    } catch (error) {
+      throw this.#failure ?? (await this.#reasonOf(error))
+    }
+    this.checkOpen('prepare')
   }
 
   override async granted(): Promise<void> {
@@ -265,7 +296,7 @@ export class WebGpuDevice extends ShaderDevice {
   }
 
   protected override betterImplementations(op: Op): readonly Implementation[] {
-    return shadersOf(op, {
+    return shadersOf(op, this.features, {
       runShaders: (implementation, call) => this.#runShaders(implementation, call),
       copy: copy => this.#copy(copy),
       note: (...what) => this.note(...what),

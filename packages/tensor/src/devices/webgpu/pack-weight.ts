@@ -78,15 +78,39 @@ const packQ6K = (bytes: Uint8Array, supers: number): Uint8Array<ArrayBuffer> => 
   return packed
 }
 
-/** Bytes that a weight takes on the GPU. */
-export const packedBytes = (dtype: DType, elements: number): number => {
-  if (dtype === 'f32') return 4 * elements
-  if (dtype === 'f16' || dtype === 'bf16') return 2 * elements
-  if (dtype === 'q8_0') return layout(elements, elements / 16).bytes
-  if (dtype === 'q4_0') return layout(elements / 2, elements / 16).bytes
-  if (dtype === 'q4_k') return layout(elements / 2, elements / 16).bytes
-  return layout(elements / 2, elements / 4, elements / 16, elements / 128).bytes
+/** What a part of a packed weight holds. */
+export type PartKind = 'f32' | 'f16' | 'bf16' | 'bits' | 'f16 scales' | 'headers of q4_k'
+
+/** The parts of a packed weight, in bytes. */
+export const partsOf = (dtype: DType, elements: number): readonly (readonly [kind: PartKind, bytes: number])[] => {
+  if (dtype === 'f32') return [[dtype, 4 * elements]]
+  if (dtype === 'f16' || dtype === 'bf16') return [[dtype, 2 * elements]]
+  const parts: readonly (readonly [PartKind, number])[] = {
+    q8_0: [
+      ['bits', elements],
+      ['f16 scales', elements / 16],
+    ] as const,
+    q4_0: [
+      ['bits', elements / 2],
+      ['f16 scales', elements / 16],
+    ] as const,
+    q4_k: [
+      ['bits', elements / 2],
+      ['headers of q4_k', elements / 16],
+    ] as const,
+    q6_k: [
+      ['bits', elements / 2],
+      ['bits', elements / 4],
+      ['bits', elements / 16],
+      ['f16 scales', elements / 128],
+    ] as const,
+  }[dtype as 'q8_0' | 'q4_0' | 'q4_k' | 'q6_k']
+  return parts.map(([kind, bytes]) => [kind, aligned(bytes)])
 }
+
+/** Bytes that a weight takes on the GPU. */
+export const packedBytes = (dtype: DType, elements: number): number =>
+  partsOf(dtype, elements).reduce((sum, [, bytes]) => sum + bytes, 0)
 
 /** Rows of a weight that one binding of `limit` bytes holds: all, or a multiple of 8. Tensors that are no matrix are not divided. */
 export const rowsPerBinding = ({ dtype, shape }: Spec, limit: number): number => {

@@ -11,6 +11,7 @@ import type { WebGpuOptions } from './device'
 import { checkWeight, packedBytes, rowsPerBinding } from './pack-weight'
 import { ShaderDevice, shadersOf } from './shader-device'
 import type { Shader, ShaderImplementation, ShaderStep } from './shaders/shader'
+import { Choices, contestName, contestOf, type PlannedContest } from './tuning/contest'
 
 /** What every adapter binds: the default limit of WebGPU. */
 const DEFAULT_BINDING_BYTES = 2 ** 27
@@ -18,6 +19,7 @@ const DEFAULT_BINDING_BYTES = 2 ** 27
 interface WebGpuPlanOptions extends Pick<WebGpuOptions, 'force'> {
   readonly bindingBytes?: number | undefined
   readonly features?: ReadonlySet<string> | undefined
+  readonly choices?: Choices | undefined
 }
 
 /**
@@ -31,10 +33,16 @@ export class WebGpuPlan extends ShaderDevice {
   readonly #bindingBytes: number
   readonly #steps = new Map<Shader, ShaderStep>()
   readonly #kernels = new Map<Kernel, Extent>()
+  readonly #contests = new Map<string, PlannedContest>()
 
   /** @throws TensorError for a binding of no bytes */
-  constructor({ bindingBytes = DEFAULT_BINDING_BYTES, features = new Set(), force }: WebGpuPlanOptions = {}) {
-    super(force)
+  constructor({
+    bindingBytes = DEFAULT_BINDING_BYTES,
+    features = new Set(),
+    choices = new Choices(),
+    force,
+  }: WebGpuPlanOptions = {}) {
+    super(force, choices)
     if (!(Number.isSafeInteger(bindingBytes) && bindingBytes >= 256))
       throw new TensorError(`plan: bindingBytes is ${bindingBytes}, expected a whole number of at least 256`)
     this.#bindingBytes = bindingBytes
@@ -45,6 +53,11 @@ export class WebGpuPlan extends ShaderDevice {
   /** A step of each shader that has run. */
   get steps(): readonly ShaderStep[] {
     return [...this.#steps.values()]
+  }
+
+  /** Choices among variants that the calls which have run leave open. */
+  get contests(): readonly PlannedContest[] {
+    return [...this.#contests.values()]
   }
 
   /** The kernels of gpu.js that have run, each with an output. */
@@ -61,7 +74,7 @@ export class WebGpuPlan extends ShaderDevice {
   }
 
   protected override betterImplementations(op: Op): readonly Implementation[] {
-    return shadersOf(op, {
+    return shadersOf(op, this.features, {
       runShaders: (implementation, call) => this.#runShaders(implementation, call),
       copy: () => {},
       note: (...what) => this.note(...what),
@@ -94,12 +107,21 @@ export class WebGpuPlan extends ShaderDevice {
 
   #runShaders(implementation: ShaderImplementation, call: Call): readonly Storage[] {
     const { op, inputs, outputs } = call
+    this.#compete(implementation, call)
     for (const step of implementation.plan(call)) {
       this.note(op.name, step.shader.name, step.groups)
       this.#steps.set(step.shader, step)
       for (const slot of step.writes) if ('scratch' in slot) checkBinding(slot.scratch, this.#bindingBytes)
     }
     return outputs.map((output, i) => inputs[op.inPlace?.[i] ?? -1]?.storage ?? this.#storage(bytesOf(output)))
+  }
+
+  /** Of the calls of a contest the first is measured. */
+  #compete(implementation: ShaderImplementation, call: Call): void {
+    const name = contestName(call)
+    if (name === undefined || this.#contests.has(name)) return
+    const contest = contestOf(call, implementation, this.features)
+    if (contest) this.#contests.set(name, contest)
   }
 
   protected async download(): Promise<Float32Array> {

@@ -136,6 +136,11 @@ export class DispatchQueue {
     if (this.#groups.size > CACHED_GROUPS) this.#groups.clear()
   }
 
+  /** Forgets which buffers were bound together: some are gone. */
+  forgetGroups(): void {
+    this.#groups.clear()
+  }
+
   /** A buffer to read through: an idle one that is large enough, or a new one. */
   #takeStaging(bytes: number): GPUBuffer {
     const index = this.#staging.findIndex(({ size }) => size >= bytes && size <= 4 * bytes + 4096)

@@ -1,5 +1,5 @@
 import type { DType } from '@cria/dtypes'
-import type { Storage } from '../../device'
+import type { DeviceOptions, Storage } from '../../device'
 import type { Extent } from '../../kernel'
 import type { Call, Implementation, Op } from '../../op'
 import { type CopyRowsAttributes, copyRowsOp } from '../../ops/copy-rows'
@@ -8,6 +8,7 @@ import { KernelDevice } from '../kernel-device'
 import type { GpuStorage } from './buffers'
 import { shaderImplementations } from './shaders'
 import { areWhole, type ShaderImplementation } from './shaders/shader'
+import type { Choices } from './tuning/contest'
 import { readableTypes } from './weight-readers'
 
 /** Copies of rows: from a byte of one buffer to a byte of another. */
@@ -28,11 +29,11 @@ export interface ShaderRunner {
   readonly note: (op: string, shader: string, extent: Extent) => void
 }
 
-/** The shaders that compute an op, best first. */
-export const shadersOf = (op: Op, runner: ShaderRunner): readonly Implementation[] => {
+/** The shaders that compute an op with these features of the GPU, the default first. */
+export const shadersOf = (op: Op, features: ReadonlySet<string>, runner: ShaderRunner): readonly Implementation[] => {
   if (op === (copyRowsOp as Op)) return [copyInPlace(runner)]
   return shaderImplementations
-    .filter(implementation => implementation.op === op)
+    .filter(({ op: of, feature }) => of === op && (feature === undefined || features.has(feature)))
     .map(implementation => ({
       name: implementation.name,
       fits: call => implementation.fits(call),
@@ -64,8 +65,20 @@ export abstract class ShaderDevice extends KernelDevice {
   override readonly weightTypes: readonly DType[] = readableTypes
   override readonly cacheTypes: readonly DType[] = ['f16', 'f32']
 
+  /** What measurements chose among variants. */
+  protected readonly choices: Choices
+
+  constructor(force: DeviceOptions['force'], choices: Choices) {
+    super(force)
+    this.choices = choices
+  }
+
   /** Features of the GPU that shaders may use. */
   abstract get features(): ReadonlySet<string>
+
+  protected override preferred(call: Call): string | undefined {
+    return this.choices.of(call)
+  }
 
   /** The kernels of gpu.js read whole buffers alone; the shaders say themselves which inputs they read in parts. */
   protected override implementationsOf(op: Op): readonly Implementation[] {

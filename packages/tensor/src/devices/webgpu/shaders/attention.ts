@@ -9,6 +9,7 @@ import {
   type ShaderStep,
   shaderOf,
   storagesOf,
+  times,
 } from './shader'
 
 // Shapes: N tokens, H heads, K kv heads, C head dim, S rows of keys and values.
@@ -18,17 +19,30 @@ import {
 // and, in prompts, neighbouring tokens. Few tokens behind a long context leave a GPU idle: then the rows are split among several
 // workgroups, and a second shader joins what they found.
 
-/** Queries of a workgroup at most: their sums are registers. */
-const QUERIES = 8
+/** How the work is divided among workgroups. */
+interface Division {
+  readonly name: string
+  /** Queries of a workgroup at most: their sums are registers. */
+  readonly queries: number
+  /** Rows for which another workgroup pays, and workgroups that fill a GPU. */
+  readonly stretch: number
+  readonly enough: number
+}
+
+/** The default first. */
+const divisions: readonly Division[] = [
+  { name: 'online', queries: 8, stretch: 128, enough: 256 },
+  { name: 'online, stretches of 64', queries: 8, stretch: 64, enough: 1024 },
+  { name: 'online, stretches of 256', queries: 8, stretch: 256, enough: 64 },
+  { name: 'online, 4 queries', queries: 4, stretch: 128, enough: 256 },
+]
+
 /** Rows of a tile. */
 const TILE = 32
 /** Lanes that read one row of keys. */
 const LANES = 8
 /** Floats of the queries that shared memory holds. */
 const QUERY_FLOATS = 1024
-/** Rows for which another workgroup pays, and workgroups that fill a GPU. */
-const STRETCH = 128
-const ENOUGH_GROUPS = 256
 
 interface Form {
   readonly dtype: 'f32' | 'f16'
@@ -65,9 +79,6 @@ const geometry = ({ headDim, heads, tokens }: Form) => {
     entry: columns + (width === 4 ? 1 : 2),
   }
 }
-
-const times = (count: number, line: (i: number) => string): string =>
-  Array.from({ length: count }, (_, i) => line(i)).join('\n')
 
 /** Indices of the elements of one load. */
 const lanesOf = (width: number): number[] => Array.from({ length: width }, (_, i) => i)
@@ -275,9 +286,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 const extentsOf = ({ inputs, attributes }: Call) =>
   attentionExtents('attention', inputs, attributes as AttentionAttributes)
 
-export const attentionOverRanges: ShaderImplementation = {
+const attentionBy = ({ name, queries, stretch, enough }: Division): ShaderImplementation => ({
   op: attentionOp as Op,
-  name: 'online',
+  name,
+  variantOf: name === divisions[0].name ? undefined : divisions[0].name,
   fits: call => {
     const { headDim, tokens } = extentsOf(call)
     const { dtype } = call.inputs[1]
@@ -286,11 +298,11 @@ export const attentionOverRanges: ShaderImplementation = {
   plan: call => {
     const { tokens, heads, headDim, kvHeads, group, span, factor } = extentsOf(call)
     // Head dims that 16-byte loads do not fit are rare: their shaders stay small.
-    const most = headDim % 4 === 0 ? Math.min(QUERIES, Math.floor(QUERY_FLOATS / headDim)) : 2
+    const most = headDim % 4 === 0 ? Math.min(queries, Math.floor(QUERY_FLOATS / headDim)) : 2
     const together = divisor(group, most)
     const ofTokens = tokens === 1 ? 1 : Math.max(1, Math.min(tokens, Math.floor(most / together)))
     const [x, y] = [heads / together, Math.ceil(tokens / ofTokens)]
-    const splits = Math.max(1, Math.min(Math.floor(span / STRETCH), Math.floor(ENOUGH_GROUPS / (x * y))))
+    const splits = Math.max(1, Math.min(Math.floor(span / stretch), Math.floor(enough / (x * y))))
     const form: Form = {
       ...{ dtype: call.inputs[1].dtype as 'f32' | 'f16', headDim },
       ...{ heads: together, tokens: ofTokens, split: splits > 1 },
@@ -314,4 +326,6 @@ export const attentionOverRanges: ShaderImplementation = {
     }
     return [step, joining]
   },
-}
+})
+
+export const attentionOverRanges: readonly ShaderImplementation[] = divisions.map(attentionBy)

@@ -7,12 +7,12 @@ import type { ShaderImplementation } from './shader'
 import { linearTiled } from './tiled'
 import { writeRowsInPlace } from './write-rows'
 
-/** Every hand-written implementation; those of one op best first. */
+/** Every hand-written implementation; those of one op the default first. */
 export const shaderImplementations: readonly ShaderImplementation[] = [
   gatherRows,
   ...matrixVector,
   ...linearTiled,
-  attentionOverRanges,
+  ...attentionOverRanges,
   ...rowReductions,
   ...elementwiseQuads,
   writeRowsInPlace,

@@ -36,6 +36,10 @@ export interface ShaderStep {
 export interface ShaderImplementation {
   readonly op: Op
   readonly name: string
+  /** The default implementation that this is a variant of: which is faster depends on the GPU, and the tuner chooses. */
+  readonly variantOf?: string | undefined
+  /** A feature of the adapter that its shaders need. */
+  readonly feature?: GPUFeatureName | undefined
   fits(call: Call): boolean
   plan(call: Call): readonly ShaderStep[]
 }
@@ -84,6 +88,10 @@ export const shaderOf = <A extends readonly unknown[]>(
     return shader
   }
 }
+
+/** A line of WGSL for each of 0 to `count`. */
+export const times = (count: number, line: (i: number) => string): string =>
+  Array.from({ length: count }, (_, i) => line(i)).join('\n')
 
 /** Declarations of the arrays that a shader binds: those read, then those written. */
 export const bindings = (reads: readonly (readonly [name: string, type: string])[], writes: typeof reads): string =>
