@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
@@ -67,6 +68,33 @@ test('a mixture of files has the rows of the same mixture in memory', async () =
     expect(bytes.validation).toBe(ids.filter(id => id < 256).length)
   }
   await opened.close()
+})
+
+test('sources may be gzip, zstd and Parquet: each has the tokens of the documents in it', async () => {
+  // What tooling/referee/data-mixture/inputs.py wrote by zstandard and pyarrow.
+  const documents = ['Once upon a time.', 'Two\nlines', 'naïve café 🦙', 'a llama '.repeat(40), '日本語の文章']
+  for (const name of ['frames.jsonl.zst', 'snappy.parquet'])
+    copyFileSync(new URL(`./fixtures/${name}`, import.meta.url), join(folder, 'texts', name))
+  writeFileSync(join(folder, 'texts/a.txt.gz'), gzipSync(documents.join(`\n${separator}\n`)))
+  const { mixture, close } = await openMixture(
+    parseMixtureConfig({
+      sources: [
+        { name: 'gzip', share: 0.5, files: ['texts/*.txt.gz'], separator },
+        { name: 'zstd', share: 0.25, files: ['texts/*.zst'] },
+        { name: 'parquet', share: 0.25, files: ['texts/*.parquet'] },
+      ],
+      ...{ shards: 'shards', rowTokens: 16 },
+    }),
+    tokenizer,
+    { base: folder },
+  )
+  const { training } = await tokenizeInMemory(documents, tokenizer, 'memory')
+  const ids = await training.read(0, training.tokens)
+  for (const source of mixture.sources) expect(source).toMatchObject({ tokens: ids.length, documents: 5 })
+  const twice = [...ids, ...ids]
+  for await (const row of mixture.rows({ count: 200 }))
+    expect([...row.ids]).toEqual(twice.slice(row.start, row.start + 17))
+  await close()
 })
 
 test('is opened again without its files, and resumes', async () => {
