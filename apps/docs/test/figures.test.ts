@@ -8,7 +8,7 @@ import { pages } from '../src/sidebar'
 let figures: Figures
 beforeAll(async () => {
   figures = await drawFigures()
-})
+}, 300_000)
 
 test('every figure is drawn without a browser, and used by a page', () => {
   const folder = join(pages, 'papers')
