@@ -3,6 +3,7 @@ import { DeviceFailedError } from '../errors'
 import { type Extent, type Kernel, kernel } from '../kernel'
 import { sizeOf } from '../shape'
 import type { Spec } from '../spec'
+import { isSoftware, rendererOf } from './gl-renderer'
 import { compileKernel, type Gpu, type GpuKernel, input, openGpu } from './gpu-js'
 import { asFloats, type KernelArguments, KernelDevice } from './kernel-device'
 
@@ -71,7 +72,7 @@ export class GlDevice extends KernelDevice {
     this.#context = canary.texture.context
     this.release(canary)
     this.description = rendererOf(this.#context)
-    this.software = /swiftshader|llvmpipe|software/i.test(this.description)
+    this.software = isSoftware(this.description)
   }
 
   protected allocate(data: TensorData | undefined, { shape }: Spec): Storage {
@@ -133,11 +134,6 @@ export class GlDevice extends KernelDevice {
     }
     return compiled
   }
-}
-
-const rendererOf = (context: WebGLRenderingContext): string => {
-  const debug = context.getExtension('WEBGL_debug_renderer_info')
-  return String(context.getParameter(debug ? debug.UNMASKED_RENDERER_WEBGL : context.RENDERER))
 }
 
 const flatten = (rows: unknown, size: number): Float32Array => {

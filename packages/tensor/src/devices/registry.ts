@@ -24,8 +24,13 @@ type Open = (options: DeviceOptions, search: Search) => Promise<Device>
 
 const inBrowser = () => typeof document !== 'undefined' || typeof OffscreenCanvas !== 'undefined'
 
-const whyNoGl = async (name: GlName): Promise<string | undefined> => {
+const whyNoGl = async (name: GlName, { software }: Search): Promise<string | undefined> => {
   if (name !== 'headlessgl' && !inBrowser()) return 'it needs a browser'
+  if (!software) {
+    const { whyNoHardware } = await import('./gl-renderer')
+    const reason = whyNoHardware()
+    if (reason !== undefined) return reason
+  }
   const { supportsGl } = await import('./gpu-js')
   if (supportsGl(name)) return undefined
   if (name !== 'headlessgl') return 'this browser gives no such context with float textures'
@@ -34,8 +39,8 @@ const whyNoGl = async (name: GlName): Promise<string | undefined> => {
     : 'the package "gl" gets no context: it needs a display, such as Xvfb'
 }
 
-const openGl = async (name: GlName, { force }: DeviceOptions): Promise<Device> => {
-  const reason = await whyNoGl(name)
+const openGl = async (name: GlName, { force }: DeviceOptions, search: Search): Promise<Device> => {
+  const reason = await whyNoGl(name, search)
   if (reason !== undefined) throw new DeviceUnavailableError(name, reason)
   const { GlDevice } = await import('./gl')
   return new GlDevice(name, force)
@@ -67,12 +72,17 @@ const openHost = async (name: 'cpu' | 'webasm', { force }: DeviceOptions): Promi
  */
 const kinds: Readonly<Record<DeviceName, Open>> = {
   webgpu: async (options, { software }) => {
+    if (!software) {
+      const { whyNoHardware } = await import('./webgpu/adapter')
+      const reason = await whyNoHardware()
+      if (reason !== undefined) throw new DeviceUnavailableError('webgpu', reason)
+    }
     const { WebGpuDevice } = await import('./webgpu/device')
     return WebGpuDevice.open(options, software)
   },
-  webgl2: options => openGl('webgl2', options),
-  webgl: options => openGl('webgl', options),
-  headlessgl: options => openGl('headlessgl', options),
+  webgl2: (options, search) => openGl('webgl2', options, search),
+  webgl: (options, search) => openGl('webgl', options, search),
+  headlessgl: (options, search) => openGl('headlessgl', options, search),
   simd: async options => {
     const { SimdDevice } = await import('./simd/device')
     return SimdDevice.open(options)

@@ -70,6 +70,13 @@ export const requestAdapter = async (software: boolean): Promise<GPUAdapter | st
   )
 }
 
+/** Why this machine has no GPU for WebGPU: an adapter tells, before the device, its shaders and gpu.js are loaded. */
+export const whyNoHardware = async (): Promise<string | undefined> => {
+  const adapter = await requestAdapter(false)
+  if (typeof adapter === 'string') return adapter
+  return isSoftware(adapter) ? `it runs on software, ${describe(adapter)}` : undefined
+}
+
 const softwareAdapter = async (): Promise<GPUAdapter | null> => {
   const fs = nodeBuiltin<NodeFiles>('node:fs')
   const driver = SWIFTSHADER_DRIVERS.find(path => fs?.existsSync(path))
