@@ -70,12 +70,17 @@ export const chooseDevice = async (name: string): Promise<void> => {
   if (source) await load(source)
 }
 
+let listing = false
+
 export const listDevices = async (): Promise<void> => {
-  if (devices.value.length > 0) return
+  if (devices.value.length > 0 || listing) return
+  listing = true
   try {
     devices.value = await engine.devices()
   } catch (error) {
     problem.value = explain(error)
+  } finally {
+    listing = false
   }
 }
 

@@ -1,5 +1,4 @@
 import { useEffect, useRef } from 'preact/hooks'
-import { openEmbedded } from './actions'
 import { linkTo, type View, view, viewNames, views } from './route'
 import { Lazy } from './ui/lazy'
 import { Problem } from './ui/problem'
@@ -24,8 +23,6 @@ export const App = () => {
     // Whoever follows a link by keyboard goes on from the new view, not from the link.
     if (shown.current !== current) main.current?.focus()
     shown.current = current
-    // Understand needs no model, and who brings one of their own need not fetch ours.
-    if (current === 'write' || current === 'look') void openEmbedded()
   }, [current])
   return (
     <>

@@ -1,7 +1,7 @@
 import type { LabOffer } from './lab/offer'
 import type { PageModel } from './model'
 import { Remote } from './rpc'
-import type { Engine, GenerateRequest, GenerateStats, Writing } from './types'
+import type { Engine, GenerateRequest, GenerateStats, ModelSource, Writing } from './types'
 
 const once = <Value>(make: () => Value): (() => Value) => {
   let made: Value | undefined
@@ -20,8 +20,27 @@ const lab = once(() => new Remote<LabOffer>(startWorker('lab')))
 /** The code that speaks with models is loaded with the first one. */
 const model = once(async (): Promise<PageModel> => {
   const { PageModel } = await import('./model')
-  return new PageModel(() => startWorker('model'), lab())
+  return new PageModel(lab())
 })
+
+/** What a model is loaded from. The page's own is read while the code that takes it is still on its way. */
+const filesOf = async (source: ModelSource): Promise<string | readonly File[]> => {
+  if (source.kind === 'embedded') return [await lab().call('stories', undefined)]
+  return source.kind === 'files' ? source.files : source.name
+}
+
+const load: Engine['load'] = async (source, options) => {
+  const worker = startWorker('model')
+  const from = filesOf(source)
+  // Where both fail, one error is enough.
+  from.catch(() => {})
+  try {
+    return await (await model()).load(source, from, worker, options)
+  } catch (error) {
+    worker.terminate()
+    throw error
+  }
+}
 
 const generate = (request: GenerateRequest): Writing => {
   let stats: GenerateStats = { seed: 0, promptTokens: 0, tokens: 0, promptSeconds: 0, decodeSeconds: 0 }
@@ -45,7 +64,7 @@ const generate = (request: GenerateRequest): Writing => {
 /** Everything that the page computes. None of it runs on the page's own thread but sampling. */
 export const engine: Engine = {
   devices: () => lab().call('devices', undefined),
-  load: async (source, options) => (await model()).load(source, options),
+  load,
   unload: async () => (await model()).unload(),
   generate,
   inspect: async (text, signal) => (await model()).inspect(text, signal),

@@ -35,31 +35,23 @@ export class PageModel {
     | { readonly ids: readonly number[]; readonly attention: Map<number, Promise<readonly Float32Array[]>> }
     | undefined
 
-  constructor(
-    private readonly startWorker: () => Worker,
-    private readonly lab: Remote<LabOffer>,
-  ) {}
+  constructor(private readonly lab: Remote<LabOffer>) {}
 
-  async load(source: ModelSource, { device, onProgress, signal }: LoadOptions): Promise<ModelFacts> {
+  /** Loads a model in place of the one before. @param worker the model's own: it ends with it, and is the caller's if this throws */
+  async load(
+    source: ModelSource,
+    from: Promise<string | readonly File[]>,
+    worker: Worker,
+    { device, onProgress, signal }: LoadOptions,
+  ): Promise<ModelFacts> {
     await this.unload()
-    const worker = this.startWorker()
-    try {
-      const from = await this.#locationOf(source)
-      const model = await loadInWorker(from, { worker, device: device as 'auto', onProgress, signal })
-      // It may have been told to stop just as it was done.
-      signal.throwIfAborted()
-      this.#loaded = { model, worker }
-      await this.lab.call('takeVocabulary', model.tokenizer.vocabulary)
-      return factsOf(model, source)
-    } catch (error) {
-      worker.terminate()
-      throw error
-    }
-  }
-
-  async #locationOf(source: ModelSource): Promise<string | File[]> {
-    if (source.kind === 'named') return source.name
-    return source.kind === 'files' ? [...source.files] : [await this.lab.call('stories', undefined)]
+    const options = { worker, device: device as 'auto', onProgress, signal }
+    const model = await loadInWorker(await from, options)
+    // It may have been told to stop just as it was done.
+    signal.throwIfAborted()
+    this.#loaded = { model, worker }
+    await this.lab.call('takeVocabulary', model.tokenizer.vocabulary)
+    return factsOf(model, source)
   }
 
   /** Frees all that the model held: its worker ends. */

@@ -10,16 +10,19 @@ const storyTokenizer = (): Promise<Tokenizer> => {
   return trained
 }
 
-let given: Tokenizer | undefined
+let last: { readonly vocabulary: Vocabulary; readonly tokenizer: Tokenizer } | undefined
 
-/** Takes the tokenizer of a model; undefined goes back to the one that is trained here. */
-export const takeVocabulary = (vocabulary: Vocabulary | undefined): void => {
-  given = vocabulary && new Tokenizer(vocabulary)
+const tokenizerOf = (vocabulary: Vocabulary): Tokenizer => {
+  if (last?.vocabulary !== vocabulary) last = { vocabulary, tokenizer: new Tokenizer(vocabulary) }
+  return last.tokenizer
 }
 
-/** The steps in which a tokenizer makes pieces of a text's characters. */
-export const merges = async (text: string): Promise<Merges> => {
-  const tokenizer = given ?? (await storyTokenizer())
+/**
+ * The steps in which a tokenizer makes pieces of a text's characters.
+ * @param vocabulary a model's; without one, the tokenizer is trained here
+ */
+export const merges = async (text: string, vocabulary: Vocabulary | undefined): Promise<Merges> => {
+  const tokenizer = vocabulary ? tokenizerOf(vocabulary) : await storyTokenizer()
   const parts = tokenizer.explain(text)
   const steps: MergeStep[] = []
   const before: string[] = []
@@ -35,6 +38,6 @@ export const merges = async (text: string): Promise<Merges> => {
     steps,
     ids: Array.from(tokenizer.encode(text)),
     vocabulary: tokenizer.vocabSize,
-    learnedHere: given === undefined,
+    learnedHere: vocabulary === undefined,
   }
 }

@@ -4,6 +4,9 @@ import type { Seen } from './analysis'
 
 // What the laboratory offers, by name. Each part is loaded when it is first asked for.
 
+/** That of the open model. */
+let vocabulary: Vocabulary | undefined
+
 export const offer = {
   devices: async (_: undefined): Promise<readonly DeviceChoice[]> => {
     const { listDevices } = await import('@cria/tensor')
@@ -22,8 +25,10 @@ export const offer = {
   activations: async ({ from, to, points, up }: { from: number; to: number; points: number; up: number }) =>
     (await import('./layers')).activations(from, to, points, up),
   kvCaches: async (_: undefined) => (await import('./kv-caches')).kvCaches(),
-  takeVocabulary: async (vocabulary: Vocabulary | undefined) => (await import('./merges')).takeVocabulary(vocabulary),
-  merges: async (text: string) => (await import('./merges')).merges(text),
+  takeVocabulary: (given: Vocabulary | undefined) => {
+    vocabulary = given
+  },
+  merges: async (text: string) => (await import('./merges')).merges(text, vocabulary),
   mixture: async ({ totalTokens, rows }: { totalTokens: number; rows: number }) =>
     (await import('./mixture')).mixture(totalTokens, rows),
   train: async (options: TrainingOptions, signal: AbortSignal) =>

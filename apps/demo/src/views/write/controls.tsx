@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks'
-import { chooseDevice, chosenDevice, listDevices } from '../../actions'
+import { chooseDevice, chosenDevice, listDevices, writing } from '../../actions'
 import type { Sampling } from '../../engine'
-import { devices, sampling, seed } from '../../state'
+import { devices, model, sampling, seed } from '../../state'
 import { Slider } from '../../ui/fields'
 
 const change = (part: Partial<Sampling>) => {
@@ -118,9 +118,10 @@ const SeedField = () => (
 )
 
 const DeviceField = () => {
+  // To try all devices takes the processor for a while: the first text comes first.
   useEffect(() => {
-    void listDevices()
-  }, [])
+    if (model.value && !writing.value) void listDevices()
+  }, [model.value, writing.value])
   const chosen = chosenDevice.value
   // `shape` counts and computes nothing.
   const known = devices.value.filter(({ name, available }) => available && name !== 'shape')
@@ -132,6 +133,7 @@ const DeviceField = () => {
         id="device"
         value={chosen}
         aria-describedby="device-hint"
+        onFocus={() => void listDevices()}
         onChange={event => void chooseDevice(event.currentTarget.value)}
       >
         <option value="auto">The fastest that can run</option>
