@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { remedyFor } from './remedies.mjs'
 
 /**
  * Counts the tests of a vitest JSON report.
@@ -6,7 +7,8 @@ import { existsSync, readFileSync } from 'node:fs'
  *
  * @param {string} report path of the report; where there is none, the run itself has failed
  * @param {number} status exit code of the run
- * @returns {{ passed: number, failed: number, skipped: { name: string, tests: number }[] }} skipped: what one reason skips
+ * @returns {{ passed: number, failed: number, skipped: { name: string, tests: number, remedy: string | undefined }[] }} skipped:
+ *   what one reason skips, and what makes it run
  */
 export function countTests(report, status) {
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: [] }
@@ -19,7 +21,7 @@ export function countTests(report, status) {
   return {
     passed: count('passed'),
     failed: failed || Number(status !== 0),
-    skipped: files.flatMap(({ assertionResults }) => skippedOf(assertionResults)),
+    skipped: files.flatMap(skippedOf),
   }
 }
 
@@ -29,7 +31,7 @@ const isSkipped = ({ status }) => ['skipped', 'pending', 'todo'].includes(status
  * The skipped tests of a file, one entry for those with one name: the outermost `describe` that was skipped as a whole; else
  * the test's own name up to a colon, after which parametrised tests say their case.
  */
-function skippedOf(tests) {
+function skippedOf({ name: file, assertionResults: tests }) {
   const groups = new Map()
   for (const test of tests.filter(isSkipped)) {
     const path = [...test.ancestorTitles, test.title]
@@ -37,7 +39,8 @@ function skippedOf(tests) {
       tests.filter(other => path.slice(0, depth).every((name, i) => other.ancestorTitles[i] === name))
     const whole = test.ancestorTitles.findIndex((_, i) => within(i + 1).every(isSkipped))
     const name = (whole < 0 ? path : path.slice(0, whole + 1)).join(' > ').split(': ')[0]
-    groups.set(name, (groups.get(name) ?? 0) + 1)
+    const group = groups.get(name) ?? { name, tests: 0, remedy: remedyFor(readFileSync(file, 'utf8'), path) }
+    groups.set(name, { ...group, tests: group.tests + 1 })
   }
-  return Array.from(groups, ([name, tests]) => ({ name, tests }))
+  return [...groups.values()]
 }

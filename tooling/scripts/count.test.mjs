@@ -13,7 +13,10 @@ afterAll(() => rmSync(folder, { recursive: true }))
 /** A report as vitest writes it, of files that hold tests of these states. */
 function report(...files) {
   const path = join(folder, 'report.json')
+  const source = join(folder, 'skips.test.ts')
+  writeFileSync(source, "describe.skipIf(!chromium)('kernels, which need a GPU', tests)")
   const testResults = files.map(states => ({
+    name: source,
     status: states.length === 0 || states.includes('failed') ? 'failed' : 'passed',
     assertionResults: states.map((state, i) =>
       typeof state === 'string' ? { status: state, ancestorTitles: [], title: `${state} ${i}` } : state,
@@ -29,8 +32,8 @@ test('tests are counted by outcome, and the skipped ones are named', () => {
     passed: 3,
     failed: 1,
     skipped: [
-      { name: 'skipped 1', tests: 1 },
-      { name: 'todo 2', tests: 1 },
+      { name: 'skipped 1', tests: 1, remedy: undefined },
+      { name: 'todo 2', tests: 1, remedy: undefined },
     ],
   })
 })
@@ -48,9 +51,13 @@ test('tests that are skipped for one reason are one entry', () => {
     skipped('ops', 'in Chromium', 'matmul'),
   ]
   expect(countTests(report(file), 0).skipped).toEqual([
-    { name: 'kernels, which need a GPU', tests: 2 },
-    { name: 'ops > on webgpu', tests: 2 },
-    { name: 'ops > in Chromium', tests: 2 },
+    {
+      name: 'kernels, which need a GPU',
+      tests: 2,
+      remedy: 'install Chromium, or set CRIA_CHROMIUM to its path',
+    },
+    { name: 'ops > on webgpu', tests: 2, remedy: undefined },
+    { name: 'ops > in Chromium', tests: 2, remedy: undefined },
   ])
 })
 

@@ -25,8 +25,8 @@ const status = step('vitest', ['run', ...reporters, ...process.argv.slice(2)], {
 const tests = countTests(report, status)
 rmSync(folder, { recursive: true })
 
-for (const { name, tests: count } of tests.skipped)
-  console.log(`skipped (${count === 1 ? '1 test' : `${count} tests`}): ${name}`)
+for (const { name, tests: count, remedy } of tests.skipped)
+  console.log(`skipped (${count === 1 ? '1 test' : `${count} tests`}): ${name}${remedy ? `. To run: ${remedy}` : ''}`)
 for (const { name, passed } of outcomes) if (!passed) console.log(`failed: ${name}`)
 const failed = tests.failed + outcomes.filter(outcome => !outcome.passed).length
 const passed = tests.passed + outcomes.filter(outcome => outcome.passed).length
