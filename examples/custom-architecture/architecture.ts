@@ -16,9 +16,9 @@ import { openDevice } from '@cria/tensor'
 import { Decoder, type DecoderConfig } from './model'
 
 const name = 'my-decoder'
-const shapes = await openDevice('shape') // shapes of parameters, and no memory
+const shapes = await openDevice('shape') // only shapes of parameters, without memory
 
-/** Sizes in a file may be anything: each has a limit, far above what this model needs. */
+/** A file can contain any sizes, so each has a limit, far above the sizes of this model. */
 const limits: DecoderConfig = { dim: 16384, heads: 256, layers: 256, context: 131_072, vocab: 1_000_000 }
 
 const readConfig = ({ file, config }: HuggingFaceMetadata): DecoderConfig => {

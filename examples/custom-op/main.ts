@@ -16,7 +16,7 @@ const largestError = (found: ArrayLike<number>, expected: ArrayLike<number>) =>
   Math.max(...Array.from(found, (value, i) => Math.abs(value - expected[i])))
 
 for (const { name, available } of await listDevices()) {
-  // `shape` computes no values, and `simd` has the kernels that it was built with and compiles no other.
+  // `shape` computes no values. `simd` runs only its built-in kernels.
   if (!available || name === 'shape' || name === 'simd') continue
   await using device = await openDevice(name)
   using x = device.tensor(values, shape)

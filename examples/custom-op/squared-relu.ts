@@ -2,8 +2,8 @@
 
 import { applyOne, kernel, mul, type Op, relu, ShapeError, scale, sizeOf, type Tensor } from '@cria/tensor'
 
-// A kernel computes one element. It is compiled for each device: to JavaScript, WebAssembly, GLSL or WGSL. As a text it is safe
-// from bundlers, which may rewrite functions.
+// A kernel computes one element. It is compiled for each device: to JavaScript, WebAssembly, GLSL or WGSL. It is a string,
+// because bundlers may rewrite functions.
 const compute = kernel(
   'squaredRelu',
   [1],
@@ -22,7 +22,7 @@ export const squaredReluOp: Op<undefined> = {
   },
   // How a device runs it. The kernel sees the tensor as one row.
   run: (dispatch, [x]) => [dispatch(compute, [sizeOf(x.shape)], [x.as(sizeOf(x.shape))])],
-  // What it means, in float64: what tests compare devices with.
+  // The definition, in float64. Tests compare devices with it.
   reference: ([x]) => [Float64Array.from(x.data, value => Math.max(value, 0) ** 2)],
   cost: ([x]) => ({ flops: 2 * sizeOf(x.shape), bytes: 8 * sizeOf(x.shape) }),
   // dx = 2 · max(x, 0) · dy, from ops that exist. It reads the value of input 0.

@@ -4,7 +4,7 @@ import { loadModel } from 'cria'
 
 const prompt = process.argv[2] ?? 'Once upon a time'
 
-// Without a name it is the small model inside the package. Else name a folder, a GGUF file, a URL or hf:OWNER/NAME.
+// Without an argument this is the built-in model. You can pass a folder, a GGUF file, a URL or hf:OWNER/NAME.
 const model = await loadModel()
 process.stdout.write(prompt)
 for await (const text of model.generate(prompt, { maxTokens: 64, seed: 1 })) process.stdout.write(text)

@@ -15,7 +15,7 @@ import { loadModel } from 'cria'
 const [file = 'jack.txt', steps = '120'] = process.argv.slice(2)
 const text = await readFile(file, 'utf8')
 
-// Tokens. Rows of 64 are cut from them, each epoch from another place.
+// Tokens. Each epoch cuts them into rows of 64 at a different place.
 const tokenizer = await trainTokenizer(text.split('\n'), { vocabSize: 300, characterCoverage: 1 })
 const { training } = await tokenizeInMemory([text], tokenizer, file)
 const data = createMixture([{ name: file, share: 1, tokens: training }], { rowTokens: 64, seed: 1 })

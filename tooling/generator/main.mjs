@@ -1,4 +1,4 @@
-// `pnpm new-package NAME [DESCRIPTION]`: a package that builds, lints, types and tests as it is.
+// `pnpm new-package NAME [DESCRIPTION]`: makes a package that builds and passes all checks.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -33,7 +33,7 @@ for (const entry of readdirSync(template, { recursive: true, withFileTypes: true
   write(join(home, file.slice(template.length)), text)
 }
 
-// Its place among the packages: below all, until its line says what it may import.
+// In the order of packages it is the lowest, until its line lists what it may import.
 const rooms = 'tooling/laws/rooms.json'
 write(rooms, JSON.stringify({ ...JSON.parse(readFileSync(join(root, rooms), 'utf8')), [name]: [] }))
 write(`.changeset/${name}.md`, `---\n'@cria/${name}': minor\n---\n\nAdd @cria/${name}: ${description}.\n`)

@@ -3,9 +3,9 @@ import { remedyFor } from './remedies.mjs'
 
 /**
  * Counts the tests of a vitest JSON report.
- * A file that did not load counts as one failure, and so does a run that ended badly for another reason.
+ * A file that did not load counts as one failure, and so does a run that failed for any other reason.
  *
- * @param {string} report path of the report; where there is none, the run itself has failed
+ * @param {string} report path of the report; if it does not exist, the run failed
  * @param {number} status exit code of the run
  * @returns {{ passed: number, failed: number, skipped: { name: string, tests: number, remedy: string | undefined }[] }} skipped:
  *   what one reason skips, and what makes it run

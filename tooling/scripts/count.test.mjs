@@ -65,7 +65,7 @@ test('a file that does not load is a failure', () => {
   expect(countTests(report(['passed'], []), 1)).toEqual({ passed: 1, failed: 1, skipped: [] })
 })
 
-test('a run that ends badly with no failed test is a failure', () => {
+test('a run that fails without a failed test is a failure', () => {
   expect(countTests(report(['passed']), 1)).toEqual({ passed: 1, failed: 1, skipped: [] })
   expect(countTests(report(['passed']), 0)).toEqual({ passed: 1, failed: 0, skipped: [] })
 })

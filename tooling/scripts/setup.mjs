@@ -1,6 +1,6 @@
 // What `npm start` and `npm test` do first: a checked Node, installed dependencies, built packages.
-// Plain Node, for nothing is installed yet when this runs. Standard output stays free for what the
-// command itself says, so all that the steps print goes to standard error.
+// Plain Node, because nothing is installed yet when this runs. Standard output is only for the output of the
+// command itself, so the steps print to standard error.
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -14,7 +14,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const stamp = join(root, 'node_modules', '.cria-setup')
 
-/** Ends the process with one line unless this Node is at least the one that `engines` asks for. */
+/** Ends the process with one line if this Node is older than the one in `engines`. */
 export function requireNode() {
   const wanted = manifest.engines.node.replace('>=', '')
   const [major, minor] = wanted.split('.').map(Number)
@@ -24,7 +24,7 @@ export function requireNode() {
   process.exit(1)
 }
 
-/** Installs what the lockfile says, unless that has been done since a manifest or the lockfile last changed. */
+/** Installs the packages of the lockfile, unless this was done since a manifest or the lockfile changed. */
 export function install() {
   const wanted = dependencyHash()
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
@@ -33,7 +33,7 @@ export function install() {
   writeFileSync(stamp, wanted)
 }
 
-/** Runs the pnpm that the root's manifest names: no other is needed on the machine. Returns the exit code. */
+/** Runs the pnpm version of the root's manifest, so no pnpm has to be installed. Returns the exit code. */
 export const pnpm = (...args) =>
   step('npx', ['-y', manifest.packageManager, ...args, '--config.confirmModulesPurge=false'])
 
@@ -55,17 +55,17 @@ export function step(command, args, options = {}) {
   return status ?? (signal ? 128 + constants.signals[signal] : 1)
 }
 
-/** Flags of the npm or npx around this process, which are not for those that it starts. */
+/** Flags of the npm or npx that started this process. Child processes must not get them. */
 const outer = /^npm_config_(loglevel|package|call|yes|silent)$/i
 
-/** The tools of the workspace first on the path (turbo looks for pnpm there), and npm's own flags kept to npm. */
+/** The environment of child processes: the tools of the workspace are first on the path (turbo looks for pnpm there), and npm's flags are removed. */
 export function environment(env = process.env) {
   const kept = Object.fromEntries(Object.entries(env).filter(([name]) => !outer.test(name)))
   const path = [join(root, 'node_modules', '.bin'), env.PATH].join(delimiter)
   return { ...kept, PATH: path, TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
 }
 
-/** Changes when the lockfile or a manifest does. By content: a checkout touches times. */
+/** A hash that changes with the lockfile or a manifest. It depends on the content, because git changes file times. */
 function dependencyHash() {
   const folders = ['packages', 'apps', 'tooling'].flatMap(area =>
     readdirSync(join(root, area)).map(folder => join(area, folder)),

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { environment } from './setup.mjs'
 
-/** Runs `requireNode` as a Node of another version would. */
+/** Runs `requireNode` as if Node had a different version. */
 function requireNodeAs(version) {
   const setup = new URL('./setup.mjs', import.meta.url).href
   const versions = `Object.defineProperty(process, 'versions', { value: { node: '${version}' } })`
@@ -21,7 +21,7 @@ test.each(['20.19.0', '22.0.0'])('Node %s is accepted', version => {
   expect(requireNodeAs(version)).toMatchObject({ status: 0, stderr: '' })
 })
 
-test('flags of an npx around the command are not handed on', () => {
+test('flags of an npx around the command are not passed on', () => {
   const env = environment({
     PATH: '/bin',
     npm_config_package: 'node@26',

@@ -9,7 +9,7 @@ install()
 const status = build('--filter=@cria/cli')
 if (status !== 0) process.exit(status)
 
-// The command takes over this very process: streams, signals and exit code are its own.
+// The command runs in this process, with its streams, signals and exit code.
 const main = join(root, 'apps', 'cli', 'dist', 'main.js')
 process.argv.splice(1, 1, main, 'generate')
 await import(pathToFileURL(main).href)

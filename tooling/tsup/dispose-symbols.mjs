@@ -1,4 +1,4 @@
-// Where a browser has no Symbol.dispose, what esbuild makes of `using` looks for these: methods must be found under them.
+// If a browser has no Symbol.dispose, the code that esbuild makes for `using` looks up these symbols, so methods must have them.
 
 export const symbolDispose = /* @__PURE__ */ (() => {
   const { dispose = Symbol.for('Symbol.dispose') } = Symbol

@@ -12,7 +12,7 @@ const withSymbols = text =>
 
 /**
  * Replaces the function given to `kernel(name, parameters, function)` by its text. gpu.js compiles kernels from their source,
- * which a user's minifier, or a helper that keeps names, would otherwise change after we have tested it.
+ * which a user's minifier, or a helper that keeps names, could otherwise change after our tests.
  */
 export const embedKernels = () => ({
   name: 'embed-kernels',

@@ -28,12 +28,12 @@ const withoutShared = {
   },
 }
 
-/** The one way that a package of this house is built: ESM and its types, from `src/index.ts` to `dist/`. */
+/** How every package is built: ESM and its types, from `src/index.ts` to `dist/`. */
 export const library = ({ entry = ['src/index.ts'], dts = {}, esbuildPlugins = [], ...options } = {}) =>
   esm({
     entry: { ...named(entry), ...shared() },
     splitting: true,
-    // Types of `using` are of no library that a page's project has by itself.
+    // The types of `using` are in a library that a page's project may not include.
     dts: { entry, banner: '/// <reference lib="esnext.disposable" />', ...dts },
     esbuildPlugins: [...esbuildPlugins, withoutShared],
     ...options,
@@ -51,7 +51,7 @@ const esm = ({ external = [], esbuildPlugins = [], ...options }) =>
     esbuildPlugins: [...esbuildPlugins, licenses()],
     define: { 'Symbol.dispose': 'symbolDispose', 'Symbol.asyncDispose': 'symbolAsyncDispose' },
     inject: [fileURLToPath(new URL('./dispose-symbols.mjs', import.meta.url))],
-    removeNodeProtocol: false, // a page's bundler tells Node's modules by it
+    removeNodeProtocol: false, // the prefix `node:` tells a page's bundler which modules are Node's
     clean: true,
     sourcemap: true,
     treeshake: true,

@@ -1,6 +1,6 @@
 import { defineProject } from 'vitest/config'
 
-/** Tests of a package read the sources of its neighbours: no build stands between an edit and its test. */
+/** Tests of a package import the sources of other packages, so no build is needed after an edit. */
 export const library = (test = {}) =>
   defineProject({
     resolve: { conditions: ['@cria/source'] },

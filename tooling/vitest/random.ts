@@ -27,7 +27,7 @@ export class Random {
 
 /**
  * Numbers in [0, 1) that the Python scripts of `tooling/referee` draw too, by one line of theirs: the 32-bit generator of
- * Numerical Recipes. Its seeds must not be neighbours: for all else there is `Random`.
+ * Numerical Recipes. Do not use neighbouring seeds. For everything else use `Random`.
  */
 export const refereeNumbers = (seed: number): (() => number) => {
   let state = seed >>> 0

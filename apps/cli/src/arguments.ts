@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 
-/** The number that an argument writes. Its range is for the package to judge that takes it. */
+/** The number in an argument. The package that uses it checks its range. */
 export const number = (text: string): number => {
   const value = Number(text)
   if (text.trim() !== text || text === '' || !Number.isFinite(value))
@@ -8,14 +8,14 @@ export const number = (text: string): number => {
   return value
 }
 
-/** The whole number that an argument writes. */
+/** The whole number in an argument. */
 export const wholeNumber = (text: string): number => {
   const value = Number(text)
   if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('Expected a whole number.')
   return value
 }
 
-/** The number of things, at least one, that an argument writes. */
+/** The whole number of at least 1 in an argument. */
 export const positiveNumber = (text: string): number => {
   const value = wholeNumber(text)
   if (value < 1) throw new InvalidArgumentError('Expected a whole number of at least 1.')

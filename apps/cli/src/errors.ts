@@ -7,12 +7,12 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** What was given to read is not what it has to be; the message names it, and says what was expected. */
+/** An input is not valid. The message names it, and says what was expected. */
 export class InputError extends Error {
   override readonly name = 'InputError'
 }
 
-/** The names that JavaScript itself gives its errors. Packages name theirs, and the system's have a code. */
+/** The names of JavaScript's own errors. Errors of packages have other names, and those of the system have a code. */
 const builtIn = new Set(['Error', 'TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'RuntimeError'])
 
 /** The error in one line. */
@@ -28,7 +28,7 @@ export const describe = (error: unknown): string => {
   return line
 }
 
-/** 2 for a wrong command line, 1 for all else. */
+/** 2 for a wrong command line, 1 for all other errors. */
 export const exitCodeOf = (error: unknown): 1 | 2 =>
   error instanceof UsageError || error instanceof CommanderError || error instanceof OptionError ? 2 : 1
 

@@ -22,7 +22,7 @@ test('lines end at line feeds, wherever chunks end', async () => {
   expect(await linesOf(chunks())).toEqual([])
 })
 
-test('what is no text, or no line that a text can hold, is told by name', async () => {
+test('the error names an input that is not text, or has a line that is too long', async () => {
   const cut = async function* () {
     yield Uint8Array.of(0xe2, 0x82)
   }

@@ -5,10 +5,10 @@ import { InputError } from './errors'
 /** Every character of the text, a byte order mark too. */
 const strict = { fatal: true, ignoreBOM: true } as const
 
-/** Characters in a line; JavaScript's texts end not far above. */
+/** The largest number of characters in a line. JavaScript strings cannot be much longer. */
 const maxLine = 2 ** 28
 
-/** What decoding failed for. */
+/** Why decoding failed. */
 const textError = (name: string, error: unknown): InputError =>
   (error as NodeJS.ErrnoException).code === 'ERR_STRING_TOO_LONG'
     ? new InputError(`${name} is too long for one text: split it`)
@@ -29,8 +29,8 @@ export const decodeUtf8 = (bytes: Uint8Array, name: string): string => {
 }
 
 /**
- * The lines of UTF-8 text, as many at a time as its chunks hold. A line ends at a line feed and nowhere else: U+2028
- * may stand within a JSON string.
+ * The lines of UTF-8 text, in groups, one for each chunk. A line ends only at a line feed: U+2028
+ * may be part of a JSON string.
  *
  * @throws InputError if it is not UTF-8, or a line is longer than a text can be
  */
@@ -55,7 +55,7 @@ export async function* lineBatches(chunks: AsyncIterable<Uint8Array>, name: stri
   if (last !== '') yield [last]
 }
 
-/** An error that says what is wrong with a path, out of what the system said. */
+/** The error for a path, from an error of the system. */
 const pathError = (path: string, error: unknown): InputError => {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') return new InputError(`${path} does not exist: check the path`)

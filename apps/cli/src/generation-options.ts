@@ -28,7 +28,7 @@ export const addGenerationOptions = (command: Command): Command => {
   return command
 }
 
-/** The options of generation that were given as flags. Those of several flags of one option come together. */
+/** The options of generation that were given as flags. Several flags of one option are combined. */
 export const generationOptionsOf = (flags: object): GenerateOptions => {
   const options: Record<string, unknown> = {}
   for (const { name, made } of table.flatMap(flagsOf)) {

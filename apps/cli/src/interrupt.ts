@@ -1,18 +1,18 @@
 import { constants } from 'node:os'
 
-/** How long a command may take to put away what it has half done. */
+/** How long a command may take to clean up. */
 const GRACE_MS = 1000
 
 let grace = GRACE_MS
 
-/** Gives the command more time to put away what it has half done, such as a checkpoint. */
+/** Gives the command more time to clean up, for example to save a checkpoint. */
 export const extendGrace = (milliseconds: number): void => {
   grace = milliseconds
 }
 
 /**
- * A signal that aborts when Ctrl-C is pressed or the process is told to end. The command then gives up; if it does not
- * soon, the process ends all the same, and a second Ctrl-C ends it on the spot.
+ * A signal that aborts when Ctrl-C is pressed or the process gets a signal to end. The command then stops. If it does not stop
+ * soon, the process is ended. A second Ctrl-C ends it at once.
  *
  * @returns also the code to exit with: 128 and the number of the system's signal, as shells have it
  */

@@ -17,14 +17,14 @@ export interface ModelFlags {
 
 export const addModelOptions = (command: Command): Command =>
   command
-    .option('--model <path>', 'a folder, a file, a URL or hf:OWNER/NAME; default: the small model that Cria brings')
+    .option('--model <path>', 'a folder, a file, a URL or hf:OWNER/NAME; default: the small built-in model')
     .option('--tokenizer <path>', 'tokenizer of a model that has none in it or beside it')
     .option('--device <name>', 'where to run; `cria devices` lists them', 'auto')
     .addOption(
-      new Option('--weights <type>', 'default: as stored where the device can read that').choices(encodableDTypes),
+      new Option('--weights <type>', 'default: as stored, if the device reads that type').choices(encodableDTypes),
     )
     .addOption(
-      new Option('--cache <type>', 'how keys and values are kept; default: as the device does').choices([
+      new Option('--cache <type>', 'type of keys and values; default: chosen by the device').choices([
         'f32',
         'f16',
         'q8_0',
@@ -32,7 +32,7 @@ export const addModelOptions = (command: Command): Command =>
     )
     .option('--threads <n>', 'threads of the device simd; default: one for each core', positiveNumber)
 
-/** Loads the model that the flags name, or the one that Cria brings, with a progress bar, and frees it once it has been used. */
+/** Loads the model that the flags name, or the built-in model, with a progress bar, and frees it after use. */
 export const withModel = async (
   flags: ModelFlags,
   signal: AbortSignal,

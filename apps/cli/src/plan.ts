@@ -17,7 +17,7 @@ export interface PlanFlags {
   readonly efficiency?: number
 }
 
-/** Flags that say nothing without another flag. */
+/** Flags that need another flag. */
 const needs: readonly (readonly [keyof PlanFlags, keyof PlanFlags])[] = [
   ['dispatch', 'bandwidth'],
   ['efficiency', 'bandwidth'],

@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress'
 
-/** How far a long piece of work has come. */
+/** Progress of long work. */
 export interface ProgressBar {
   update(progress: { readonly loaded: number; readonly total: number }): void
   /** Ends the line of the bar. */
@@ -8,7 +8,7 @@ export interface ProgressBar {
 }
 
 /**
- * A bar on standard error; where that is no terminal, nothing, for a log wants lines and not a hundred of them.
+ * A progress bar on standard error. If that is not a terminal, it writes nothing, to keep logs short.
  *
  * @param label what is being done, such as `loading`
  * @param format writes an amount of what the progress counts
@@ -18,7 +18,7 @@ export const progressBar = (label: string, format: (amount: number) => string = 
     {
       format: `${label} {bar} {percentage}% of {size}, {eta_formatted} left`,
       stream: process.stderr,
-      // Ctrl-C must find the terminal as it was, and is the command's own business.
+      // The bar must not change the terminal or handle Ctrl-C: the command does that.
       hideCursor: null,
       linewrap: null,
       gracefulExit: false,

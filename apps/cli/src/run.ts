@@ -5,7 +5,7 @@ import { createProgram } from './program'
 import { endOnBrokenOutput } from './standard-streams'
 
 /**
- * Runs the command line, and says in one line on standard error what went wrong, if anything did.
+ * Runs the command line. An error is written as one line on standard error.
  *
  * @returns the exit code: 0, 1 for a failure, 2 for a wrong command line, 130 after Ctrl-C
  */
@@ -17,7 +17,7 @@ export const run = async (args: readonly string[]): Promise<number> => {
     await program.parseAsync(args, { from: 'user' })
     return 0
   } catch (error) {
-    // Nothing else may hold up the end: no device, no file, no worker.
+    // An open device, file or worker must not delay the end.
     if (signal.aborted) process.exit(exitCode())
     // Commander throws also after it has shown the help or the version that it was asked for.
     if (error instanceof CommanderError && error.message === '(outputHelp)') return error.exitCode

@@ -8,8 +8,8 @@ export const write = async (text: string): Promise<void> => {
 }
 
 /**
- * Ends the process when what it writes cannot be written: quietly if its reader has seen enough (`cria … | head`). Notes on
- * standard error, which nobody need read, are no reason to stop.
+ * Ends the process if standard output cannot be written, without an error if the reader has closed the pipe (`cria … | head`). Errors on
+ * standard error are ignored.
  */
 export const endOnBrokenOutput = (): void => {
   process.stderr.on('error', () => {})

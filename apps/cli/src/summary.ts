@@ -7,7 +7,7 @@ const ends: Readonly<Record<FinishReason, string>> = {
   abort: 'it was interrupted',
 }
 
-/** How fast a generation was, what makes it again, and why it ended. */
+/** The speed of a generation, its seed, and why it ended. */
 export const summary = ({
   stats,
   seed,

@@ -19,14 +19,14 @@ export const endOfText = '<|endoftext|>'
 
 export interface TrainingFlags {
   readonly config: string
-  /** A model to go on from, in place of a new one. */
+  /** A model to continue from, instead of a new one. */
   readonly model?: string
   readonly resume?: string
   readonly device: DeviceName | 'auto'
   readonly threads?: number
 }
 
-/** A run with what it holds open. */
+/** A run and its open resources. */
 export interface OpenedRun {
   readonly run: Run
   readonly mixture: OpenedMixture
@@ -160,7 +160,7 @@ const modelFiles = (
   vocabulary: Vocabulary | undefined,
 ): OutputFile[] => writeHuggingFace(memoryLlama(config, weights, { vocabulary }))
 
-/** Documents of held-out files, the first so many of all. */
+/** The first `count` documents of the held-out files. */
 const heldOut = async (
   { texts, documents = Infinity }: NonNullable<TrainingConfig['evaluation']>,
   base: string,

@@ -14,11 +14,11 @@ const model = ['--model', data('stories260K/stories260K.gguf'), '--device', 'cpu
 const flags = ['chat', ...model, '--max-tokens', '8', '--temperature', '0']
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
-test('without a model, one line says what to give: the model that Cria brings does not chat', async () => {
+test('without a model, one line says what to give: the built-in model cannot chat', async () => {
   const { code, stdout, stderr } = await cria(['chat', '--device', 'cpu'], 'Hello\n')
   expect([code, stdout]).toEqual([2, ''])
   expect(stderr.trim().split('\n')).toHaveLength(1)
-  expect(stderr).toContain('the model that Cria brings has no chat template')
+  expect(stderr).toContain('the built-in model has no chat template')
   expect(stderr).toContain('or a chat model with --model')
 })
 
@@ -41,7 +41,7 @@ describe.skipIf(!hasData)('cria chat', () => {
     ])
   })
 
-  test('a model without a template is refused, and told what to give', async () => {
+  test('a model without a template is refused, and the error says what to give', async () => {
     const { code, stderr } = await cria(['chat', ...model.slice(0, -2)], 'Hello\n')
     expect(code).toBe(2)
     expect(stderr).toContain('has no chat template: give --template (llama2, chatml, llama3 or Jinja)')

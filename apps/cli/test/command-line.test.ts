@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { cria } from './cria'
 
-describe('a wrong command line is told in one line, with exit code 2', () => {
+describe('a wrong command line gives one line and exit code 2', () => {
   test.each<[string, string[], string]>([
     [
       'a limit below 1',
@@ -49,7 +49,7 @@ test('--debug adds where an error comes from', async () => {
   expect(code).toBe(2)
 })
 
-test('help and version are no errors', async () => {
+test('help and version are not errors', async () => {
   const help = await cria(['generate', '--help'])
   expect(help).toMatchObject({ code: 0, stderr: '' })
   expect(help.stdout).toContain('--repetition-penalty <x>')

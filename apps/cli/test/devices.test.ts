@@ -7,7 +7,7 @@ test('cria devices tells of each device whether it runs, and what auto takes', a
   expect(stdout).toMatch(/^DEVICE +RUNS +ON WHAT, OR WHY NOT\n/)
   expect(stdout).toMatch(/^cpu +yes +gpu\.js/m)
   expect(stdout).toMatch(/^webgl2 +no +it needs a browser$/m)
-  // One line a device: what another lacks is not told of it too.
+  // One line for each device, without the problems of other devices.
   const told = [...stdout.matchAll(/^(\w+) +(?:yes|no|if named) /gm)].map(([, name]) => name)
   expect(told).toEqual(['webgpu', 'webgl2', 'webgl', 'headlessgl', 'simd', 'webasm', 'cpu'])
   // What this runtime lacks is said where, and only where, it lacks it.

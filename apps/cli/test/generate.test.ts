@@ -56,14 +56,14 @@ describe.skipIf(!hasData)('cria generate with stories260K', () => {
     })
   }
 
-  test('standard error tells the device, the speed and why it ended', async () => {
+  test('standard error has the device, the speed and why it ended', async () => {
     const { stderr } = await cria([...onCpu, '--prompt', 'Once upon a time', '--max-tokens', '5', '--seed', '3'])
     expect(stderr).toMatch(
       /^device cpu: .+\nprompt 5 tokens, [\d.]+ a second; decode 4 tokens, [\d.]+ a second; seed 3; ended because --max-tokens is reached\n$/,
     )
   })
 
-  test('a seed gives the same text again, and the seed of an unseeded text is told', async () => {
+  test('a seed gives the same text again, and the random seed is reported', async () => {
     const options = ['--temperature', '1.5', '--max-tokens', '30']
     const first = await cria([...onCpu, ...options])
     const seed = /seed (\d+)/.exec(first.stderr)?.[1] as string
@@ -96,7 +96,7 @@ describe.skipIf(!hasData)('cria generate with stories260K', () => {
     expect(stderr).toContain('ended because the text is complete')
   })
 
-  test('reads a prompt from standard input, but for its last line end', async () => {
+  test('reads a prompt from standard input, without its last line end', async () => {
     const { stdout } = await cria(
       [...onCpu, ...greedy, '--prompt', '-', '--echo', '--max-tokens', '4'],
       'Lily and Tom\n',
@@ -117,7 +117,7 @@ describe.skipIf(!hasData)('cria generate with stories260K', () => {
     expect(result.stderr).toMatch(/^device cpu: .*\n$/)
   })
 
-  test('a reader that has seen enough ends it quietly', async () => {
+  test('it ends without an error if the reader closes the pipe', async () => {
     const child = start([...onCpu, ...greedy])
     child.stdout.once('data', () => child.stdout.destroy())
     const { code, stderr } = await outcome(child)
@@ -125,7 +125,7 @@ describe.skipIf(!hasData)('cria generate with stories260K', () => {
     expect(stderr).toMatch(/^device cpu: .*\n$/)
   })
 
-  test('notes that nobody reads do not end it', async () => {
+  test('a closed standard error does not end it', async () => {
     const child = start([...onCpu, ...greedy, '--max-tokens', '16'])
     child.stderr.destroy()
     const { code, stdout } = await outcome(child)
@@ -167,7 +167,7 @@ describe.skipIf(!hasData)('cria generate with bad input', () => {
       [...model, '--tokenizer', data('llama2-tokenizer/tokenizer.model')],
       '32000 tokens',
     ],
-    ['a file that is no tokenizer', [...model, '--tokenizer', 'package.json'], 'package.json: '],
+    ['a file that is not a tokenizer', [...model, '--tokenizer', 'package.json'], 'package.json: '],
     ['an unknown device', [...model, '--device', 'tpu'], 'device "tpu" cannot run here: no such device'],
     ['a device of browsers', [...model, '--device', 'webgl2'], 'device "webgl2" cannot run here: it needs a browser'],
     [

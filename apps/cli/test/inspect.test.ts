@@ -116,7 +116,7 @@ test.each<[string, string[], number, string]>([
     1,
     'llama2-80b does not exist, and is not a published size: those are llama-7b',
   ],
-  ['a file that is no model', ['package.json'], 1, 'package.json: '],
+  ['a file that is not a model', ['package.json'], 1, 'package.json: '],
   ['a device without a plan', ['llama2-7b', '--device', 'cpu'], 2, '--device is for --plan'],
   ['a bandwidth without a plan', ['llama2-7b', '--bandwidth', '100'], 2, '--bandwidth is for --plan'],
   ['a dispatch cost alone', ['llama2-7b', '--plan', '--dispatch', '5'], 2, '--dispatch is for --bandwidth'],

@@ -39,7 +39,7 @@ describe.skipIf(!hasData)('cria logits', () => {
       2,
       "--ids are 513, and the model's context is 512: give fewer",
     ],
-    ['what is no id', '1,-2', 2, "'--ids <ids>' argument '1,-2' is invalid. Expected token ids with commas between"],
+    ['a negative id', '1,-2', 2, "'--ids <ids>' argument '1,-2' is invalid. Expected token ids with commas between"],
     ['no id', '', 2, "'--ids <ids>' argument ''"],
   ])('refuses %s', async (_, given, exitCode, message) => {
     const { code, stderr } = await cria(['logits', ...model, '--ids', given])

@@ -23,7 +23,7 @@ describe.skipIf(!hasData)('cria tokenize with the tokenizer of stories260K', () 
 
   test.each<[string, string[], string | Uint8Array, string]>([
     ['no UTF-8', [], Uint8Array.of(0xff), 'standard input is not UTF-8 text'],
-    ['a text that is no id', ['--decode'], '1 x', '"x" on standard input is no token id'],
+    ['a text that is not an id', ['--decode'], '1 x', '"x" on standard input is not a token id'],
     [
       'an id beyond the vocabulary in a line',
       ['--jsonl', '--decode'],
@@ -35,17 +35,17 @@ describe.skipIf(!hasData)('cria tokenize with the tokenizer of stories260K', () 
       'a list in lists',
       ['--jsonl', '--decode'],
       `${'['.repeat(300_000)}${']'.repeat(300_000)}`,
-      'line 1 of standard input is no JSON array of token ids',
+      'line 1 of standard input is not a JSON array of token ids',
     ],
     ['a blank line', ['--jsonl'], '"a"\n\n', 'line 2 of standard input is not JSON'],
     ['an id beyond the vocabulary', ['--decode'], '512', '512 is no token id: expected an integer from 0 to 511'],
     ['a line that is not JSON', ['--jsonl'], '"a"\noops\n', 'line 2 of standard input is not JSON'],
-    ['a line that is no string', ['--jsonl'], '[1]\n', 'line 1 of standard input is no JSON string'],
+    ['a line that is not a string', ['--jsonl'], '[1]\n', 'line 1 of standard input is not a JSON string'],
     [
       'a line that holds no ids',
       ['--jsonl', '--decode'],
       '"a"\n',
-      'line 1 of standard input is no JSON array of token ids',
+      'line 1 of standard input is not a JSON array of token ids',
     ],
   ])('refuses %s', async (_, args, input, message) => {
     const { code, stderr } = await cria(['tokenize', '--tokenizer', model, ...args], input)
@@ -80,7 +80,7 @@ describe.skipIf(!hasData)('cria tokenize with the tokenizer of stories260K', () 
     expect(await outcome(child)).toEqual({ code, stdout: '[410,469,347]\n', stderr: '' })
   })
 
-  test('a reader that has seen enough ends it quietly', async () => {
+  test('it ends without an error if the reader closes the pipe', async () => {
     const child = start(['tokenize', '--tokenizer', model, '--jsonl'])
     child.stdin.on('error', () => {})
     child.stdout.once('data', () => child.stdout.destroy())

@@ -80,7 +80,7 @@ test('a model is trained, and everything that loads models loads it', async () =
   expect(await cria(['convert', saved, gguf, '--weights', 'f32'])).toMatchObject({ code: 0 })
 })
 
-test('--steps stops, --resume goes on to the same weights', async () => {
+test('--steps stops, --resume continues to the same weights', async () => {
   await cria(train({ output: 'whole' }))
   const first = await cria(train({}, '--steps', '7'))
   expect(first.stderr).toContain('step-00000007')
@@ -102,7 +102,7 @@ test('Ctrl-C saves the last step', async () => {
   expect(await cria(train(long, '--resume', join(folder, `run-${run}`), '--steps', '1'))).toMatchObject({ code: 0 })
 })
 
-test('--model goes on from a model, by LoRA', async () => {
+test('--model fine-tunes a model, by LoRA', async () => {
   await cria(train({ output: 'base' }))
   const base = join(folder, 'base', 'step-00000012')
   const changes = { model: undefined, tokenizer: undefined, lora: { rank: 2, matrices: ['wq', 'w2'] } }
@@ -116,7 +116,7 @@ test('--model goes on from a model, by LoRA', async () => {
 
 describe('bad input is told in one line, and leaves nothing', () => {
   test.each<[string, object, string[], number, string]>([
-    ['an unknown key', { lr: 1 }, [], 1, 'config.lr: is no key of a training config'],
+    ['an unknown key', { lr: 1 }, [], 1, 'config.lr: is not a key of a training config'],
     ['a missing key', { output: undefined }, [], 1, 'config.output: is missing'],
     [
       'shares that do not sum to one',
@@ -132,7 +132,7 @@ describe('bad input is told in one line, and leaves nothing', () => {
       1,
       'none.txt',
     ],
-    ['a batch that is no whole rows', { training: { ...config().training, batchTokens: 65 } }, [], 1, 'batchTokens'],
+    ['a batch that is not whole rows', { training: { ...config().training, batchTokens: 65 } }, [], 1, 'batchTokens'],
     ['a run that does not exist', {}, ['--resume', 'nowhere'], 1, 'no saved step'],
     ['a device that computes nothing', {}, ['--device', 'shape'], 2, '--device is shape'],
     ['threads of another device', {}, ['--threads', '2'], 2, '--threads is for the device simd'],
@@ -168,7 +168,7 @@ describe.skipIf(!hasData)('stories260K', () => {
   test.each<[string, object]>([
     ['all weights', {}],
     ['adapters', { lora: { rank: 4, alpha: 8, matrices: ['wq', 'wk', 'wv', 'wo', 'w1', 'w2', 'w3'] } }],
-  ])('goes on training on fables by %s, and the loss falls', async (name, more) => {
+  ])('fine-tunes on fables by %s, and the loss falls', async (name, more) => {
     const fables = data('stories/tinyfabulist-fables.txt')
     const from = join(folder, 'stories260K')
     await cria(['convert', ...[model[1], from], '--tokenizer', model[3]])

@@ -7,7 +7,7 @@ export const chromium = [process.env.CRIA_CHROMIUM, '/usr/bin/chromium'].find(pa
 /** Flags under which WebGPU runs on SwiftShader, Chromium's software adapter, whatever the machine has. */
 export const softwareGpu: readonly string[] = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
 
-/** Flags that keep the browser to the page it is given. */
+/** Flags that stop the browser from doing anything except loading the page. */
 const quiet: readonly string[] = [
   '--no-sandbox',
   '--disable-quic',
@@ -17,7 +17,7 @@ const quiet: readonly string[] = [
   '--disable-sync',
 ]
 
-/** Starts a headless Chromium. @param args flags beside those that keep it quiet @throws Error where there is none */
+/** Starts a headless Chromium. @param args additional flags @throws Error if there is none */
 export async function launchChromium(args: readonly string[] = softwareGpu): Promise<Browser> {
   if (!chromium) throw new Error('no Chromium: install /usr/bin/chromium or name one in CRIA_CHROMIUM')
   return playwright.launch({ executablePath: chromium, args: [...quiet, ...args] })

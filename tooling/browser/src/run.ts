@@ -6,7 +6,7 @@ import { type Site, serve } from './serve'
 export interface BrowserRun {
   /** The module to run: a path or a `file:` URL. Its default export is a function, async or not. */
   entry: string | URL
-  /** What the function is called with: anything that survives `JSON.stringify`. */
+  /** The argument of the function: any value that `JSON.stringify` can write. */
   input?: unknown
   /** Files the page may fetch. */
   files?: Site['files']
@@ -15,7 +15,7 @@ export interface BrowserRun {
   args?: readonly string[]
   /** Minify the bundle, as a user's bundler would. */
   minify?: boolean
-  /** Milliseconds before the browser is closed and the run fails; 120,000 unless told. */
+  /** Milliseconds before the browser is closed and the run fails; default 120,000. */
   timeout?: number
 }
 
@@ -23,8 +23,8 @@ const page = '<!doctype html><meta charset="utf-8"><title>Cria test</title>'
 
 /**
  * Bundles `entry` from the sources of the workspace, runs it in a page of headless Chromium, and resolves with the
- * awaited result of its default export (through JSON: a typed array wants `Array.from`).
- * Rejects with the page's own error, or with a timeout, and with what the page wrote to its console beside it.
+ * awaited result of its default export (through JSON: convert a typed array by `Array.from`).
+ * Rejects with the page's error or a timeout; the message includes the output of the page's console.
  */
 export async function runInBrowser(run: BrowserRun): Promise<unknown> {
   const { entry, input = null, files = {}, headers = {}, args = softwareGpu, minify = false, timeout = 120_000 } = run

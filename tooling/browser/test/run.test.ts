@@ -18,7 +18,7 @@ browserTest('a page computes on its input, with files, WebGL2 and a software Web
   })
 })
 
-browserTest('an error in the page is an error here, with the console beside it', async () => {
+browserTest('an error in the page is an error here, with the output of the console', async () => {
   await expect(runInBrowser({ entry: page('fail'), input: 'throws' })).rejects.toThrow(
     /no such shape.*warning: before the end/s,
   )
@@ -30,6 +30,6 @@ browserTest('a page that never answers ends at the timeout', async () => {
   )
 })
 
-browserTest('what does not bundle is an error that names the file', async () => {
+browserTest('if the entry cannot be bundled, the error names the file', async () => {
   await expect(runInBrowser({ entry: page('absent') })).rejects.toThrow('absent.page.ts')
 })

@@ -6,7 +6,7 @@ import type { Source, Workspace } from './workspace'
 /** The libraries that reach the hardware. `tensor` alone may import them, and it ships `gpu.js` inside itself. */
 const hardware = new Set(['gpu.js', 'webgpu', 'gl'])
 
-/** Every import of the workspace that breaks a law, a sentence each. */
+/** Every import of the workspace that breaks a law, each as a sentence. */
 export const importViolations = (workspace: Workspace): string[] =>
   workspace.sources.flatMap(source =>
     importsOf(source).flatMap(specifier => {

@@ -8,12 +8,12 @@ import { readWorkspace } from './workspace'
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const { rooms, manifests, sources } = readWorkspace(root)
 
-test('every package has its place in rooms.json', () => {
+test('every package is in rooms.json', () => {
   const folders = Object.keys(manifests).filter(home => home.startsWith('packages/'))
   expect(Object.keys(rooms).sort()).toEqual(folders.map(home => home.slice('packages/'.length)).sort())
 })
 
-test('arrows run down only', () => {
+test('packages import only packages below them', () => {
   const order = Object.keys(rooms)
   for (const [index, room] of order.entries())
     for (const below of rooms[room]) expect(order.indexOf(below), `${room} → ${below}`).toBeGreaterThan(index)
@@ -23,7 +23,7 @@ test('imports keep the laws', () => {
   expect(importViolations({ rooms, manifests, sources })).toEqual([])
 })
 
-test('manifests depend on nothing that their sources may not import', () => {
+test('manifests list only packages that their sources may import', () => {
   for (const [room, below] of Object.entries(rooms)) {
     const { dependencies } = manifests[`packages/${room}`]
     const needed = Object.keys(dependencies ?? {}).flatMap(name => roomOf(name) ?? [])
@@ -39,7 +39,7 @@ test('apps are tested against the built packages, in the shape that users instal
   for (const config of configs) expect(readFileSync(config, 'utf8'), config).toMatch(/export default app\(/)
 })
 
-test('a file is read in one sitting: at most 500 lines', () => {
+test('a file has at most 500 lines', () => {
   const long = sources.filter(({ text }) => text.split('\n').length > 501)
   expect(long.map(({ path }) => path)).toEqual([])
 })

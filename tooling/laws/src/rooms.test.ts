@@ -2,17 +2,17 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { readWorkspace } from './workspace'
 
-// Laws of certain rooms. Those that any workspace keeps are in laws.test.ts.
+// Laws of certain packages. Laws of every workspace are in laws.test.ts.
 
 const { rooms, sources } = readWorkspace(fileURLToPath(new URL('../../..', import.meta.url)))
 
-test('tokenizer, sampling, checkpoint, data-mixture and dtypes know no tensor', () => {
+test('tokenizer, sampling, checkpoint, data-mixture and dtypes do not import tensor', () => {
   for (const room of ['tokenizer', 'sampling', 'checkpoint', 'data-mixture'])
     expect(['dtypes'], room).toEqual(expect.arrayContaining([...rooms[room]]))
   expect(rooms.dtypes).toEqual([])
 })
 
-// What a model reads from checkpoints, and which configs it refuses, lies in files of its own.
+// The code that reads checkpoints and checks configs is in separate files.
 test.each([
   ['llama', ['config.ts', 'llama.ts']],
   ['llama2', ['llama2.ts', 'architecture.ts']],

@@ -20,11 +20,11 @@ export interface Workspace {
   rooms: Record<string, readonly string[]>
   /** By folder (`packages/tensor`); the root's is `''`. */
   manifests: Record<string, Manifest>
-  /** What packages and apps are made of, their tests among it. */
+  /** The source files of packages and apps, including tests. */
   sources: readonly Source[]
 }
 
-/** Reads the workspace that stands in the folder `root`. */
+/** Reads the workspace in the folder `root`. */
 export function readWorkspace(root: string): Workspace {
   const read = (path: string) => readFileSync(join(root, path), 'utf8')
   const homes = ['packages', 'apps'].flatMap(area =>

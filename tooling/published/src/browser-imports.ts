@@ -2,7 +2,7 @@ import { build } from 'esbuild'
 
 /**
  * The Node modules that a page would have to load as soon as it imports `file`: none, for a library that runs in both.
- * What is imported dynamically stands in a chunk of its own and does not count.
+ * Dynamic imports are in separate chunks and do not count.
  */
 export async function nodeImportsOnLoad(file: string): Promise<string[]> {
   const { metafile } = await build({

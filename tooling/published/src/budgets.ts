@@ -1,4 +1,4 @@
-/** What a page may take from the packages, and how large that may be. `pnpm sizes` prints what it is. */
+/** Imports of a page, and their size budgets. `pnpm sizes` prints the actual sizes. */
 export interface Budget {
   readonly name: string
   /** The page's module. */
@@ -9,7 +9,7 @@ export interface Budget {
 
 const whole = (name: string, budget: number): Budget => ({ name, code: `export * from '${name}'`, budget })
 
-/** Each about a tenth above its size on the day when the budget was set. No device may be in it: those load when they are opened. */
+/** Each budget was set about 10% above the size. No device may be included: devices load when they are opened. */
 export const budgets: readonly Budget[] = [
   { name: 'cria: loadModel', code: "export { loadModel } from 'cria'", budget: 130_000 },
   whole('cria', 131_000),

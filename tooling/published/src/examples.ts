@@ -11,7 +11,7 @@ export const exampleNames = readdirSync(join(root, 'examples'), { withFileTypes:
   .filter(entry => entry.isDirectory())
   .map(({ name }) => name)
 
-/** What an example's package.json says. */
+/** The package.json of an example. */
 export interface Manifest {
   readonly scripts: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
@@ -78,7 +78,7 @@ export class Examples {
   }
 }
 
-/** What is committed, or will be: nothing that a run has left. */
+/** Files that git tracks or would add, without the output of runs. */
 const trackedFiles = (name: string): string[] => {
   const left = /^(node_modules|dist|model|\.next)(\/|$)|^package-lock\.json$/
   const files = readdirSync(join(root, 'examples', name), { recursive: true, withFileTypes: true })
@@ -93,7 +93,7 @@ const end = async ({ pid }: ChildProcess, ended: Promise<void>): Promise<void> =
   await ended
 }
 
-/** The first match in what a program prints. @throws Error with all that it printed if it ends before */
+/** The first match in the output of a program. @throws Error with the output if it ends without a match */
 const printed = (child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> =>
   new Promise((resolve, reject) => {
     let text = ''

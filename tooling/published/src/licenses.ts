@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The packages of other people whose code is in the files of `dist`, sorted: their source maps name where each line is from. */
+/** The third-party packages whose code is in the files of `dist`, sorted, found by the source maps. */
 export function bundledPackages(dist: string): string[] {
   const maps = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.map'))
   const sources = maps.flatMap(map => JSON.parse(readFileSync(join(dist, map), 'utf8')).sources as string[])
@@ -12,7 +12,7 @@ export function bundledPackages(dist: string): string[] {
 /**
  * The packages whose license `dist` carries, sorted.
  *
- * @throws Error for a notice without the words that a license has
+ * @throws Error for a notice that does not look like a license
  */
 export function noticedPackages(dist: string): string[] {
   const file = join(dist, 'THIRD-PARTY-LICENSES.txt')
@@ -25,7 +25,7 @@ export function noticedPackages(dist: string): string[] {
       !/Copyright/.test(notice) ||
       !/Permission is hereby granted|Licensed under|Redistribution/.test(notice)
     )
-      throw new Error(`this is no license of a package:${notice.slice(0, 200)}`)
+      throw new Error(`this is not a license of a package:${notice.slice(0, 200)}`)
     return name
   })
   return names.sort()

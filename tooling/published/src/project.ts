@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** Runs a program to its end and returns what it printed; what a failing one printed is its error. */
+/** Runs a program to its end and returns its output. If the program fails, the error has the output. */
 export async function run(
   program: string,
   args: readonly string[],

@@ -15,7 +15,7 @@ import { userProject as project } from './user-project'
 
 const libraries = publishedPackages.filter(({ isLibrary }) => isLibrary)
 
-test.each(publishedPackages)('publint finds nothing to say of $name', async ({ name }) => {
+test.each(publishedPackages)('publint finds no problem in $name', async ({ name }) => {
   const tarball = new Uint8Array(readFileSync(project.tarball(name))).buffer
   const { messages, pkg } = await publint({ pack: { tarball }, strict: true })
   expect(messages.map(message => formatMessage(message, pkg))).toEqual([])
@@ -25,7 +25,7 @@ test.each(libraries)('the types of $name resolve for every ESM consumer', async 
   expect(await typeResolutionProblems(project.tarball(name))).toEqual([])
 })
 
-test.each(libraries)('a page loads $name without a module of Node', async ({ name }) => {
+test.each(libraries)('a page loads $name without Node modules', async ({ name }) => {
   const entry = project.write(`entries/${name}.js`, `export * from '${name}'`)
   expect(await nodeImportsOnLoad(entry)).toEqual([])
 })
@@ -75,7 +75,7 @@ test.each(examples.filter(({ run }) => run))('the example at line $line of the R
   await run(process.execPath, [await writeProgram(example)], project.folder)
 })
 
-// One process runs the programs of a page, one after the other.
+// One process runs all programs of a page, one after the other.
 test.each(pages)('the programs of $name run', async page => {
   const programs = await Promise.all(blocksOf(page).flatMap(block => (block.run ? [writeProgram(block)] : [])))
   const imports = programs.map(file => `await import(${JSON.stringify(pathToFileURL(file).href)})`)
@@ -87,7 +87,7 @@ test('the examples of all READMEs and pages have right types', () => {
   expect(typeErrors(files, project.folder, ['node'])).toEqual([])
 })
 
-test('the types of all libraries are whole in the project of a page', () => {
+test('the types of all libraries are complete in the project of a page', () => {
   const files = libraries.map(({ name }) => project.write(`entries/${name}.types.ts`, `export * from '${name}'`))
   expect(typeErrors(files, project.folder, [])).toEqual([])
 })

@@ -36,6 +36,6 @@ test('the blocks of a language come with their lines and whether they run', () =
   expect(codeBlocks('no blocks', 'ts')).toEqual([])
 })
 
-test('a word that is not known is an error', () => {
+test('an unknown word is an error', () => {
   expect(() => codeBlocks('```ts norun\n```\n', 'ts')).toThrow('line 1: `norun` after ts')
 })

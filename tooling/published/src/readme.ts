@@ -8,8 +8,8 @@ export interface CodeBlock {
 }
 
 /**
- * The blocks of a Markdown text that are fenced as `language`: complete programs, by the custom of this house.
- * Other words after the language than `no-run` are an error, so that a slip of the pen skips no example.
+ * The blocks of a Markdown text that are fenced as `language`. In this project they are complete programs.
+ * Any other word than `no-run` after the language is an error, so that a typo cannot skip an example.
  */
 export function codeBlocks(markdown: string, language: string): CodeBlock[] {
   return [...markdown.matchAll(/^(`{3,})([^\n]*)\n(.*?)^\1$/gms)].flatMap(({ 2: info, 3: code, index }) => {

@@ -10,7 +10,7 @@ import { userProject as project } from './user-project'
 const rows: { name: string; size: Size; budget: number }[] = []
 afterAll(() => console.log(sizeTable(rows)))
 
-/** An option of gpu.js, a call of WebGPU, and how WebAssembly begins in base64: a device has one of them. */
+/** An option of gpu.js, a call of WebGPU, and the first bytes of WebAssembly in base64: each device contains one of them. */
 const devices = /loopMaxIterations|requestAdapter|AGFzbQ/
 
 test.each(budgets)('$name is within its budget', async ({ name, code, budget }) => {
@@ -39,7 +39,7 @@ test.each(publishedPackages.filter(({ isLibrary }) => isLibrary))(
   },
 )
 
-test('devices are found by their marks in what loads later', async () => {
+test('devices are found by these marks in the chunks that load later', async () => {
   const { code } = await sizeOf("export { openDevice } from '@cria/tensor'", project.folder)
   for (const mark of devices.source.split('|')) expect(code.later).toContain(mark)
 })

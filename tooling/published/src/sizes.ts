@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { build, type Metafile } from 'esbuild'
 
-/** What a page gets that imports these names, minified and gzipped. */
+/** The size of a page's bundle that imports these names, minified and gzipped. */
 export interface Size {
   /** Bytes that load with the import. */
   readonly atOnce: number
@@ -12,7 +12,7 @@ export interface Size {
 }
 
 /**
- * Bundles `code` as a page's bundler does, with a chunk for each dynamic import.
+ * Bundles `code` as for a page, with a chunk for each dynamic import.
  *
  * @param folder where the packages that it imports are installed
  * @param splitting without it everything is one file, with what is imported dynamically by code that is used

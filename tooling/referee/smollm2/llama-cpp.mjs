@@ -1,4 +1,4 @@
-// What llama.cpp continues 20 prompts with, greedily, and how far its two best logits are apart at each token.
+// Greedy continuations of 20 prompts by llama.cpp, with the difference of its two best logits at each token.
 // node tooling/referee/smollm2/llama-cpp.mjs MODEL.gguf [MODEL.f32.gguf]
 import { writeFileSync } from 'node:fs'
 
@@ -62,7 +62,7 @@ const greedy = async path => {
     for await (const { token, probabilities } of sequence.evaluateWithMetadata(ids, { probabilities: true }, options)) {
       const [first, second] = probabilities.values()
       result.tokens.push(token)
-      // Logits differ as the logarithms of their probabilities do.
+      // Logits differ by the same amount as log-probabilities.
       result.gaps.push(Number(Math.log(first / second).toPrecision(4)))
       if (result.tokens.length === tokens) break
     }

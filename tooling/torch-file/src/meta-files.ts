@@ -27,7 +27,7 @@ const part = (weight: MetaWeight, index: number, count: number): TorchTensor => 
   return { name, shape: size, data: cut(weight, index, count) }
 }
 
-/** A model as Meta's download has it: `params.json`, and `consolidated.NN.pth` in `count` shards, as bytes by name. */
+/** A model in the form of Meta's download: `params.json`, and `consolidated.NN.pth` in `count` shards, as bytes by name. */
 export const metaFiles = (
   params: Readonly<Record<string, number>>,
   weights: readonly MetaWeight[],

@@ -29,10 +29,10 @@ Ctrl-C stops an answer; a second one leaves.
 export const addChat = (program: Command, signal: AbortSignal): void => {
   const command = program
     .command('chat')
-    .description('talk with a model; lines of a pipe are messages too')
+    .description('chat with a model; with a pipe, each line is a message')
     .option('--system <text>', 'the system message')
     .option('--template <template>', "llama2, chatml, llama3 or Jinja; default: the model's own")
-    .option('--stats', 'tell after each answer how fast it was')
+    .option('--stats', 'print the speed after each answer')
   addModelOptions(addGenerationOptions(command)).action((flags: Flags) => chat(flags, signal))
 }
 
@@ -49,16 +49,16 @@ const chat = async (flags: Flags, signal: AbortSignal): Promise<void> => {
   })
 }
 
-/** @throws UsageError for a model that cannot chat: it has no template, and none is named */
+/** @throws UsageError for a model that cannot chat: it has no template, and none was given */
 const startChat = (model: Model, { template, system, model: path }: Flags): ChatSession => {
   if (template === undefined && !model.chatTemplates.has('default'))
     throw new UsageError(
-      `${path ?? 'the model that Cria brings'} has no chat template: give --template (llama2, chatml, llama3 or Jinja)${path === undefined ? ', or a chat model with --model' : ''}`,
+      `${path ?? 'the built-in model'} has no chat template: give --template (llama2, chatml, llama3 or Jinja)${path === undefined ? ', or a chat model with --model' : ''}`,
     )
   return model.startChat({ template, system })
 }
 
-/** Lines that the history keeps. */
+/** The largest number of lines in the history. */
 const HISTORY = 500
 
 const historyFile = (): string =>
@@ -86,7 +86,7 @@ class Terminal {
     if (this.#isTerminal) {
       await this.#loadHistory()
       this.#lines.setPrompt('> ')
-      // On a terminal Ctrl-C comes as a key, not as a signal.
+      // On a terminal, Ctrl-C is a key, not a signal.
       this.#lines.on('SIGINT', () => this.#interrupt())
       process.stderr.write('/help lists the commands.\n')
     }
@@ -110,7 +110,7 @@ class Terminal {
     if (this.#isTerminal) this.#lines.prompt()
   }
 
-  /** Stops the answer; where none is written, or it was stopped before, leaves. */
+  /** Stops the answer. If no answer is being written, or it was stopped already, ends the chat. */
   #interrupt(): void {
     if (this.#answering && !this.#answering.signal.aborted) this.#answering.abort()
     else this.#lines.close()
@@ -170,7 +170,7 @@ class Terminal {
   }
 }
 
-/** Writes a file beside its place and puts it there when it is whole. */
+/** Writes a file under a temporary name and renames it when it is complete. */
 const writeWhole = async (path: string, text: string): Promise<void> => {
   const beside = `${path}.${process.pid}.part`
   const file = await open(beside, 'w', 0o600)

@@ -32,7 +32,7 @@ const gguf: Format = {
   },
 }
 
-/** A tokenizer as the file that Hugging Face folders have: SentencePiece's own, or JSON for byte-level BPE. */
+/** A tokenizer as a file of a Hugging Face folder: SentencePiece's .model, or JSON for byte-level BPE. */
 const tokenizerFile = (tokenizer: Tokenizer): OutputFile =>
   tokenizer.vocabulary.rules === undefined
     ? bytesFile('tokenizer.model', writeSentencePiece(tokenizer))
@@ -75,8 +75,8 @@ export const addConvert = (program: Command, signal: AbortSignal): void => {
     .description('write a model in another format, or with weights of another type')
     .argument('<in>', 'a folder, a GGUF, safetensors or llama2.c file, or a URL')
     .argument('<out>', 'a path ending in .gguf or .bin (llama2.c), or a folder (Hugging Face)')
-    .addOption(new Option('--format <name>', 'default: as <out> ends').choices(Object.keys(formats)))
-    .addOption(new Option('--weights <type>', 'default: as most are stored, or f32').choices(encodableDTypes))
+    .addOption(new Option('--format <name>', 'default: by the extension of <out>').choices(Object.keys(formats)))
+    .addOption(new Option('--weights <type>', 'default: the most common stored type, or f32').choices(encodableDTypes))
     .option('--tokenizer <path>', 'tokenizer of a model that has none in it or beside it')
     .option('--kv-heads <n>', 'pool the key and value heads into n groups by their means (MHA to GQA)', positiveNumber)
     .action((input: string, output: string, flags: Flags) => convert(input, output, flags, signal))
@@ -127,7 +127,7 @@ const modelOf = async (checkpoint: Checkpoint, flags: Flags, signal: AbortSignal
 /** The real path, if there is a file. */
 const placeOf = (path: string): Promise<string> => realpath(path).catch(() => resolve(path))
 
-/** Weights that stay in a folder beside new ones could be taken for a part of the model. @throws UsageError */
+/** Old weights in the output folder could be read as part of the new model. @throws UsageError */
 const refuseOtherModel = async (folder: string, files: readonly OutputFile[]): Promise<void> => {
   const there = await readdir(folder).catch(() => [])
   const other = there.find(

@@ -30,7 +30,7 @@ export const addEvaluate = (program: Command, signal: AbortSignal): void => {
     .requiredOption('--text <file...>', 'UTF-8 text, JSON lines or Parquet; patterns may be used')
     .option('--separator <line>', 'the line that ends a document of a text file', endOfText)
     .addOption(
-      new Option('--newlines <style>', 'between paragraphs: as the text has them, or one or two line ends')
+      new Option('--newlines <style>', 'line ends between paragraphs: unchanged, one or two')
         .choices(Object.keys(newlines))
         .default('keep'),
     )

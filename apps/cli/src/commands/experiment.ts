@@ -20,7 +20,7 @@ interface Flags {
 
 const names = ['heads', 'feed-forward', 'norm', 'rope']
 
-/** `cria experiment`: what LLaMA's parts are worth, on small models and by arithmetic. */
+/** `cria experiment`: the effect of LLaMA's parts, on small models and by arithmetic. */
 export const addExperiment = (program: Command, signal: AbortSignal): void => {
   program
     .command('experiment')

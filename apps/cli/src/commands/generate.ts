@@ -22,20 +22,20 @@ export const addGenerate = (program: Command, signal: AbortSignal): void => {
     .command('generate')
     .description('write the text that follows a prompt')
     .option('--prompt <text>', '`-` reads it from standard input, without its last line end', '')
-    .option('--n <n>', 'write n texts, one after the other; they share the work on the prompt', positiveNumber)
+    .option('--n <n>', 'write n texts, one after the other; the prompt is computed once', positiveNumber)
     .option('--echo', 'write the prompt too')
-    .option('--json', 'write one JSON object for each text: the text, its ids, and how it came about')
-    .option('--profile', 'write at the end, on standard error, which ops took the time')
+    .option('--json', 'write one JSON object for each text: the text, its ids, seed, device and speed')
+    .option('--profile', 'at the end, write the time of each op to standard error')
   addModelOptions(addGenerationOptions(command)).action((flags: Flags) => generate(flags, signal))
 }
 
-/** What wrote, where no model was named. */
+/** The note about the model, if none was named. */
 const ownModel =
-  'model: the small one that Cria trained and brings (@cria/model-stories); --model PATH, URL or hf:OWNER/NAME takes another'
+  'model: the small built-in one, trained by Cria (@cria/model-stories); choose another with --model PATH, URL or hf:OWNER/NAME'
 
 const generate = async (flags: Flags, signal: AbortSignal): Promise<void> => {
   const { draft, ...options } = generationOptionsOf(flags)
-  // Before a large model is loaded in vain.
+  // Read the prompt before a large model is loaded.
   checkGenerateTextOptions({ ...options, ...(draft === 'prompt' ? { draft } : {}) })
   const prompt = flags.prompt === '-' ? (await readInput(signal)).replace(/\r?\n$/, '') : flags.prompt
   await withModel(flags, signal, model =>
@@ -68,7 +68,7 @@ const writeTexts = async (model: Model, prompt: string, flags: Flags, options: G
   console.error(summary(generation))
 }
 
-/** Several texts are written whole: they are generated side by side. */
+/** Several texts are generated in parallel, and each is written when it is complete. */
 const writeBatch = async (model: Model, prompt: string, flags: Flags, options: GenerateOptions): Promise<void> => {
   const { session, ...own } = options
   const batch = model.generateBatch([prompt], { ...own, n: flags.n })

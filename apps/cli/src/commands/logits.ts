@@ -9,13 +9,13 @@ interface Flags extends ModelFlags {
   readonly json?: true
 }
 
-/** `cria logits`: what a model makes of given ids, to compare with other programs. It needs no tokenizer. */
+/** `cria logits`: the logits of a model after given ids, to compare with other programs. It needs no tokenizer. */
 export const addLogits = (program: Command, signal: AbortSignal): void => {
   const command = program
     .command('logits')
-    .description('write the logits that follow token ids, to compare with other programs')
+    .description('write the logits after token ids, to compare with other programs')
     .requiredOption('--ids <ids>', 'with commas between, BOS included: 1,403,407', tokenIds)
-    .option('--json', 'write one JSON object; else a logit a line, in order of id')
+    .option('--json', 'write one JSON object; default: one logit in each line, in order of id')
   addModelOptions(command).action(async ({ ids, json, model, tokenizer, ...options }: Flags) => {
     checkModelFlags(options)
     if (tokenizer !== undefined) throw new UsageError('--tokenizer is not used here, where ids are given: leave it out')

@@ -35,7 +35,7 @@ const llamaTokens = 1.4e12
 export const addMixture = (program: Command, signal: AbortSignal): void => {
   program
     .command('mixture')
-    .description('say what a mixture of sources gives: shares, unique tokens, epochs, and what cannot be met')
+    .description('report on a mixture of sources: shares, unique tokens, epochs, and shares that are not possible')
     .addArgument(new Argument('[name]', "a published mixture: llama, the LLaMA paper's").choices(['llama']))
     .option('--config <file>', 'JSON: sources with their files and shares, tokenizer, rowTokens')
     .option('--tokenizer <path>', "the tokenizer, in place of the config's")
@@ -44,7 +44,7 @@ export const addMixture = (program: Command, signal: AbortSignal): void => {
       'tokens to train on, such as 10M; default: totalTokens of the config, or all tokens',
       tokens,
     )
-    .option('--near-duplicates', 'read all documents, and report those that are much like an earlier one')
+    .option('--near-duplicates', 'read all documents, and report near-copies of earlier ones')
     .action(async (name: 'llama' | undefined, { config, ...flags }: Flags) => {
       if ((name === undefined) === (config === undefined)) {
         throw new UsageError('expected either --config FILE or the name of a published mixture: llama')
@@ -102,7 +102,7 @@ const report = async (path: string, flags: Omit<Flags, 'config'>, signal: AbortS
   if (flags.nearDuplicates) await writeNearDuplicates(config, base, signal)
 }
 
-/** Tells on standard error how each source is tokenized: a line that moves on a terminal, and a line at its end. */
+/** Reports the tokenization of each source on standard error: a line that is updated on a terminal, and a line at the end. */
 class Progress {
   private last: TokenizeProgress | undefined
 

@@ -16,7 +16,7 @@ interface Flags extends ModelFlags {
   readonly json?: true
 }
 
-/** `cria perplexity`: how well a model predicts a text, and what another type of weights changes about it. */
+/** `cria perplexity`: how well a model predicts a text, and the effect of another type of weights. */
 export const addPerplexity = (program: Command, signal: AbortSignal): void => {
   const command = program
     .command('perplexity')
@@ -76,7 +76,7 @@ interface Result extends Prediction {
   readonly window: number
   readonly against?: Prediction & {
     readonly weights: EncodableDType
-    /** The share of positions at which both find the same token the likeliest. */
+    /** The share of positions at which both predict the same token. */
     readonly agreement: number
   }
 }
@@ -88,7 +88,7 @@ const inWords = ({ perplexity, tokens, window, against }: Result): string => {
   return `${line}with weights in ${against.weights} ${against.perplexity.toFixed(4)}; the likeliest token is the same at ${agreed}% of the positions\n`
 }
 
-/** Each model's mean of -ln p(token | BOS and the tokens before it in its window), and how often all find the same the likeliest. */
+/** The mean of -ln p(token | BOS and the tokens before it in its window) of each model, and how often all predict the same token. */
 const measure = async (
   models: readonly Model[],
   ids: Uint32Array,
@@ -117,7 +117,7 @@ const measure = async (
   return { nlls: sums.map(sum => sum / ids.length), agreement: agreed / ids.length }
 }
 
-/** Tokens that are read at a time: their logits are held together. */
+/** Tokens of one pass; their logits are in memory at the same time. */
 const PART = 64
 
 /** The logits that predict each of `ids`, from BOS and those before it in its window. */

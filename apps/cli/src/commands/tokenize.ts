@@ -64,13 +64,13 @@ const parseLine = (text: string, line: number): unknown => {
 }
 
 const checkedText = (value: unknown, line: number): string => {
-  if (typeof value !== 'string') throw new InputError(`line ${line} of standard input is no JSON string`)
+  if (typeof value !== 'string') throw new InputError(`line ${line} of standard input is not a JSON string`)
   return value
 }
 
 const checkedIds = (value: unknown, line: number): number[] => {
   if (Array.isArray(value) && value.every(Number.isSafeInteger)) return value
-  throw new InputError(`line ${line} of standard input is no JSON array of token ids`)
+  throw new InputError(`line ${line} of standard input is not a JSON array of token ids`)
 }
 
 const parseIds = (text: string): number[] =>
@@ -78,6 +78,6 @@ const parseIds = (text: string): number[] =>
     .split(/[\s,]+/)
     .filter(word => word !== '')
     .map(word => {
-      if (!/^\d+$/.test(word)) throw new InputError(`${JSON.stringify(word)} on standard input is no token id`)
+      if (!/^\d+$/.test(word)) throw new InputError(`${JSON.stringify(word)} on standard input is not a token id`)
       return Number(word)
     })

@@ -13,15 +13,15 @@ interface Flags extends TrainingFlags {
 /** How long saving may take after Ctrl-C. */
 const SAVING_MS = 60_000
 
-/** `cria train`: pretraining, and going on from a model by all weights or by LoRA, as a config says. */
+/** `cria train`: pretraining, and fine-tuning of all weights or by LoRA, by a config. */
 export const addTrain = (program: Command, signal: AbortSignal): void => {
   program
     .command('train')
-    .description('train a model as a config says; Ctrl-C saves the last step')
+    .description('train a model by a config; Ctrl-C saves the last step')
     .requiredOption('--config <file>', 'JSON: model, tokenizer, data, training, checkpoints, output')
-    .option('--model <path>', 'go on from this model; the config then has no model and no tokenizer')
-    .option('--resume <dir>', 'go on from the latest saved step of the run in this folder')
-    .option('--steps <n>', 'save and stop after so many steps; default: all that the config asks for', positiveNumber)
+    .option('--model <path>', 'continue from this model; the config then has no model and no tokenizer')
+    .option('--resume <dir>', 'continue from the latest saved step of the run in this folder')
+    .option('--steps <n>', 'save and stop after n steps; default: all steps of the config', positiveNumber)
     .option('--device <name>', 'where to train; `cria devices` lists them', 'auto')
     .option('--threads <n>', 'threads of the device simd; default: one for each core', positiveNumber)
     .action((flags: Flags) => train(flags, signal))
@@ -51,10 +51,10 @@ const train = async (flags: Flags, signal: AbortSignal): Promise<void> => {
   }
 }
 
-/** Milliseconds between lines of a log that is no terminal. */
+/** Milliseconds between lines, if standard error is not a terminal. */
 const LINE_EVERY = 10_000
 
-/** A bar with the figures of the last step on a terminal; elsewhere a line now and then. */
+/** A progress bar with the numbers of the last step on a terminal; elsewhere a line from time to time. */
 class Screen {
   readonly #bar = new SingleBar(
     {
@@ -129,7 +129,7 @@ class Screen {
     }
   }
 
-  /** A line of its own, above the bar. */
+  /** Writes a line above the bar. */
   #say(text: string): void {
     if (this.#started) process.stderr.write('\r\u001b[2K')
     console.error(text)

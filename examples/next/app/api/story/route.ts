@@ -2,7 +2,7 @@
 
 import { loadModel } from 'cria'
 
-// One model for all requests, loaded by the first one, in a worker: the server goes on answering while it computes.
+// One model for all requests, loaded by the first one, in a worker: the server still answers while it computes.
 let loading: ReturnType<typeof load> | undefined
 const load = () => loadModel(undefined, { worker: true })
 
