@@ -2,7 +2,7 @@ import { openDevice } from '@cria/tensor'
 import { activationCurves, normalised } from './layers'
 import { mixtureEpochs, mixtureOrder } from './mixture'
 import type { Figure } from './plot'
-import { rotaryScores, rotaryTurns } from './rotary'
+import { rotaryScores, rotaryPairs } from './rotary'
 import { cacheSizes } from './sizes'
 import { mergeSteps, vocabularySizes } from './tokenizer'
 import { learningRate, trainingLoss } from './training'
@@ -21,7 +21,7 @@ export async function drawFigures(): Promise<Figures> {
     ['vocabulary-sizes', await vocabularySizes()],
     ['normalised', await normalised(device)],
     ['activations', await activationCurves(device)],
-    ['rotary-turns', await rotaryTurns(device)],
+    ['rotary-pairs', await rotaryPairs(device)],
     ['rotary-scores', await rotaryScores(device)],
     ['cache-sizes', await cacheSizes()],
     ['learning-rate', learningRate()],

@@ -5,7 +5,7 @@ import { colours, draw, type Figure, grid } from './plot'
 
 // Shapes: P positions, C head dim.
 
-/** One vector, turned for each of the positions 0 to P - 1: [P, 1, C]. */
+/** One vector, rotated for each of the positions 0 to P - 1: [P, 1, C]. */
 const turned = (device: Device, vector: readonly number[], positions: number): Tensor => {
   const headDim = vector.length
   using scope = device.scope()
@@ -17,7 +17,7 @@ const turned = (device: Device, vector: readonly number[], positions: number): T
 }
 
 /** The first value of some pairs that start as (1, 0), by position: fast pairs and slow ones. */
-export const rotaryTurns = async (device: Device): Promise<Figure> => {
+export const rotaryPairs = async (device: Device): Promise<Figure> => {
   const [headDim, positions] = [32, 64]
   using x = turned(
     device,
@@ -50,7 +50,7 @@ export const rotaryTurns = async (device: Device): Promise<Figure> => {
   })
 }
 
-/** The product of a query and a key that hold the same vector, by their distance, from two places of the key. */
+/** The product of a query and a key that are the same vector, by their distance, for two positions of the key. */
 export const rotaryScores = async (device: Device): Promise<Figure> => {
   const [headDim, distances, starts] = [64, 128, [0, 100]]
   const positions = Math.max(...starts) + distances + 1

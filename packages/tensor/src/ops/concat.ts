@@ -17,7 +17,7 @@ const join = kernel('concat', [3, 3, 'integer'], function (a, b, size) {
 const extents = (a: Shape, b: Shape, axis: number) => {
   const view = around('concat', a, axis)
   if (a.length !== b.length || !sameShape(a.with(view.axis, 1), b.with(view.axis, 1)))
-    throw new ShapeError('concat', `${format(a)} and ${format(b)} differ on another axis than ${axis}`)
+    throw new ShapeError('concat', `${format(a)} and ${format(b)} differ on an axis other than ${axis}`)
   return { ...view, added: b[view.axis] }
 }
 
