@@ -10,8 +10,8 @@ import { type JsonObject, readJsonFile } from './formats/json'
 import { readLlama2c } from './formats/llama2c-reader'
 import { readMeta } from './formats/meta-reader'
 import { baseName, type ReadBytesOptions, type Source } from './sources/source'
-import type { StoredModel } from './stored-model'
-import { readStored, type StoredTensor } from './stored-tensor'
+import type { StoredModel, StoredTensor } from './stored-model'
+import { readStored } from './stored-tensor'
 import type { Vocabulary, VocabularyFile } from './vocabulary'
 
 export interface OpenOptions {

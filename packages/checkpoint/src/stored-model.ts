@@ -1,6 +1,27 @@
+import type { StoredDType } from './checkpoint'
 import type { Metadata } from './metadata'
-import type { StoredTensor } from './stored-tensor'
+import type { Source } from './sources/source'
 import type { Vocabulary } from './vocabulary'
+
+/** A run of bytes of one file that holds a tensor, or one shard of it. */
+export interface StoredPart {
+  readonly source: Source
+  readonly offset: number
+  readonly shape: readonly number[]
+  /** Scales of `i8_grouped`: one f32 for each `groupSize` elements of the flat tensor. */
+  readonly scales?: { readonly offset: number; readonly groupSize: number }
+}
+
+/** Where a tensor lies in its files, and how it is stored. */
+export interface StoredTensor {
+  /** Its name in the file. */
+  readonly name: string
+  /** Its shape, or that of each shard. */
+  readonly shape: readonly number[]
+  readonly dtype: StoredDType
+  /** One, or the model-parallel shards in order. */
+  readonly parts: readonly StoredPart[]
+}
 
 /** What the reader of a format finds in its files. */
 export interface StoredModel {

@@ -2,7 +2,8 @@ import { byteLength, type DType, encodableDTypes, halfToFloat } from '@cria/dtyp
 import { expect, test } from 'vitest'
 import type { ReadTensorOptions, StoredDType, TensorData } from './checkpoint'
 import { memorySource } from './sources/memory'
-import { readStored, type StoredPart, type StoredTensor } from './stored-tensor'
+import type { StoredPart, StoredTensor } from './stored-model'
+import { readStored } from './stored-tensor'
 
 const rows = 24
 const columns = 64

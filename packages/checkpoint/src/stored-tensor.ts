@@ -11,37 +11,11 @@ import {
   rowLength,
   viewOf,
 } from '@cria/dtypes'
-import type { ReadTensorOptions, StoredDType, TensorData } from './checkpoint'
+import type { ReadTensorOptions, TensorData } from './checkpoint'
 import { ConversionError } from './errors'
 import { responsive } from './responsive'
-import type { Source } from './sources/source'
-import { elementType, matrixOf, type PartRows, readChunks, type TensorChunk } from './tensor-chunks'
-
-/** A run of bytes of one file that holds a tensor, or one shard of it. */
-export interface StoredPart {
-  readonly source: Source
-  readonly offset: number
-  readonly shape: readonly number[]
-  /** Scales of `i8_grouped`: one f32 for each `groupSize` elements of the flat tensor. */
-  readonly scales?: { readonly offset: number; readonly groupSize: number }
-}
-
-/** Where a tensor lies in its files, and how it is stored. */
-export interface StoredTensor {
-  /** Its name in the file. */
-  readonly name: string
-  /** Its shape, or that of each shard. */
-  readonly shape: readonly number[]
-  readonly dtype: StoredDType
-  /** One, or the model-parallel shards in order. */
-  readonly parts: readonly StoredPart[]
-}
-
-/** A tensor whose parts are joined along an axis, and whose rows may be permuted. */
-export interface WholeTensor extends StoredTensor {
-  readonly axis: 0 | 1
-  readonly permuteRows: ((row: number) => number) | undefined
-}
+import type { StoredTensor } from './stored-model'
+import { elementType, matrixOf, type PartRows, readChunks, type TensorChunk, type WholeTensor } from './tensor-chunks'
 
 /** Elements that are converted before the event loop may run. */
 const sliceElements = 2 ** 19

@@ -1,6 +1,12 @@
 import { byteLength, type DType, elementCount, rowLength } from '@cria/dtypes'
 import type { ReadTensorOptions, StoredDType } from './checkpoint'
-import type { StoredPart, WholeTensor } from './stored-tensor'
+import type { StoredPart, StoredTensor } from './stored-model'
+
+/** A tensor whose parts are joined along an axis, and whose rows may be permuted. */
+export interface WholeTensor extends StoredTensor {
+  readonly axis: 0 | 1
+  readonly permuteRows: ((row: number) => number) | undefined
+}
 
 /** The type of the stored elements; the scales of `i8_grouped` are apart. */
 export const elementType = (dtype: StoredDType): DType => (dtype === 'i8_grouped' ? 'i8' : dtype)

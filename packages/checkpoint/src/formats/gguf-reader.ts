@@ -1,8 +1,7 @@
 import { byteLength, type DType, dtypes, elementCount, rowLength } from '@cria/dtypes'
 import { MalformedFileError, SourceError, UnsupportedModelError } from '../errors'
 import { baseName, checkRange, type Source } from '../sources/source'
-import type { StoredModel } from '../stored-model'
-import type { StoredTensor } from '../stored-tensor'
+import type { StoredModel, StoredTensor } from '../stored-model'
 import {
   defaultAlignment,
   GgufCursor,

@@ -1,8 +1,7 @@
 import { elementCount } from '@cria/dtypes'
 import { MalformedFileError } from '../errors'
 import { checkRange, type Source } from '../sources/source'
-import type { StoredModel } from '../stored-model'
-import type { StoredPart, StoredTensor } from '../stored-tensor'
+import type { StoredModel, StoredPart, StoredTensor } from '../stored-model'
 import { type Llama2cHeader, llama2cRuns } from './llama2c-layout'
 
 /** `ak42` in little-endian: the magic of versions 1 and 2. Version 0 has none. */
