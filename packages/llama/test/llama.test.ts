@@ -26,6 +26,17 @@ describe('the published sizes, from shapes alone', async () => {
     expect(logits.shape).toEqual([1, 32000])
   })
 
+  // The params.json files that Meta released, and rms_norm_eps of the models on Hugging Face (huggyllama/llama-65b has 1e-5).
+  test.each([
+    ['llama-7b', { dim: 4096, n_layers: 32, n_heads: 32, n_kv_heads: 32, norm_eps: 1e-6 }],
+    ['llama-13b', { dim: 5120, n_layers: 40, n_heads: 40, n_kv_heads: 40, norm_eps: 1e-6 }],
+    ['llama-33b', { dim: 6656, n_layers: 60, n_heads: 52, n_kv_heads: 52, norm_eps: 1e-6 }],
+    ['llama-65b', { dim: 8192, n_layers: 80, n_heads: 64, n_kv_heads: 64, norm_eps: 1e-5 }],
+  ] as const)('the settings of %s are those of its checkpoint', (name, published) => {
+    const everyModel = { head_dim: 128, vocab_size: 32000, max_seq_len: 2048, rope_theta: 10000, tied_output: false }
+    expect(resolveConfig(llamaSizes[name])).toMatchObject({ ...everyModel, ...published })
+  })
+
   test('decoding costs two operations a parameter, embeddings apart, and attention', () => {
     using model = new Llama(device, llamaSizes['llama-7b'])
     initialise(model, device)
