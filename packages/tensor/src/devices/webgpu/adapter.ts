@@ -20,7 +20,7 @@ const systemGpu = (): GPU | undefined => {
   return instance
 }
 
-/** An adapter that draws on the processor: right, but slow. It is taken only when asked for by name. */
+/** Whether the adapter runs on the CPU: correct but slow. It is used only if the device is named. */
 export const isSoftware = ({ info }: GPUAdapter): boolean =>
   (info as { isFallbackAdapter?: boolean }).isFallbackAdapter === true ||
   /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${info.architecture} ${info.device} ${info.description}`)

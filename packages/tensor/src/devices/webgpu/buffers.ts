@@ -7,7 +7,7 @@ export interface GpuStorage extends Storage {
   readonly buffer: GPUBuffer
   /** Where the tensor begins in the buffer, in bytes. */
   readonly offset: number
-  /** Tells bindings apart: the buffer's number, and where in it the tensor lies. */
+  /** Identifies a binding: the buffer's number, and the offset of the tensor in it. */
   readonly id: string
   /** The buffers of a weight that exceeds the size of one binding; the storage itself then has no bytes of its own to bind. */
   readonly windows?: readonly Window[]
@@ -55,8 +55,8 @@ export const checkBinding = (bytes: number, limit: number): void => {
 }
 
 /**
- * Buffers by size, reused. A buffer freed since the last submit may serve a later dispatch, for the queue keeps their order,
- * but not an upload: those are written before anything of the submit runs.
+ * Buffers by size, reused. A buffer that was freed since the last submit can be used by a later dispatch, because the queue keeps the order,
+ * but not by an upload, because uploads are written before the dispatches of the submit run.
  */
 export class Buffers {
   readonly #idle = new Map<number, GpuStorage[]>()
@@ -71,7 +71,7 @@ export class Buffers {
     private readonly device: GPUDevice,
     /** Bytes of one binding at most. */
     readonly limit: number,
-    /** Told of a buffer for which there was no memory. */
+    /** Called for a buffer for which there was no memory. */
     private readonly refused: (error: OutOfMemoryError) => void,
   ) {}
 
@@ -90,7 +90,7 @@ export class Buffers {
     return this.#takeIdle(size) ?? this.#create(size, spec)
   }
 
-  /** Resolves when the GPU has said of each large buffer whether it had the memory. */
+  /** Resolves when the GPU has reported for each large buffer whether it had the memory. */
   async granted(): Promise<void> {
     await Promise.all(this.#asked)
   }

@@ -112,7 +112,7 @@ export const partsOf = (dtype: DType, elements: number): readonly (readonly [kin
 export const packedBytes = (dtype: DType, elements: number): number =>
   partsOf(dtype, elements).reduce((sum, [, bytes]) => sum + bytes, 0)
 
-/** Rows of a weight that one binding of `limit` bytes holds: all, or a multiple of 8. Tensors that are no matrix are not divided. */
+/** Rows of a weight that one binding of `limit` bytes holds: all, or a multiple of 8. Only matrices are divided. */
 export const rowsPerBinding = ({ dtype, shape }: Spec, limit: number): number => {
   const [rows, columns] = shape
   if (shape.length !== 2 || dtype === 'i32' || packedBytes(dtype, rows * columns) <= limit) return rows

@@ -1,6 +1,6 @@
 import { BINDING_ALIGNMENT, type Buffers, GPU_COPY_DST, GPU_MAP_READ, GPU_UNIFORM, type GpuStorage } from './buffers'
 
-/** A compute shader with the house's bindings: 0 parameters (uniform), then arrays read, then those written. */
+/** A compute shader with these bindings: 0 parameters (uniform), then arrays that are read, then arrays that are written. */
 export interface Program {
   readonly id: number
   readonly layout: GPUBindGroupLayout

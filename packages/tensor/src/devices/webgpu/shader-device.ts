@@ -58,8 +58,8 @@ const copyInPlace = ({ note, copy }: ShaderRunner): Implementation => ({
 })
 
 /**
- * What the device `webgpu`, and plans of it, have in common. What runs shaders is no member of it: its types name those of a
- * GPU, which a program without the types of WebGPU does not know.
+ * The common part of the device `webgpu` and its plans. The object that runs shaders is not a member: its types use those of a
+ * GPU, which a program without the types of WebGPU does not have.
  */
 export abstract class ShaderDevice extends KernelDevice {
   override readonly weightTypes: readonly DType[] = readableTypes

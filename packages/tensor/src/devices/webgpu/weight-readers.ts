@@ -197,7 +197,7 @@ export const readerOf = ({ dtype, shape }: Spec): Reader => {
 /** WGSL that the code of all readers needs once a shader. */
 export const readerPrelude = (weight: Spec): string => shared(formatOf(weight.dtype as Readable, weight.shape[1]))
 
-/** Blocks of 32 elements in so many rows: what `params.blocks` holds. */
+/** Number of blocks of 32 elements in this many rows: the value of `params.blocks`. */
 export const blocksOf = ({ shape }: Spec, rows: number): number => (rows * shape[1]) / 32
 
 /** Elements of which a row must be a multiple. */

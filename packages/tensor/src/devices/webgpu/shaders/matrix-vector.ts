@@ -59,7 +59,7 @@ const divisions: readonly Division[] = [
   division('few rows, subgroups, lanes /2', 1, 1 / 2, true),
 ]
 
-/** Lanes for a row of so many units. */
+/** Number of lanes for a row of this many units. */
 const lanesFor = (units: number): number => (units <= 16 ? 16 : units <= 32 ? 32 : 64)
 
 /** The size of the smallest subgroups that WebGPU allows. */

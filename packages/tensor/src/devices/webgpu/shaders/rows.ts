@@ -7,7 +7,7 @@ import { areWhole, bindings, floatWord, type ShaderImplementation, shaderOf, sto
 
 // Reductions over rows: one workgroup a row, whose lanes read neighbouring elements and add up by a tree.
 
-/** Lanes for so many elements. */
+/** Number of lanes for this many elements. */
 const threadsFor = (elements: number): number => (elements >= 1024 ? 256 : elements > 32 ? 64 : 32)
 
 /** Elements that a lane loads at once. */

@@ -116,8 +116,9 @@ export class Choices {
   readonly #chosen = new Map<string, string>()
   readonly #ops = new Set<Op>()
 
-  set({ name, call: { op } }: PlannedContest, implementation: string): void {
-    this.#chosen.set(name, implementation)
+  // Its parameters name no type of a GPU: the device that has choices is public.
+  set(op: Op, contest: string, implementation: string): void {
+    this.#chosen.set(contest, implementation)
     this.#ops.add(op)
   }
 

@@ -84,7 +84,7 @@ export class Tuner {
     const { name, implementations } = contest
     if (!verdict || !implementations.includes(verdict.chosen)) return false
     const { chosen, microseconds, wrong } = verdict
-    if (chosen !== implementations[0]) this.choices.set(contest, chosen)
+    if (chosen !== implementations[0]) this.choices.set(contest.call.op, name, chosen)
     this.#found.set(name, { call: name, chosen, standard: implementations[0], microseconds, wrong, kept })
     this.#open.delete(name)
     return true
