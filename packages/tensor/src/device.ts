@@ -11,7 +11,7 @@ import { Scope, Tensor } from './tensor'
 export type DeviceName = 'webgpu' | 'webgl2' | 'webgl' | 'headlessgl' | 'webasm' | 'simd' | 'cpu' | 'shape'
 
 export interface DeviceOptions {
-  /** Threads of `simd`, the calling one among them; for `auto` too, should it take that. Default: one a core. */
+  /** Threads of `simd`, including the calling thread; also if `auto` chooses `simd`. Default: one for each core. */
   readonly threads?: number | undefined
   /**
    * Which implementations may run: `kernels` for those of gpu.js alone, or by op the names of those allowed. For tests and
@@ -57,17 +57,17 @@ export interface TuningReport {
 /** A plan of the shaders of `webgpu`, which needs no GPU. */
 export interface PlanOptions {
   readonly device: 'webgpu'
-  /** Bytes that a binding of the adapter holds. Default 128 MiB, which every adapter has. */
+  /** The size limit of a binding of the adapter in bytes. Default 128 MiB, which every adapter has. */
   readonly bindingBytes?: number | undefined
 }
 
-/** What {@link Device.prepare} has begun. */
+/** The work that {@link Device.prepare} has started. */
 export interface Preparation {
-  /** Resolves when everything is compiled. It need not be awaited: what is not ready is compiled when it is first used. */
+  /** Resolves when everything is compiled. You need not await it: a shader that is not ready is compiled when it is first used. */
   readonly compiled: Promise<void>
 }
 
-/** Device memory of one tensor; what else it holds is the device's own business. */
+/** Device memory of one tensor. Each device adds its own fields. */
 export interface Storage {
   readonly bytes: number
 }
@@ -83,29 +83,29 @@ export interface Upload {
 }
 
 /**
- * Runs ops on storage. A device extends this class with its memory and its implementations; what is shared (tensors, scopes,
- * counting, observers, the choice among implementations) lives here.
- * Nothing but reading and {@link Device.close} waits.
+ * Runs ops on storage. A device extends this class with its memory and its implementations. The shared parts (tensors, scopes,
+ * counting, observers, the choice of an implementation) are here.
+ * Only reading and {@link Device.close} wait.
  */
 export abstract class Device implements AsyncDisposable {
   abstract readonly name: DeviceName
-  /** What runs beneath: an adapter, a number of threads. */
+  /** What runs underneath: an adapter, a number of threads. */
   abstract readonly description: string
   /** The types in which `linear` and `embedding` read weights here, the most natural first. */
   readonly weightTypes: readonly DType[] = ['f32']
   /** The types in which a cache of keys and values can be held, the default first. */
   readonly cacheTypes: readonly DType[] = ['f32']
-  /** Whether ops have run when their call returns. If not, they are queued, and reading waits for them. */
+  /** Whether ops are complete when their call returns. If not, they are queued, and reading waits for them. */
   readonly synchronous: boolean = false
-  /** A GPU's interface that the processor emulates: right but slow. */
+  /** Whether the CPU emulates the GPU: correct but slow. */
   readonly software: boolean = false
   /** Whether {@link prepare} measures which implementations are the fastest here. */
   readonly tunes: boolean = false
-  /** Live allocations, for tests and for those who watch memory. */
+  /** Live allocations, for tests and for monitoring. */
   readonly memory = { allocations: 0, bytes: 0 }
-  /** Bytes that its tensors may take at most: lower it to leave memory to others. A tensor beyond it is an OutOfMemoryError. */
+  /** The largest number of bytes of all tensors. Lower it to leave memory to other programs. A tensor beyond it is an OutOfMemoryError. */
   memoryLimit: number = Number.POSITIVE_INFINITY
-  /** The scope that adopts new tensors. */
+  /** The scope that owns new tensors. */
   readonly innermost: { scope: Scope | undefined } = { scope: undefined }
   readonly #observers = new Set<Observer>()
   readonly #implementations = new Map<Op, readonly Implementation[]>()
@@ -113,7 +113,7 @@ export abstract class Device implements AsyncDisposable {
 
   constructor(protected readonly force?: DeviceOptions['force']) {}
 
-  /** Memory for a tensor, holding `data`, or zeros where none is given. */
+  /** Memory for a tensor with `data`, or with zeros. */
   protected abstract allocate(data: TensorData | undefined, spec: Spec): Storage
   protected abstract release(storage: Storage): void
   /** The implementation that measurements prefer for a call; undefined for the first that fits. */
@@ -123,12 +123,12 @@ export abstract class Device implements AsyncDisposable {
   /** The implementations of an op, best first. */
   protected abstract implementationsOf(op: Op): readonly Implementation[]
   protected abstract download(storage: Storage, spec: Spec): Promise<Float32Array | Int32Array>
-  /** Frees what the device holds. */
+  /** Frees the resources of the device. */
   protected abstract shutDown(): Promise<void>
 
   /**
    * Uploads a copy of `data` as a tensor of this shape. An Int32Array makes an i32 tensor.
-   * @throws ShapeError if the counts differ, the device cannot hold the type, or `data` is not in its form
+   * @throws ShapeError if the counts differ, the device does not support the type, or `data` has the wrong array type
    * @throws OutOfMemoryError @throws DeviceClosedError
    */
   tensor(data: TensorData, shape: Shape, dtype: DType = data instanceof Int32Array ? 'i32' : 'f32'): Tensor {
@@ -142,7 +142,7 @@ export abstract class Device implements AsyncDisposable {
     return uploads.map(({ data, shape, dtype }) => this.tensor(data, shape, dtype))
   }
 
-  /** @throws ShapeError for a type of weights alone @throws OutOfMemoryError @throws DeviceClosedError */
+  /** @throws ShapeError for a type that only weights may have @throws OutOfMemoryError @throws DeviceClosedError */
   zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
     checkShape('zeros', shape)
     this.checkOpen('zeros')
@@ -156,14 +156,14 @@ export abstract class Device implements AsyncDisposable {
   }
 
   /**
-   * Resolves when all memory asked for so far has been granted. Devices with a queue learn late that there was none.
+   * Resolves when all memory requested so far is allocated. Devices with a queue find out late that there is none.
    * @throws OutOfMemoryError
    */
   async granted(): Promise<void> {}
 
   /**
    * Measures which implementations of some work are the fastest, if the device tunes, and compiles in the background what the
-   * work will run. For that the work runs on a device of shapes alone. A device that compiles nothing runs nothing.
+   * work will run. For that the work runs on a device of shapes alone. A device that has nothing to compile does not run it.
    */
   async prepare(_work: (shapes: Device) => void): Promise<Preparation> {
     return { compiled: Promise.resolve() }
@@ -179,7 +179,7 @@ export abstract class Device implements AsyncDisposable {
     return undefined
   }
 
-  /** `using scope = device.scope()`: tensors made from here on end with it, but those that it keeps. */
+  /** `using scope = device.scope()`: tensors that are made from now on are freed with it, except those that it keeps. */
   scope(): Scope {
     return new Scope(this.innermost)
   }
@@ -201,13 +201,13 @@ export abstract class Device implements AsyncDisposable {
     return this.implementationsOf(op).map(({ name }) => name)
   }
 
-  /** Tells `observer` of each call until the result is disposed of. */
+  /** Calls `observer` for each call of an op until the result is disposed of. */
   observe(observer: Observer): Disposable {
     this.#observers.add(observer)
     return { [Symbol.dispose]: () => void this.#observers.delete(observer) }
   }
 
-  /** Runs `work` and gives what it asked for. */
+  /** Runs `work` and returns its dispatches and costs. */
   record(work: () => void): Recording {
     const recorder = new Recorder()
     using _observing = this.observe(recorder)
@@ -215,7 +215,7 @@ export abstract class Device implements AsyncDisposable {
     return recorder
   }
 
-  /** Frees what the device holds; its tensors are gone with it. A second call does nothing. */
+  /** Frees the device and all its tensors. A second call does nothing. */
   async close(): Promise<void> {
     this.#closing ??= this.shutDown()
     await this.#closing
@@ -230,7 +230,7 @@ export abstract class Device implements AsyncDisposable {
   }
 
   /**
-   * Applies an op: the one door through which everything that computes goes. Observers are told of each call.
+   * Applies an op. Everything that computes goes through this function. Observers get each call.
    * @returns the outputs; one in place is the input tensor that it changed
    * @throws ShapeError @throws UnsupportedOpError @throws DisposedError @throws DeviceClosedError
    */
@@ -271,7 +271,7 @@ export abstract class Device implements AsyncDisposable {
     for (const observer of this.#observers) observer.dispatch?.({ op, kernel, output })
   }
 
-  /** Counts memory of a tensor. @throws OutOfMemoryError beyond the limit */
+  /** Counts the memory of a tensor. @throws OutOfMemoryError beyond the limit */
   protected hold(storage: Storage, spec: Spec): Storage {
     if (this.memory.bytes + storage.bytes > this.memoryLimit) {
       this.release(storage)
@@ -316,7 +316,7 @@ export abstract class Device implements AsyncDisposable {
     return false
   }
 
-  /** What runs a call here; undefined where a composite op is to run as its parts. @throws UnsupportedOpError */
+  /** The implementation that runs a call here; undefined if a composite op should run as its parts. @throws UnsupportedOpError */
   #choose(call: Call): Implementation | undefined {
     const { op, inputs } = call
     let candidates = this.#implementations.get(op)
@@ -353,11 +353,11 @@ export abstract class Device implements AsyncDisposable {
 /** The array in which elements of a type are uploaded. */
 const formOf = (dtype: DType) => allocate(dtype, 0).constructor as { new (): object; readonly name: string }
 
-/** Array entries that hold a tensor of this type: bytes for blocks, else elements. */
+/** The number of array entries of a tensor of this type: bytes for blocks, otherwise elements. */
 const entriesOf = (dtype: DType, shape: Shape): number =>
   dtypes[dtype].kind === 'block' ? byteLength(dtype, sizeOf(shape)) : sizeOf(shape)
 
-/** What a device holds for a tensor, as implementations see it. */
+/** The storage of a tensor, as implementations see it. */
 export class TensorOperand implements Operand {
   constructor(
     readonly storage: Storage,

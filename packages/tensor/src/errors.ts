@@ -11,7 +11,7 @@ export class ShapeError extends TensorError {
   }
 }
 
-/** A device that was asked for by name and cannot run here. The message says why, and what would make it run. */
+/** A device that was named and cannot run here. The message says why, and what would make it run. */
 export class DeviceUnavailableError extends TensorError {
   override readonly name = 'DeviceUnavailableError'
   constructor(
@@ -33,7 +33,7 @@ export class DeviceFailedError extends TensorError {
 
 /**
  * A GPU that went away while it ran: its driver was reset, the machine slept, a pass took too long. Nothing on the device can be
- * read. Open the device again and load the model again; a model that `loadModel` opened by a device's name does so by itself.
+ * read. Open the device again and load the model again. `loadModel` does this itself if it opened the device by name.
  */
 export class DeviceLostError extends DeviceFailedError {
   override readonly name = 'DeviceLostError'
@@ -60,7 +60,7 @@ export class OutOfMemoryError extends DeviceFailedError {
   }
 }
 
-/** Work asked of a device after `close()`. */
+/** A call on a device after `close()`. */
 export class DeviceClosedError extends TensorError {
   override readonly name = 'DeviceClosedError'
   constructor(device: string, work: string) {
@@ -68,7 +68,7 @@ export class DeviceClosedError extends TensorError {
   }
 }
 
-/** An op that a device has no implementation of, for these types or at all. */
+/** A device has no implementation of an op, for these types or at all. */
 export class UnsupportedOpError extends TensorError {
   override readonly name = 'UnsupportedOpError'
   constructor(

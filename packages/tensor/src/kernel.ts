@@ -1,6 +1,6 @@
 /**
  * A kernel is a plain function that computes one element of its output. gpu.js compiles it: to WGSL, GLSL, WebAssembly or
- * JavaScript. It may hold what gpu.js can translate: numbers, indexing, `for`, `if`, `Math`. It closes over nothing.
+ * JavaScript. It may use only what gpu.js can translate: numbers, indexing, `for`, `if`, `Math`, and no variables from outside.
  *
  * Arrays are indexed as nested: `x[row][column]`, and `this.thread` names the element, x the fastest axis.
  * A kernel that masks skips elements: infinity is not portable (±FLT_MAX on some devices).

@@ -17,9 +17,9 @@ export interface Observed {
   readonly milliseconds: number
 }
 
-/** Told of each call of a device, in order. */
+/** Called for each call of a device, in order. */
 export interface Observer {
-  /** Whether composite ops are to run as their parts while this observes. */
+  /** Whether composite ops run as their parts while this observes. */
   readonly parts?: boolean
   call?(call: Observed): void
   /** One kernel or shader that a call dispatched. */
@@ -34,7 +34,7 @@ export interface Dispatched {
   readonly output: Extent
 }
 
-/** What some work asked of a device: its kernels in order, and the cost of its ops by their own account. */
+/** The work of a device: its kernels in order, and the cost of its ops as the ops declare it. */
 export interface Recording {
   readonly dispatches: readonly Dispatched[]
   readonly cost: Cost

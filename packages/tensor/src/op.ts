@@ -10,7 +10,7 @@ export interface View {
   readonly extent: Extent
 }
 
-/** What a device holds for a tensor: its spec, its memory, and views of it for kernels. */
+/** The storage of a tensor on a device: its spec, its memory, and views of it for kernels. */
 export interface Operand extends Spec {
   readonly storage: Storage
   /** The same elements indexed as `[z][y][x]`. The product of the extent is that of the shape. */
@@ -40,7 +40,7 @@ export interface Values {
   readonly data: ArrayLike<number>
 }
 
-/** One use of an op: what it takes, and the specs of what it gives. */
+/** One use of an op: its inputs, and the specs of its outputs. */
 export interface Call<A = unknown> {
   readonly op: Op<A>
   readonly inputs: readonly Operand[]
@@ -49,8 +49,8 @@ export interface Call<A = unknown> {
 }
 
 /**
- * One way in which a device runs an op. A device lists the implementations of an op, best first. Each is held to the op's
- * reference on the same cases.
+ * One way in which a device runs an op. A device lists the implementations of an op, best first. Tests compare each with the op's
+ * reference.
  */
 export interface Implementation {
   readonly name: string
@@ -66,7 +66,7 @@ export interface GradientCall<A> {
   readonly inputs: readonly Tensor[]
   readonly outputs: readonly Tensor[]
   readonly specs: readonly Spec[]
-  /** Whether the gradient of an input is wanted; one that is not may be left undefined. */
+  /** Whether the gradient of an input is needed; others may be undefined. */
   wants(input: number): boolean
 }
 
@@ -81,7 +81,7 @@ export interface Gradient<A> {
 }
 
 /**
- * An op is one file: what it takes and gives, how it runs, what it means, what it costs, and its gradient.
+ * An op is one file: its inputs and outputs, how it runs, its definition, its cost, and its gradient.
  *
  * - `run` is its definition: a short composition of gpu.js kernels, for every device that compiles them.
  * - `compose` makes a composite op: an expression of other ops, which a device may replace by one implementation of the whole.

@@ -2,8 +2,8 @@ import type { Device } from './device'
 import type { Scope } from './tensor'
 
 /**
- * Drives work that pauses between its steps and holds scopes open while it does. Other work of the same device can come between
- * two steps: it sees none of these scopes. The result belongs to the caller, not to a scope.
+ * Runs work that pauses between its steps and keeps scopes open during a pause. Other work of the same device can run between
+ * two steps, and does not use these scopes. The result belongs to the caller, not to a scope.
  */
 export class Steps<T> {
   #scope: Scope | undefined

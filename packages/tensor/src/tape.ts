@@ -9,7 +9,7 @@ import type { Tensor } from './tensor'
 
 type Give = (input: Tensor, gradient: Tensor) => void
 
-/** One recorded step: where its outputs' gradients go. */
+/** One recorded step, which passes the gradients of its outputs to its inputs. */
 interface Step {
   readonly op: string
   readonly outputs: readonly Tensor[]
@@ -64,7 +64,7 @@ export class Tape implements Observer, Disposable {
    * loss does not depend on. They belong to the innermost scope.
    * @param loss a tensor of one element
    * @throws ShapeError for a loss of more elements
-   * @throws GradientError for a tensor that is no root, or an op on the way that has no gradient
+   * @throws GradientError for a tensor that is not a root, or an op on the way that has no gradient
    */
   gradients(loss: Tensor, of: readonly Tensor[]): Tensor[] {
     if (loss.size !== 1) throw new ShapeError('gradients', `the loss must be one number, found ${format(loss.shape)}`)
@@ -92,7 +92,7 @@ export class Tape implements Observer, Disposable {
 
   /**
    * Runs `work` without recording its steps: its result is one step, which runs `work` again when its gradient is computed. That
-   * saves memory for time.
+   * saves memory and costs time.
    */
   recompute(x: Tensor, work: (x: Tensor) => Tensor): Tensor {
     this.#paused++
@@ -155,15 +155,15 @@ export class Tape implements Observer, Disposable {
 }
 
 /**
- * Runs `work(x)`. Under a tape it keeps none of the values that its gradient needs, and runs `work` again instead: memory for
- * time (Chen et al. 2016, "Training deep nets with sublinear memory cost").
+ * Runs `work(x)`. Under a tape it stores none of the values that its gradient needs, and runs `work` again instead. This saves memory and
+ * costs time (Chen et al. 2016, "Training deep nets with sublinear memory cost").
  */
 export const recompute = (x: Tensor, work: (x: Tensor) => Tensor): Tensor => {
   const tape = active.get(x.device)?.at(-1)
   return tape ? tape.recompute(x, work) : work(x)
 }
 
-/** The same values, for as long as the tape wants them. */
+/** The same values, until the tape does not need them any more. */
 const hold = (tensor: Tensor): Tensor => {
   const kept = tensor.share()
   kept.moveTo(undefined)
@@ -222,7 +222,7 @@ class Gradients {
     before?.dispose()
   }
 
-  /** Hands a gradient over to the innermost scope. */
+  /** Gives a gradient to the innermost scope. */
   take(tensor: Tensor): Tensor | undefined {
     const gradient = this.#held.get(tensor)
     this.#held.delete(tensor)

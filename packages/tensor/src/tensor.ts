@@ -52,7 +52,7 @@ export class Tensor implements Spec, Disposable {
     return this.device.apply(reshapeOp, [this], { shape })[0]
   }
 
-  /** Another tensor on the same memory, which lives until both are disposed of. */
+  /** A second tensor on the same memory, which is freed when both are disposed of. */
   share(shape: Shape = this.shape): Tensor {
     const allocation = this.#live()
     allocation.references++
@@ -72,7 +72,7 @@ export class Tensor implements Spec, Disposable {
     return this.device.readIntegers(this)
   }
 
-  /** Frees the memory, if no tensor that shares it still lives. A second call does nothing. */
+  /** Frees the memory, unless another live tensor shares it. A second call does nothing. */
   dispose(): void {
     const allocation = this.#allocation
     if (!allocation) return
@@ -85,7 +85,7 @@ export class Tensor implements Spec, Disposable {
     this.dispose()
   }
 
-  /** Puts other storage in this tensor's place, for ops that write in place on devices that cannot. */
+  /** Replaces the storage of this tensor: on devices that cannot write in place, ops use this instead. */
   replace(storage: Storage): void {
     const allocation = this.#live()
     if (allocation.storage === storage) return
@@ -93,7 +93,7 @@ export class Tensor implements Spec, Disposable {
     allocation.storage = storage
   }
 
-  /** Makes this tensor end with another scope than so far; with none, at its owner's `dispose()` alone. */
+  /** Moves this tensor to a different scope; without a scope, only `dispose()` frees it. */
   moveTo(scope: Scope | undefined): void {
     if (this.#scope === scope) return
     this.#scope?.forget(this)
@@ -109,9 +109,9 @@ export class Tensor implements Spec, Disposable {
 }
 
 /**
- * Tensors made while a scope is the innermost one of their device end with it, but those that it keeps:
+ * Tensors that are made while a scope is the innermost one of their device are freed with it, except those that it keeps:
  * `using scope = device.scope()` … `return scope.keep(result)`. Scopes end in the reverse order of their beginnings, so none
- * should be open where other work of the same device can come between: across an `await`.
+ * should be open across an `await`, where other work of the same device can run.
  */
 export class Scope implements Disposable {
   readonly #tensors = new Set<Tensor>()
@@ -132,8 +132,8 @@ export class Scope implements Disposable {
   }
 
   /**
-   * Lets a tensor outlive this scope: it goes to the scope around, or to the caller's own care. One that was not made in this
-   * scope stays with its owner.
+   * Lets a tensor outlive this scope: it moves to the outer scope, or the caller must free it. A tensor that was not made in this
+   * scope is not moved.
    */
   keep(tensor: Tensor): Tensor {
     if (this.#tensors.has(tensor)) tensor.moveTo(this.#outer)

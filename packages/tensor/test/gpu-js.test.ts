@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { translateToWgsl } from '../src/devices/gpu-js'
 import { kernel } from '../src/kernel'
 
-// Cria compiles with gpu.js and dispatches by itself, so it uses names that gpu.js does not promise. When an upgrade moves one,
+// Cria compiles with gpu.js and dispatches itself, so it uses names that are not part of gpu.js's public API. If an upgrade changes one,
 // these tests say which.
 
 const library = gpuJs as unknown as Record<string, { prototype: Record<string, unknown> } & Record<string, unknown>>

@@ -31,7 +31,7 @@ const STEP = 1e-5
 /** Inputs of more elements than this are checked by some of their elements. */
 const MOST = 12
 
-/** Ops without a gradient: gradients and optimisers themselves, and those whose outputs are no smooth function of floats. */
+/** Ops without a gradient: gradients and optimisers themselves, and ops whose outputs are not a smooth function of floats. */
 const without = new Set(ops.filter(({ gradient }) => gradient === undefined).map(({ name }) => name))
 
 const floats = ({ data, shape }: Values) => ({ shape, data: Float64Array.from(data) })
@@ -136,7 +136,7 @@ describe('a tape', async () => {
     return tape.gradients(sum(work(x)), [x])[0]
   }
 
-  test('adds up what a tensor gets by several ways', async () => {
+  test('adds up the gradients of a tensor that is used several times', async () => {
     using _scope = device.scope()
     const x = device.tensor([1, 2, 3], [3])
     expect(await gradientsOf(x, x => add(mul(x, x), x)).read()).toEqual(Float32Array.of(3, 5, 7))
@@ -180,7 +180,7 @@ describe('a tape', async () => {
     expect(await run(recompute)).toEqual(await run((x, work) => work(x)))
   })
 
-  test('refuses what has no gradient, by name, and only if the loss depends on it', async () => {
+  test('refuses an op without a gradient and names it, but only if the loss depends on it', async () => {
     using _scope = device.scope()
     const x = device.tensor([1, 2, 3, 4], [2, 2])
     const looked = (x: Tensor) => {
@@ -194,7 +194,7 @@ describe('a tape', async () => {
     )
   })
 
-  test('refuses a loss of several numbers, and tensors that are no roots', () => {
+  test('refuses a loss of several numbers, and tensors that are not roots', () => {
     using _scope = device.scope()
     const x = device.tensor([1, 2], [2])
     expect(() => new Tape(device, [x]).gradients(x, [x])).toThrow('gradients: the loss must be one number, found [2]')

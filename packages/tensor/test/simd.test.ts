@@ -5,7 +5,7 @@ import { runCases } from './cases/check'
 import { Draw } from './cases/draw'
 import { runQuantised } from './cases/quantised'
 
-// What a memory of 4 GiB does to models of tens of gigabytes, small memories do to small ones.
+// Small memories split small models, as memories of 4 GiB split models of tens of gigabytes.
 
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
 
@@ -43,7 +43,7 @@ test('weights beyond one memory go into others, and give the same bits', async (
   expect(cramped.memory).toEqual({ allocations: 0, bytes: 0 })
 })
 
-test('an op that fails leaves nothing behind', async () => {
+test('an op that fails frees its memory', async () => {
   await using device = await SimdDevice.open({ threads: 1 }, 2 ** 20)
   const x = device.zeros([24, 4096])
   const weight = device.zeros([16, 4096])

@@ -59,7 +59,7 @@ test('a disposed tensor says so', async () => {
   await expect(x.read()).rejects.toThrow(DisposedError)
 })
 
-test('a scope ends what was made in it, but what it keeps', async () => {
+test('a scope frees the tensors that were made in it, except those that it keeps', async () => {
   const before = device.memory.allocations
   const sum = () => {
     using scope = device.scope()
@@ -97,7 +97,7 @@ test('a scope keeps nothing that another made', () => {
   expect(x.disposed).toBe(false)
 })
 
-test('numbers are not taken for the bits of another type', async () => {
+test('numbers are not accepted as the bits of another type', async () => {
   await using shapes = await openDevice('shape')
   expect(() => shapes.tensor(new Float32Array(64), [2, 32], 'f16')).toThrow(
     new ShapeError('tensor', 'f16 is given as a Uint16Array, not as a Float32Array'),
@@ -105,7 +105,7 @@ test('numbers are not taken for the bits of another type', async () => {
   expect(() => shapes.tensor(new Uint16Array(34), [1, 32], 'q8_0')).toThrow(ShapeError)
 })
 
-test('a weight that is no f32 goes where weights are read, and nowhere else', async () => {
+test('a weight that is not f32 can be used only where weights are read', async () => {
   await using shapes = await openDevice('shape')
   const weight = shapes.tensor(new Uint8Array(2 * 34), [2, 32], 'q8_0')
   expect(() => add(weight, weight)).toThrow('add: input 0 must be f32, found [2, 32] as q8_0')
@@ -114,7 +114,7 @@ test('a weight that is no f32 goes where weights are read, and nowhere else', as
   expect(linear(shapes.zeros([3, 32]), weight).shape).toEqual([3, 2])
 })
 
-test('a device asked for more than it can hold says so, and holds nothing', async () => {
+test('too large a tensor is an error that says so, and allocates nothing', async () => {
   await using other = await openDevice('cpu')
   expect(() => other.zeros([2 ** 20, 2 ** 20])).toThrow(
     new DeviceFailedError(
@@ -151,7 +151,7 @@ test('shapes that do not fit an op are named', () => {
   expect(() => linear(x, weight)).toThrow('linear: x [2, 3] needs a weight [out, 3], found [4, 5]')
 })
 
-test('an axis longer than kernels loop is refused, for its end would be left out', async () => {
+test('an axis longer than the loops of kernels is refused, because its end would be ignored', async () => {
   using longest = device.zeros([1, 2 ** 20])
   using shares = softmax(longest)
   expect((await shares.read())[2 ** 20 - 1]).toBe(2 ** -20)

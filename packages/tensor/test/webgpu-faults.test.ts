@@ -16,7 +16,7 @@ describe.skipIf(!available)('faults of webgpu', () => {
     expect(() => device.zeros([1])).toThrow('the GPU was lost; open the device again and load the model again')
   })
 
-  test('a GPU that is lost amid a read is the error of the read', async () => {
+  test('if a GPU is lost during a read, the read fails with that error', async () => {
     await using device = await WebGpuDevice.open()
     using _scope = device.scope()
     const read = add(device.tensor([1], [1]), device.tensor([2], [1])).read()

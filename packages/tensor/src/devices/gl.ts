@@ -9,7 +9,7 @@ import { asFloats, type KernelArguments, KernelDevice } from './kernel-device'
 
 export type GlName = 'webgl2' | 'webgl' | 'headlessgl'
 
-/** What gpu.js hands out for a result that stays on the GPU. */
+/** The result of gpu.js that stays on the GPU. */
 interface GlTexture {
   readonly texture: unknown
   readonly size: Int32Array
@@ -53,7 +53,7 @@ const CANARY = Float32Array.of(1, 2, 3, 4, 5)
 
 /**
  * gpu.js's GL modes. Each result is a texture that stays on the GPU; drawing is enqueued by the driver, and reading waits.
- * A driver's watchdog may drop work without an error, after which all reads are zeros: a canary drawn with each read tells.
+ * A driver's watchdog may drop work without an error, and then all reads are zeros. A test value that is drawn with each read detects this.
  */
 export class GlDevice extends KernelDevice {
   readonly description: string
@@ -128,7 +128,7 @@ export class GlDevice extends KernelDevice {
         immutable: true,
         tactic: 'precision',
       })
-      // gpu.js would keep an argument that was the kernel's last result alive; we free each texture ourselves.
+      // gpu.js would not free an argument that was the kernel's last result, so this code frees each texture.
       compiled.kernel.updateTextureArgumentRefs = () => {}
       this.#kernels.set(kernel, compiled)
     }

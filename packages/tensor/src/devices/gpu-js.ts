@@ -1,12 +1,12 @@
 import * as gpuJs from 'gpu.js'
 import { type Extent, type Kernel, LOOP_LIMIT } from '../kernel'
 
-// The one file that knows gpu.js by name. Its published types leave out much of what it does, so what we use is stated here,
-// and a contract test fails when a name is gone.
+// The only file that imports gpu.js. Its published types are incomplete, so the parts that we use are declared here,
+// and a test fails if one of these names is missing.
 
 export type GpuMode = 'cpu' | 'webasm' | 'webgl' | 'webgl2' | 'headlessgl'
 
-/** How gpu.js names the form in which a device hands arrays to kernels. */
+/** The names of gpu.js for the form of kernel arguments. */
 type ArrayForm = 'Array' | 'Input' | 'ArrayTexture(1)'
 
 export interface GpuKernel {
@@ -23,7 +23,7 @@ export interface Gpu {
 
 interface WgslKernel {
   build(...args: unknown[]): unknown
-  /** Set to nothing: we build the pipeline ourselves, at once. */
+  /** Replaced by an empty function: this code builds the pipeline itself. */
   _buildAsync: () => Promise<void>
   readonly compiledSource: string
   readonly workgroupSize: [number, number, number]

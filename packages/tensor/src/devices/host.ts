@@ -49,7 +49,7 @@ const flatten = (result: unknown, into: Float32Array): Float32Array => {
   return into
 }
 
-/** Rows are written where they lie, not by a copy of the whole target. */
+/** Rows are written in place, without a copy of the whole target. */
 const writeRowsInPlace: Implementation = {
   name: 'in place',
   fits: () => true,
@@ -80,7 +80,7 @@ const inPlace = new Map<Op, Implementation>([
 
 /**
  * gpu.js's `cpu` (JavaScript) and `webasm` (WebAssembly SIMD) modes. Both compute at once, on memory of the process.
- * `cpu` is handed nested arrays: with flat inputs its kernels take the output's width for the input's.
+ * `cpu` gets nested arrays: with flat inputs, its kernels would use the output's width instead of the input's.
  */
 export class HostDevice extends KernelDevice {
   readonly description: string
@@ -125,7 +125,7 @@ export class HostDevice extends KernelDevice {
     await this.#gpu.destroy()
   }
 
-  /** @throws DeviceFailedError where the process has no memory for them */
+  /** @throws DeviceFailedError if the process has no memory for them */
   #floats(size: number): Float32Array {
     try {
       return new Float32Array(size)

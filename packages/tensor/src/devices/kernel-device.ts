@@ -5,10 +5,10 @@ import type { Call, Dispatch, Implementation, Op, View } from '../op'
 
 export type KernelArguments = readonly (View | number)[]
 
-/** Integers up to this are exact as floats, in which gpu.js holds them. */
+/** Integers up to this are exact as floats, which gpu.js uses for them. */
 const LARGEST_EXACT = 2 ** 24
 
-/** Numeric arguments of a kernel with loops are bounds of its loops. @throws ShapeError if one is too large */
+/** Numeric arguments of a kernel with loops are loop bounds. @throws ShapeError if one is too large */
 const checkLoops = (op: string, { loops }: Kernel, args: KernelArguments): void => {
   if (!loops) return
   for (const value of args)
@@ -16,7 +16,7 @@ const checkLoops = (op: string, { loops }: Kernel, args: KernelArguments): void 
       throw new ShapeError(op, `an axis of ${value} is too long for the kernels, which add up ${LOOP_LIMIT} at most`)
 }
 
-/** The elements as gpu.js holds them. @throws ShapeError for integers that a float does not hold exactly */
+/** The elements as floats for gpu.js. @throws ShapeError for integers that a float cannot represent exactly */
 export const asFloats = (data: TensorData): Float32Array<ArrayBuffer> => {
   if (data instanceof Int32Array)
     for (const value of data)

@@ -10,12 +10,12 @@ export interface DeviceReport {
   readonly available: boolean
   /** What would run, or why nothing can. */
   readonly detail: string
-  /** A GPU's interface that the processor emulates: right but slow, so `auto` does not take it. */
+  /** Whether the CPU emulates the GPU: correct but slow, so `auto` does not use it. */
   readonly software: boolean
 }
 
 interface Search {
-  /** Whether a software adapter will do. */
+  /** Whether a software adapter is accepted. */
   readonly software: boolean
 }
 
@@ -67,7 +67,7 @@ const openHost = async (name: 'cpu' | 'webasm', { force }: DeviceOptions): Promi
 }
 
 /**
- * Each device is loaded when it is opened: a program that opens only `simd` never loads gpu.js. Nothing is called here, so that a
+ * Each device is imported when it is opened: a program that opens only `simd` never loads gpu.js. Nothing is called here, so that a
  * bundler leaves all devices out where none is opened.
  */
 const kinds: Readonly<Record<DeviceName, Open>> = {
@@ -104,7 +104,7 @@ export const deviceNames = /* @__PURE__ */ Object.keys(kinds) as DeviceName[]
 /** What `auto` tries, in order. */
 const preference = ['webgpu', 'webgl2', 'simd', 'cpu'] as const
 
-/** Opens a device and has it run one op. @throws DeviceUnavailableError with the reason, whatever it was that failed */
+/** Opens a device and runs one op on it. @throws DeviceUnavailableError with the reason of any failure */
 const openKind = async (name: DeviceName, options: DeviceOptions, search: Search): Promise<Device> => {
   let device: Device | undefined
   try {
@@ -138,7 +138,7 @@ const report = async (name: DeviceName): Promise<DeviceReport> => {
   }
 }
 
-/** Every device, with what it would run on here or why it cannot. Nothing stays open. */
+/** Every device, with the hardware that it would use here, or the reason why it cannot run. No device stays open. */
 export const listDevices = async (): Promise<readonly DeviceReport[]> => {
   const reports: DeviceReport[] = []
   for (const name of deviceNames) reports.push(await report(name))
@@ -166,8 +166,8 @@ const checkOptions = (name: DeviceName | 'auto', options: DeviceOptions): void =
 }
 
 /**
- * Opens a device. `auto` takes the first that runs here on hardware of its own: webgpu, webgl2, simd, cpu.
- * A device asked for by name is that one or an error, never another.
+ * Opens a device. `auto` takes the first that runs here on real hardware: webgpu, webgl2, simd, cpu.
+ * If you name a device, you get that device or an error.
  * @throws DeviceUnavailableError @throws TensorError for an option that the device would ignore
  */
 export const openDevice = async (name: DeviceName | 'auto' = 'auto', options: DeviceOptions = {}): Promise<Device> => {

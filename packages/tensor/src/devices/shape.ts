@@ -7,7 +7,7 @@ import { sizeOf } from '../shape'
 import { bytesOf, type Spec } from '../spec'
 import { KernelDevice } from './kernel-device'
 
-/** Types that weights come in: floats of at most 32 bits, and blocks. */
+/** Types of weights: floats of at most 32 bits, and blocks. */
 const weightTypes = (Object.keys(dtypes) as DType[]).filter(name => name !== 'f64' && dtypes[name].kind !== 'integer')
 
 const nothing: Implementation = {
@@ -25,7 +25,7 @@ export class ShapeDevice extends KernelDevice {
   override readonly cacheTypes: readonly DType[] = ['f32', 'f16', 'q8_0']
 
   protected override implementationsOf(op: Op): readonly Implementation[] {
-    // The kernels first, so that a plan lists them; types that they do not read have a shape all the same.
+    // The kernels come first, so that a plan lists them. Types that they do not read still have shapes.
     return [...super.implementationsOf(op), nothing]
   }
 

@@ -4,7 +4,7 @@ import { expectType, type Spec } from '../spec'
 
 // Shapes: N tokens, H heads, K kv heads, C head dim, S rows of keys and values.
 
-/** What is known on the host of the ranges of rows that queries see. */
+/** Facts about the ranges of rows that queries see, known on the host. */
 export interface AttentionAttributes {
   /** Rows that the widest range holds: the largest `last - first + 1`. */
   readonly span: number

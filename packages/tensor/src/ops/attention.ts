@@ -61,7 +61,7 @@ export const attentionOp: Op<AttentionAttributes> = {
   },
 }
 
-/** The weights of `attention`, for those who want to look at them. */
+/** The weights of `attention`, for inspection. */
 export const attentionWeightsOp: Op<AttentionAttributes> = {
   name: 'attentionWeights',
   infer: ([q, k, first, last], attributes) => {
@@ -86,11 +86,11 @@ export const attentionWeightsOp: Op<AttentionAttributes> = {
   },
 }
 
-/** The rows of keys and values that each query sees, and what is known of them on the host. */
+/** The rows of keys and values that each query sees, and facts about them that the host knows. */
 export interface Ranges extends AttentionAttributes {
   /** i32 [N]: the first row. */
   readonly first: Tensor
-  /** i32 [N]: the last row, itself seen. */
+  /** i32 [N]: the last row, included. */
   readonly last: Tensor
 }
 

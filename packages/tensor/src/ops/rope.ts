@@ -7,7 +7,7 @@ import { expectType, type Spec, totalBytes } from '../spec'
 import type { Tensor } from '../tensor'
 
 // Shapes: N tokens, H heads, C head dim, P positions of the table.
-// `direction` is 1, or -1 to turn back.
+// `direction` is 1, or -1 for the inverse rotation.
 
 const interleaved = kernel('rope', [3, 2, 2, 1, 'float'], function (x, cosines, sines, positions, direction) {
   const pair = Math.floor((this.thread.x + 0.5) / 2)
@@ -42,12 +42,12 @@ const halves = kernel(
   },
 )
 
-/** Which two elements of a head turn together: (2i, 2i + 1) as in Meta's checkpoints, or (i, i + C/2) as in Hugging Face's. */
+/** Which two elements of a head form a pair: (2i, 2i + 1) as in Meta's checkpoints, or (i, i + C/2) as in Hugging Face's. */
 export type RopePairing = 'interleaved' | 'halves'
 
 export interface RopeAttributes {
   readonly pairing: RopePairing
-  /** Turns by the negative angle: the gradient of the rotation. */
+  /** Rotates by the negative angle: the gradient of the rotation. */
   readonly inverse: boolean
 }
 

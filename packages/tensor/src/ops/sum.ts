@@ -20,7 +20,7 @@ const chunkSums = kernel('sumChunks', [1, 'integer', 'integer', 'integer'], func
   return sum
 })
 
-/** How many chunks there are, and what a kernel over them is told: a chunk's length, the last one's number and its length. */
+/** The number of chunks, and the arguments of a kernel over them: the length of a chunk, and the number and length of the last one. */
 export const chunksOf = (size: number, chunk: number) => {
   const chunks = Math.ceil(size / chunk)
   return { chunks, ends: [chunk, chunks - 1, size - (chunks - 1) * chunk] } as const

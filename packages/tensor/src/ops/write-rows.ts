@@ -6,7 +6,7 @@ import { format, sizeOf } from '../shape'
 import { expectType, type Spec, totalBytes } from '../spec'
 import type { Tensor } from '../tensor'
 
-// By copy, for devices that cannot write into part of an array: each row looks for the token that writes it.
+// By copy, for devices that cannot write into a part of an array: each row searches for the token that writes it.
 const overwrite = kernel('writeRows', [2, 2, 1, 'integer'], function (target, source, rows, tokens) {
   let value = target[this.thread.y][this.thread.x]
   for (let n = 0; n < tokens; n++) {
@@ -58,7 +58,7 @@ export const writeRowsOp: Op<undefined> = {
 }
 
 /**
- * Writes row n of the source into row `rows[n]` of the target: how keys and values reach their cache. The target itself
+ * Writes row n of the source into row `rows[n]` of the target, for example keys and values into a cache. The target itself
  * changes, in place where the device can. No two of `rows` are equal, and all are rows of the target.
  * @param target [rows, ...], of f32 or a type of the device's `cacheTypes`, to which the source is converted
  * @param source f32 [N, ...]

@@ -10,7 +10,7 @@ export interface Outcome {
   readonly limit: number
 }
 
-/** What the rounding of f32 may amount to in any op. */
+/** The largest rounding error of f32 in any op. */
 export const TOLERANCE = 1e-5
 
 /** @param typical see {@link Case.typical} */

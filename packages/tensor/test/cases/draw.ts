@@ -12,7 +12,7 @@ export interface Case {
   readonly op: Op
   readonly inputs: readonly Input[]
   readonly attributes: unknown
-  /** The size that its results have as a rule. Sums that happen to cancel keep the rounding of their terms: errors are relative to this. */
+  /** The usual size of its results. Errors are relative to this, because sums that cancel keep the rounding errors of their terms. */
   readonly typical?: number
 }
 

@@ -17,14 +17,14 @@ interface SimdStorage extends Storage {
 
 /** How much of a memory uploads may take: weights and caches. The rest is for results of ops, and for scratch memory. */
 const LASTING_SHARE = 3 / 4
-/** Uploads below this share go into the first memory, full or not: ids, norms. */
+/** Uploads below this share always go into the first memory: ids, norms. */
 const SMALL_SHARE = 2 ** -12
 
 /**
  * Cria's AssemblyScript engine: SIMD on all cores, for machines without a GPU.
  *
- * The memory of an engine ends at 4 GiB. What does not fit goes into the memory of another engine. An op runs where its weight or
- * its largest input lies: other inputs are copied there, and activations move along with the layers.
+ * The memory of an engine has at most 4 GiB. Data that does not fit goes into the memory of a second engine, and so on. An op runs where its weight or
+ * its largest input is. Other inputs are copied there, so activations move from memory to memory with the layers.
  */
 export class SimdDevice extends Device {
   readonly name = 'simd'
@@ -38,7 +38,7 @@ export class SimdDevice extends Device {
     this.#engines = [engine]
   }
 
-  /** @param maxBytes of each memory; by default 4 GiB, the most that there can be */
+  /** @param maxBytes of each memory; by default 4 GiB, the maximum */
   static async open({ threads, force }: DeviceOptions, maxBytes?: number): Promise<SimdDevice> {
     const engine = await openSimd({
       ...(threads === undefined ? {} : { threads }),
@@ -57,7 +57,7 @@ export class SimdDevice extends Device {
     ].join(', ')
   }
 
-  /** What a newer runtime would give on this machine; undefined where it would give no more. */
+  /** Why a newer runtime would be faster on this machine; undefined if it would not. */
   override get advice(): string | undefined {
     const { build, int8Dot } = this.#engines[0]
     if (build === 'plain') return 'a newer runtime, such as Node 24, has relaxed SIMD: up to twice the speed'
@@ -99,7 +99,7 @@ export class SimdDevice extends Device {
   #run(kernel: SimdKernel, { op, inputs, outputs, attributes }: Call): readonly Storage[] {
     const stored = inputs.map(({ storage }) => storage as SimdStorage)
     const engine = placeOf(op, stored)
-    const temporary: number[] = [] // freed in the end: copies of inputs, and results if the op fails
+    const temporary: number[] = [] // freed at the end: copies of inputs, and results if the op fails
     try {
       return asDeviceFailure(() => {
         const found = inputs.map((input, i) => inMemoryOf(engine, input, stored[i], temporary))
@@ -120,7 +120,7 @@ export class SimdDevice extends Device {
     }
   }
 
-  /** A result that is kept: a new tensor's storage, or the storage that the op changed in place. */
+  /** The storage of a result: new storage, or the storage that the op changed in place. */
   #finish(result: SimdStorage, target: SimdStorage | undefined, temporary: number[]): SimdStorage {
     if (!target) {
       temporary.splice(temporary.indexOf(result.pointer), 1)
@@ -167,7 +167,7 @@ export class SimdDevice extends Device {
     return { engine, pointer: weight.pointer, bytes: weight.bytes, weight }
   }
 
-  /** The engine in whose memory an upload goes. */
+  /** The engine whose memory gets an upload. */
   #engineFor(bytes: number): SimdEngine {
     const [first] = this.#engines
     if (bytes < SMALL_SHARE * first.maxBytes) return first
@@ -180,7 +180,7 @@ export class SimdDevice extends Device {
   }
 }
 
-/** Runs work that may find a memory full, or a worker gone. @throws DeviceFailedError */
+/** Runs work, and turns errors of full memory or lost workers into device errors. @throws DeviceFailedError */
 const asDeviceFailure = <T>(work: () => T): T => {
   try {
     return work()
@@ -198,7 +198,7 @@ const bytesHere = (spec: Spec): number => {
 
 const alloc = (engine: SimdEngine, bytes: number): SimdStorage => ({ engine, pointer: engine.alloc(bytes), bytes })
 
-/** Where an op runs: at its packed weight, which does not move, else at its largest input, or at the one that it changes. */
+/** The engine that runs an op: the one with its packed weight, which does not move; otherwise the one with its largest input, or with the input that it changes. */
 const placeOf = (op: Op, inputs: readonly SimdStorage[]): SimdEngine => {
   if (op.inPlace) return inputs[op.inPlace[0]].engine
   let place = inputs[0]
@@ -209,7 +209,7 @@ const placeOf = (op: Op, inputs: readonly SimdStorage[]): SimdEngine => {
   return place.engine
 }
 
-/** An input in the memory of `engine`: where it lies, or a copy, whose pointer is added to `copies`. */
+/** An input in the memory of `engine`: in place, or a copy, whose pointer is added to `copies`. */
 const inMemoryOf = (engine: SimdEngine, input: Operand, stored: SimdStorage, copies: number[]): SimdInput => {
   const { shape, dtype } = input
   if (stored.engine === engine) return { pointer: stored.pointer, shape, dtype, weight: stored.weight }

@@ -6,7 +6,7 @@ import { type TransposeAttributes, transposeExtents, transposeOp } from '../../o
 import { around, sizeOf } from '../../shape'
 import { type SimdKernel, simd } from './simd-kernel'
 
-// Ops that compute nothing and only move rows: on the calling thread, over views of the memory.
+// Ops that only move rows: on the calling thread, over views of the memory.
 
 /** Copies `count` runs of `length` floats, `stepFrom` and `stepTo` floats apart. */
 const copyRuns = (
