@@ -7,7 +7,7 @@ import {
   type Comparison,
   compare,
   decayBound,
-  decodeSpeed,
+  decodeSpeeds,
   type ExperimentText,
   type Interval,
   interval95,
@@ -58,7 +58,7 @@ export const experiments: Readonly<Record<string, (settings: ExperimentSettings)
   rope: settings => rope(settings),
 }
 
-/** One document of each so many is held out. */
+/** One document in this many is held out. */
 const HELD_OUT = 20
 
 const VOCABULARY = 1024
@@ -182,6 +182,24 @@ const sizesFor = (text: OpenedText | undefined): VariantSizes => ({
 /** Tokens in the cache where decoding is timed: the more there are, the more of a step is reading them. */
 const depths = [128, 512, 2048]
 
+/** Times decoding of all choices, in the same rounds. */
+const decoding = async (device: Device, choices: readonly Choice[]) => {
+  const models = choices.map(
+    ({ sizes, choices }) => new VariantModel(device, { ...sizes, max_seq_len: 2 * Math.max(...depths) }, choices),
+  )
+  try {
+    const found = choices.map(({ name }, i) => {
+      initialiseWeights(models[i])
+      return { name, cacheBytes: models[i].kvBytesPerToken(2), points: [] as (readonly [number, number])[] }
+    })
+    for (const depth of depths)
+      for (const [i, speed] of (await decodeSpeeds(models, depth)).entries()) found[i].points.push([depth, speed])
+    return found
+  } finally {
+    for (const model of models) model.dispose()
+  }
+}
+
 const heads = async (settings: ExperimentSettings): Promise<Findings> => {
   const { device } = settings
   const text = await openText(settings, baseSizes.max_seq_len)
@@ -191,19 +209,7 @@ const heads = async (settings: ExperimentSettings): Promise<Findings> => {
     { name: 'GQA', sizes: withKvHeads(base, base.n_heads / 4) },
     { name: 'MQA', sizes: withKvHeads(base, 1) },
   ]
-  const rows: string[][] = []
-  const series: { name: string; points: (readonly [number, number])[] }[] = []
-  for (const { name, sizes } of choices) {
-    using model = new VariantModel(device, { ...sizes, max_seq_len: 2 * Math.max(...depths) })
-    initialiseWeights(model)
-    const points: (readonly [number, number])[] = []
-    for (const depth of depths) points.push([depth, await decodeSpeed(model, depth)])
-    series.push({ name, points })
-    rows.push([
-      ...[name, String(sizes.n_kv_heads), String(sizes.hidden_dim), String(model.kvBytesPerToken(2))],
-      ...points.map(([, speed]) => speed.toFixed(1)),
-    ])
-  }
+  const timed = await decoding(device, choices)
   const found = await losses(settings, text, choices)
   return {
     title: 'Multi-head, grouped-query and multi-query attention',
@@ -211,7 +217,7 @@ const heads = async (settings: ExperimentSettings): Promise<Findings> => {
       {
         ...{ kind: 'curves', title: 'Decoding behind a longer and longer cache' },
         caption: 'Tokens a second of one sequence. Higher is faster.',
-        ...{ x: 'tokens in the cache', y: 'tokens a second', yFromZero: true, series },
+        ...{ x: 'tokens in the cache', y: 'tokens a second', yFromZero: true, series: timed },
       },
       ...(found ? lossChart(found.comparison) : []),
     ],
@@ -222,7 +228,10 @@ const heads = async (settings: ExperimentSettings): Promise<Findings> => {
           ...['variant', 'kv heads', 'feed-forward', 'cache bytes a token (f16)'],
           ...depths.map(depth => `tokens a second behind ${depth.toLocaleString('en-US')}`),
         ],
-        rows,
+        rows: choices.map(({ name, sizes }, i) => [
+          ...[name, String(sizes.n_kv_heads), String(sizes.hidden_dim), String(timed[i].cacheBytes)],
+          ...timed[i].points.map(([, speed]) => speed.toFixed(1)),
+        ]),
       },
       ...(found ? [lossTable(found.comparison)] : []),
     ],
@@ -285,7 +294,7 @@ const norm = async (settings: ExperimentSettings): Promise<Findings> => {
   const seconds = (name: string) =>
     found?.trained.filter(({ variant }) => variant === name).map(({ seconds }) => seconds) ?? []
   const microseconds = (value: number) => (1e6 * value).toFixed(0)
-  const percent = (rms: number, layer: number) => `${(100 * (1 - rms / layer)).toFixed(1)} %`
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`
   return {
     title: 'RMSNorm against LayerNorm',
     charts: [normChart(times), ...(found ? lossChart(found.comparison) : [])],
@@ -301,9 +310,9 @@ const norm = async (settings: ExperimentSettings): Promise<Findings> => {
           'LayerNorm with gradients',
           'saved',
         ],
-        rows: times.map(({ dim, rms, layer, rmsBoth, layerBoth }) => [
-          ...[dim.toLocaleString('en-US'), microseconds(rms), microseconds(layer), percent(rms, layer)],
-          ...[microseconds(rmsBoth), microseconds(layerBoth), percent(rmsBoth, layerBoth)],
+        rows: times.map(({ dim, rms, layer, saved, rmsBoth, layerBoth, savedBoth }) => [
+          ...[dim.toLocaleString('en-US'), microseconds(rms), microseconds(layer), percent(saved)],
+          ...[microseconds(rmsBoth), microseconds(layerBoth), percent(savedBoth)],
         ]),
       },
       ...(found

@@ -5,7 +5,7 @@ import {
   baseSizes,
   compare,
   decayBound,
-  decodeSpeed,
+  decodeSpeeds,
   meanScore,
   normTimes,
   plainWidth,
@@ -106,9 +106,12 @@ test('times are of real work, and leave no memory behind', async () => {
   for (const [, parameter] of model.parameters()) parameter.load(device.zeros(parameter.shape))
   model.forward([1]).dispose()
   const before = device.memory.allocations
-  expect(await decodeSpeed(model, 6, 4, 2)).toBeGreaterThan(0)
+  const speeds = await decodeSpeeds([model, model], 6, 4, 2)
+  expect(speeds).toHaveLength(2)
+  expect(Math.min(...speeds)).toBeGreaterThan(0)
   const [times] = await normTimes(device, [8], 4, 2)
   expect(times).toMatchObject({ dim: 8 })
   expect(Math.min(times.rms, times.layer, times.rmsBoth, times.layerBoth)).toBeGreaterThan(0)
+  expect(Math.max(times.saved, times.savedBoth)).toBeLessThan(1)
   expect(device.memory.allocations).toBe(before)
 })

@@ -6,35 +6,50 @@ const median = (values: readonly number[]): number => {
   return sorted[Math.floor(sorted.length / 2)]
 }
 
-/** Median seconds of `work`, from its call until its result is read. */
-const time = async (work: () => Promise<void>, rounds: number): Promise<number> => {
-  await work()
-  const seconds: number[] = []
-  for (let i = 0; i < rounds; i++) {
-    const start = performance.now()
-    await work()
-    seconds.push((performance.now() - start) / 1000)
+/**
+ * Seconds of each work in each round, [work][round], from its call until its result is read. The works take turns, so that a
+ * disturbance of the machine slows all of them. A first round warms up.
+ */
+const timed = async (works: readonly (() => Promise<void>)[], rounds: number): Promise<number[][]> => {
+  const seconds: number[][] = works.map(() => [])
+  for (let round = -1; round < rounds; round++) {
+    for (const [i, work] of works.entries()) {
+      const start = performance.now()
+      await work()
+      if (round >= 0) seconds[i].push((performance.now() - start) / 1000)
+    }
   }
-  return median(seconds)
+  return seconds
 }
 
 /**
- * Tokens a second of decoding one sequence.
+ * Tokens a second of decoding one sequence, of each model. Medians of rounds in which the models take turns.
  * @param depth tokens in the cache before the ones that are timed
  */
-export const decodeSpeed = async (model: CausalModel, depth: number, tokens = 16, rounds = 5): Promise<number> => {
-  const prompt = Array.from({ length: depth }, (_, i) => i % model.vocabSize)
-  using cache = model.createCache()
-  const sequence = cache.sequence({ capacity: depth + tokens })
-  model.forward(prompt, sequence).dispose()
-  const seconds = await time(async () => {
-    for (let i = 0; i < tokens; i++) {
-      using logits = model.forward([i % model.vocabSize], sequence)
-      await logits.read()
-    }
-    sequence.rewind(depth)
-  }, rounds)
-  return tokens / seconds
+export const decodeSpeeds = async (
+  models: readonly CausalModel[],
+  depth: number,
+  tokens = 16,
+  rounds = 7,
+): Promise<number[]> => {
+  const caches = models.map(model => model.createCache())
+  try {
+    const works = models.map((model, i) => {
+      const sequence = caches[i].sequence({ capacity: depth + tokens })
+      const prompt = Array.from({ length: depth }, (_, i) => i % model.vocabSize)
+      model.forward(prompt, sequence).dispose()
+      return async () => {
+        for (let i = 0; i < tokens; i++) {
+          using logits = model.forward([i % model.vocabSize], sequence)
+          await logits.read()
+        }
+        sequence.rewind(depth)
+      }
+    })
+    return (await timed(works, rounds)).map(seconds => tokens / median(seconds))
+  } finally {
+    for (const cache of caches) cache.dispose()
+  }
 }
 
 export interface NormTime {
@@ -45,14 +60,17 @@ export interface NormTime {
   /** Seconds of one call with its gradients. */
   readonly rmsBoth: number
   readonly layerBoth: number
+  /** The share of LayerNorm's time that RMSNorm saves, the median of the rounds. */
+  readonly saved: number
+  readonly savedBoth: number
 }
 
-/** Times of RMSNorm and LayerNorm over `rows` rows of each width, forward and with gradients. */
+/** Times of RMSNorm and LayerNorm over `rows` rows of each width, forward and with gradients: medians of rounds in which they take turns. */
 export const normTimes = async (
   device: Device,
   dims: readonly number[],
   rows = 2048,
-  rounds = 7,
+  rounds = 9,
 ): Promise<NormTime[]> => {
   const times: NormTime[] = []
   for (const dim of dims) {
@@ -85,12 +103,14 @@ export const normTimes = async (
       using tape = new Tape(device, roots)
       return scope.keep(tape.gradients(sum(norms[name]()), roots)[0])
     }
+    const works = [forward(norms.rms), forward(norms.layer), both('rms'), both('layer')]
+    const seconds = await timed(works, rounds)
+    const [rms, layer, rmsBoth, layerBoth] = seconds.map(median)
+    const saved = (a: readonly number[], b: readonly number[]) => median(a.map((value, round) => 1 - value / b[round]))
     times.push({
-      dim,
-      rms: await time(forward(norms.rms), rounds),
-      layer: await time(forward(norms.layer), rounds),
-      rmsBoth: await time(both('rms'), rounds),
-      layerBoth: await time(both('layer'), rounds),
+      ...{ dim, rms, layer, rmsBoth, layerBoth },
+      saved: saved(seconds[0], seconds[1]),
+      savedBoth: saved(seconds[2], seconds[3]),
     })
   }
   return times
