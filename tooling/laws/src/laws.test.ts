@@ -39,6 +39,19 @@ test('apps are tested against the built packages, in the shape that users instal
   for (const config of configs) expect(readFileSync(config, 'utf8'), config).toMatch(/export default app\(/)
 })
 
+test('published packages say where they come from, and are published with provenance', () => {
+  const workspace = manifests['']
+  for (const [home, manifest] of Object.entries(manifests).filter(([, manifest]) => !manifest.private))
+    expect(manifest, home).toMatchObject({
+      repository: { ...workspace.repository, directory: home },
+      homepage: workspace.homepage?.replace('#readme', `/tree/main/${home}#readme`),
+      bugs: workspace.bugs,
+      keywords: expect.arrayContaining(['llm', 'typescript']),
+      engines: workspace.engines,
+      publishConfig: { access: 'public', provenance: true },
+    })
+})
+
 test('a file has at most 500 lines', () => {
   const long = sources.filter(({ text }) => text.split('\n').length > 501)
   expect(long.map(({ path }) => path)).toEqual([])

@@ -9,6 +9,13 @@ export interface Source {
 
 export interface Manifest {
   name: string
+  private?: boolean
+  repository?: { url: string; directory?: string }
+  homepage?: string
+  bugs?: string
+  keywords?: readonly string[]
+  engines?: Record<string, string>
+  publishConfig?: { access?: string; provenance?: boolean }
   dependencies?: Record<string, string>
   devDependencies?: Record<string, string>
   optionalDependencies?: Record<string, string>
