@@ -7,7 +7,7 @@ export interface Summary {
 
 /**
  * The middle value (of an even count the mean of the two), the smallest and the largest.
- * @throws RangeError for no values, or values that are no numbers
+ * @throws RangeError for no values, or values that are not numbers
  */
 export const summarize = (values: readonly number[]): Summary => {
   if (values.length === 0 || values.some(value => Number.isNaN(value)))
@@ -19,7 +19,7 @@ export const summarize = (values: readonly number[]): Summary => {
 }
 
 /**
- * How much each value is of the one measured beside it: what disturbed the machine for a while disturbed both.
+ * Each value divided by the one of the same round: other load on the machine affects both.
  * @throws RangeError when the counts differ
  */
 export const ratios = (values: readonly number[], beside: readonly number[]): number[] => {

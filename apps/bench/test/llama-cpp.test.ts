@@ -14,7 +14,7 @@ const stories = fileURLToPath(new URL('../../../../shared/data/stories260K/', im
 const fables = fileURLToPath(new URL('../../../../shared/data/stories/tinyfabulist-fables.txt', import.meta.url))
 const here = existsSync(entry) && existsSync(stories) && existsSync(fables)
 
-/** The part of node-llama-cpp that is used. It is no dependency of the workspace, so its types are not here. */
+/** The part of node-llama-cpp that is used. It is not a dependency of the workspace, so its types are declared here. */
 interface Llama {
   loadModel(options: { modelPath: string }): Promise<{
     readonly tokens: { readonly bos: number }

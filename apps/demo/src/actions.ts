@@ -10,7 +10,7 @@ export const chosenDevice = signal('auto')
 
 export const writing = signal(false)
 
-/** What the last text took; undefined before the first. */
+/** Statistics of the last text; undefined before the first. */
 export const stats = signal<
   { readonly seed: number; readonly tokens: number; readonly perSecond: number; readonly end: string } | undefined
 >(undefined)
@@ -54,7 +54,7 @@ export const load = async (from: ModelSource): Promise<boolean> => {
   }
 }
 
-/** Opens the page's own model when one is first needed, and lets it write, so that there is something to see at once. */
+/** Opens the built-in model when a model is first needed, and lets it write, so that there is something to see at once. */
 export const openEmbedded = async (): Promise<void> => {
   if (opened || model.value || loading.value) return
   opened = true

@@ -20,7 +20,7 @@ export const App = () => {
   const shown = useRef(view.value)
   const current = view.value
   useEffect(() => {
-    // Whoever follows a link by keyboard goes on from the new view, not from the link.
+    // After a link is followed by keyboard, the focus is in the new view.
     if (shown.current !== current) main.current?.focus()
     shown.current = current
   }, [current])

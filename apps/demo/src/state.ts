@@ -1,7 +1,7 @@
 import { computed, signal } from '@preact/signals'
 import type { ChatMessage, DeviceChoice, LoadProgress, ModelFacts, Sampling } from './engine'
 
-/** The text that the model goes on from. */
+/** The text that the model continues. */
 export const prompt = signal('Once upon a time')
 
 /** The seed of the next text; undefined draws a new one each time. */

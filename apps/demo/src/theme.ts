@@ -19,7 +19,7 @@ export const theme = signal<Theme>(stored())
 const systemDark = matchMedia('(prefers-color-scheme: dark)')
 const systemIsDark = signal(systemDark.matches)
 
-/** Whether dark colours are shown now: charts read their colours anew when it changes. */
+/** Whether dark colours are shown now: charts read their colours again when it changes. */
 export const isDark = signal(false)
 
 export const followTheme = (): void => {

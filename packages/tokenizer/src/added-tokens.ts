@@ -1,23 +1,23 @@
 import { Literals } from './literals'
 import { Class, characterClasses } from './unicode'
 
-/** A token that is cut out of the text before anything is merged, as Hugging Face's tokenizers call it. */
+/** An added token, as Hugging Face calls it: it is cut out of the text before anything is merged. */
 export interface AddedToken {
   readonly id: number
   readonly content: string
   /** Special tokens are recognised in text only on request, and have no text of their own when ids are decoded. */
   readonly special: boolean
-  /** Takes the spaces to its left with it. */
+  /** Includes the spaces to its left. */
   readonly lstrip: boolean
-  /** Takes the spaces to its right with it. */
+  /** Includes the spaces to its right. */
   readonly rstrip: boolean
-  /** Recognised only where no letter, digit or underscore stands beside it. */
+  /** Recognised only if the characters before and after it are not letters, digits or underscores. */
   readonly singleWord: boolean
-  /** Looked for in the normalised text, not in the text as it was given. */
+  /** Searched in the normalised text, not in the original text. */
   readonly normalized: boolean
 }
 
-/** A token with the flags that it has unless a file says otherwise. */
+/** A token with default flags. */
 export const addedToken = (id: number, content: string, flags: Partial<AddedToken> = {}): AddedToken => ({
   id,
   content,
@@ -44,7 +44,7 @@ export class AddedTokens {
   /**
    * @param tokens the tokens to look for
    * @param textOf how each stands in the text
-   * @param space the code unit that a space in the text stands for; where that is another, spaces are not stripped
+   * @param space the code unit for a space in the text; if it is not a space, spaces are not stripped
    */
   constructor(
     tokens: Iterable<AddedToken>,
@@ -63,14 +63,14 @@ export class AddedTokens {
     return [...this.byText.values()].some(wanted)
   }
 
-  /** The parts of `text`, none of them empty. A token that is not wanted stays text, and so does all that overlaps it. */
+  /** The parts of `text`, none of them empty. A token that is not wanted stays text, and so does everything that overlaps it. */
   *split(text: string, wanted: (token: AddedToken) => boolean): Iterable<Fragment> {
     let done = 0
     for (const { at, text: found } of this.literals.matches(text)) {
       const token = this.byText.get(found) as AddedToken
       let [from, to] = [at, at + found.length]
       if (!wanted(token) || (token.singleWord && !isWord(text, from, to))) continue
-      // The spaces before may have gone with the token before.
+      // The previous token may have taken the spaces before this one.
       if (token.lstrip) while (from > done && this.isSpace(text, from - 1)) from--
       if (token.rstrip) while (to < text.length && this.isSpace(text, to)) to++
       if (from < done) continue

@@ -42,7 +42,7 @@ test('long text without a place to cut encodes by windows as it does whole', () 
   )
 })
 
-test('windows that do not agree give way to longer ones', () => {
+test('windows that do not agree are replaced by longer ones', () => {
   // A piece that grows to the left from the end of the text, further than windows overlap.
   const growing = Array.from({ length: 300 }, (_, i): [string, number] => [`${'a'.repeat(i + 1)}z`, -i])
   const vocabulary = smallVocabulary([...growing, ['aa', -1000], ['a', -2000], ['z', -2000]])
@@ -53,7 +53,7 @@ test('windows that do not agree give way to longer ones', () => {
   }
 })
 
-test('tokens that are taken back leave a run of unknown characters as it was', () => {
+test('removed tokens do not change a run of unknown characters', () => {
   // ſ is unknown, and of the same class as ā: the cut before it is after é, and it stands in the long segment.
   const growing = Array.from({ length: 300 }, (_, i): [string, number] => [`${'ā'.repeat(i + 1)}z`, -i])
   const normal: [string, number][] = [...growing, ['āā', -1000], ['ā', -2000], ['z', -2000], ['▁', -2000]]
@@ -106,7 +106,7 @@ test('user-defined pieces are taken first, the longest at each place, and merge 
   expect(tokenizer.decode(tokenizer.encode('ab b (.)'))).toBe('ab b (.)')
 })
 
-test('a file of very many user-defined pieces costs no more than its size', () => {
+test('a file with very many user-defined pieces needs memory and time proportional to its size', () => {
   const extra = Array.from({ length: 200_000 }, (_, i) => [`${i}:`.padEnd(80, 'x'), PieceType.userDefined] as const)
   const before = process.resourceUsage().maxRSS
   const tokenizer = new Tokenizer(smallVocabulary([['a', -1]], { extra }))
@@ -116,7 +116,7 @@ test('a file of very many user-defined pieces costs no more than its size', () =
   expect(process.resourceUsage().maxRSS - before).toBeLessThan(400 * 1024)
 })
 
-/** Places looked at and pairs looked up while a text is encoded: what the time goes with, but for the heap's logarithm. */
+/** Counts places and pair lookups while a text is encoded. The time is proportional to them, except for the heap's logarithm. */
 function steps(tokenizer: Tokenizer, text: string): number {
   let count = 0
   const run = vi.spyOn(Merging.prototype, 'run').mockImplementation(function (this: Merging, ...args) {
@@ -133,7 +133,7 @@ function steps(tokenizer: Tokenizer, text: string): number {
 }
 const unchanged = { run: Merging.prototype.run, find: MergeTable.prototype.find }
 
-test('work grows with the text and no faster, whatever it is', () => {
+test('work is linear in the length of any text', () => {
   const normal = ['a', 'aa', 'aaaa', 'ab', 'ba', 'abab', 'b', '▁'].map((text, i): [string, number] => [text, -i])
   const growing = Array.from({ length: 300 }, (_, i): [string, number] => [`${'a'.repeat(i + 1)}z`, -i])
   const vocabularies = [

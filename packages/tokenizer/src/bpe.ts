@@ -3,7 +3,7 @@ import { type SymbolSource, Symbols } from './symbols'
 import { hashSeed, hashUnit } from './text-table'
 import { byteOf, PieceType, type Vocabulary } from './vocabulary'
 
-/** Lengths in code units of the windows that a long segment is cut in: at first, and where they have to grow. */
+/** Lengths of the windows of a long segment in code units: the first one, and the larger ones that follow if it fails. */
 const shortWindow = 40
 const longWindow = 320
 
@@ -44,7 +44,7 @@ export class BytePairEncoder {
   private readonly byteIds: Uint32Array | undefined
   /** Does the text of a symbol encode to that symbol alone? 0: not known yet, 1: yes, 2: no. */
   private readonly whole: Uint8Array
-  /** 1 for pieces that may be made but not put out: they fall back into the parts that they were made of. */
+  /** 1 for pieces that may be made but are not output: they are replaced by the parts that they were made of. */
   private readonly unused: Uint8Array | undefined
   private readonly parts = new Map<number, readonly [left: number, right: number]>()
   private readonly merging: Merging
@@ -59,7 +59,7 @@ export class BytePairEncoder {
     this.unkId = vocabulary.unkId
     this.fuseUnk = vocabulary.fuseUnk ?? true
     this.whole = new Uint8Array(this.symbols.count)
-    // Only what a merge makes can fall back into its parts.
+    // Only merged pieces can be replaced by their parts.
     const made = this.symbols.made.some(id => types[id] === PieceType.unused)
     if (made) this.unused = types.map(type => (type === PieceType.unused ? 1 : 0))
     this.merging = new Merging(this.symbols, this.unused && this.parts)
@@ -68,7 +68,7 @@ export class BytePairEncoder {
       if (types[id] === PieceType.byte && this.byteIds) this.byteIds[byteOf(pieces[id])] = id
   }
 
-  /** Forgets the last text's tokens. */
+  /** Removes the tokens of the last text. */
   clear(): void {
     this.count = 0
     if (this.ids.length > keptTokens) {
@@ -85,13 +85,13 @@ export class BytePairEncoder {
   }
 
   /**
-   * Appends the tokens of `text[from, to)`, which is normalised and well-formed and is encoded as if it stood alone; its
-   * spaces may stand as they are.
+   * Appends the tokens of `text[from, to)`, which is normalised and well-formed and is encoded independently of the rest of the text; its
+   * spaces need not be escaped.
    */
   encode(text: string, from: number, to: number): void {
     this.encodedFrom = from
     if (this.unused !== undefined) {
-      // What an unused piece falls back into depends on the whole text.
+      // The parts of an unused piece depend on the whole text.
       this.parts.clear()
       if (from < to) this.encodeSegment(text, from, to)
       return
@@ -140,7 +140,7 @@ export class BytePairEncoder {
     this.emitUntil(text, to, to)
   }
 
-  /** By windows, and false where they do not agree even when longer. */
+  /** Encodes by windows. Returns false if they do not agree, even when they are longer. */
   private encodeWindows(text: string, from: number, to: number): boolean {
     const { merging } = this
     let [start, size, shared] = [from, shortWindow, none]
@@ -176,7 +176,7 @@ export class BytePairEncoder {
     return this.count > 0 ? this.ends[this.count - 1] : 0
   }
 
-  /** Takes back all tokens but the first `count`; the last of them may have grown since. */
+  /** Removes all tokens except the first `count`; the last of them may have grown since. */
   private rewind(count: number, lastEnd: number) {
     this.count = count
     if (count > 0) this.ends[count - 1] = lastEnd

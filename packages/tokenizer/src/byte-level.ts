@@ -21,7 +21,7 @@ const byteOfChar = new Map(charOfByte.map((char, byte) => [char, byte]))
 /** Bytes as a piece writes them. */
 export const pieceOfBytes = (bytes: Iterable<number>): string => Array.from(bytes, byte => charOfByte[byte]).join('')
 
-/** The bytes that a piece stands for, one code unit each, or `undefined` where a character stands for none. */
+/** The bytes of a piece, one code unit each, or `undefined` if a character does not stand for a byte. */
 export function bytesOfPiece(piece: string): string | undefined {
   let bytes = ''
   for (let i = 0; i < piece.length; i++) {
@@ -37,7 +37,7 @@ const utf8Encoder = new TextEncoder()
 /** Bytes, one code unit each, as an array. */
 export const bytesOf = (binary: string) => Uint8Array.from({ length: binary.length }, (_, i) => binary.charCodeAt(i))
 
-/** The text of bytes, or `undefined` where they are no UTF-8. */
+/** The text of bytes, or `undefined` if they are not UTF-8. */
 export const textOfBytes = (binary: string): string | undefined =>
   /[^\0-\x7f]/.test(binary) ? textOfUtf8(bytesOf(binary)) : binary
 

@@ -28,7 +28,7 @@ export class CharsMap {
       throw fail(`claims a trie of ${size} bytes, ${bytes.length - 4} follow`)
     this.trie = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true))
     this.replacements = bytes.subarray(4 + size)
-    // Every match ends within the block, whatever number the trie gives.
+    // Every match ends within the block, for any number in the trie.
     if (this.replacements.at(-1) !== 0) throw fail('has replacements without the zero byte that ends them')
     for (let start = 0, end: number; start < this.replacements.length; start = end + 1) {
       end = this.replacements.indexOf(0, start)
@@ -40,7 +40,7 @@ export class CharsMap {
   /**
    * The longest rule that matches `text` at `at`, before `to`: what it gives, and where it ends.
    *
-   * @throws {UnsupportedTokenizerError} where one may go on for ever, as in a trie with a cycle
+   * @throws {UnsupportedTokenizerError} if a rule can continue without end, as in a trie with a cycle
    */
   match(text: string, at: number, to: number): { replacement: string; end: number } | undefined {
     const { trie } = this

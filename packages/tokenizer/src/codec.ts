@@ -10,7 +10,7 @@ import { characterSource, meta } from './symbols'
 import { normalizeBySteps, type TextRules } from './text-rules'
 import { PieceType, type Vocabulary } from './vocabulary'
 
-/** Turns text in which no added token is left (but those of the normalised text) into tokens. */
+/** Turns text without added tokens (except those of the normalised text) into tokens. */
 export interface Codec {
   /** Where the tokens go. */
   readonly tokens: BytePairEncoder
@@ -32,7 +32,7 @@ export interface Wanted {
   added(token: AddedToken): boolean
 }
 
-/** What takes words, each as if it stood alone. */
+/** Encodes words independently of each other. */
 interface Words {
   encode(text: string, from: number, to: number): void
 }
@@ -42,7 +42,7 @@ export const codecOf = (vocabulary: Vocabulary, file: string): Codec =>
     ? new SentencePieceCodec(vocabulary, file)
     : new RulesCodec(vocabulary, vocabulary.rules, file)
 
-/** Text as SentencePiece has it: its normaliser, then user-defined pieces, then merges across all that is left. */
+/** Encodes like SentencePiece: normaliser, then user-defined pieces, then merges in the rest of the text. */
 class SentencePieceCodec implements Codec {
   readonly tokens: BytePairEncoder
   private readonly normalizer: Normalizer
@@ -85,7 +85,7 @@ class SentencePieceCodec implements Codec {
   }
 }
 
-/** Text as Hugging Face's tokenizers have it. */
+/** Encodes like Hugging Face's tokenizers. */
 class RulesCodec implements Codec {
   readonly tokens: BytePairEncoder
   private readonly added: AddedTokens

@@ -28,7 +28,7 @@ test("the dummy prefix's space goes, and only that", () => {
   expect(tokenizer.decode(ids('<unk>', '▁a'))).toBe(' \u2047  a')
 })
 
-test('what the flags of the normaliser say decides about leading spaces', () => {
+test('the flags of the normaliser decide about leading spaces', () => {
   expect(make({ addDummyPrefix: false }).decode(ids('▁a', '▁a'))).toBe(' a a')
   expect(make({ removeExtraWhitespaces: true }).decode(ids('▁', '▁a', '▁a'))).toBe('a a')
 })
@@ -47,11 +47,11 @@ test('bytes become characters, and each byte that is part of none a U+FFFD', () 
     [[0xff, 0xc3, 0xa9], '\ufffdé'],
   ]
   for (const [sequence, text] of cases) expect(tokenizer.decode(bytes(...sequence)), `${sequence}`).toBe(text)
-  // Bytes on both sides of another token are no character.
+  // Bytes on both sides of another token do not form a character.
   expect(tokenizer.decode([...bytes(0xc3), ...ids('a'), ...bytes(0xa9)])).toBe('\ufffda\ufffd')
 })
 
-test('a streaming decoder holds back what is not certain', () => {
+test('a streaming decoder holds back text that is not final', () => {
   const decoder = tokenizer.decoder()
   const pushed = [...ids('▁a'), ...bytes(0xf0, 0x9f, 0xa6, 0x99), ...ids('▁'), ...bytes(0xe2)]
   expect(pushed.map(id => decoder.push(id))).toEqual(['a', '', '', '', '🦙', ' ', ''])

@@ -6,13 +6,13 @@ import { byteOf, PieceType, type Vocabulary } from './vocabulary'
 
 const encoder = new TextEncoder()
 
-/** What each id decodes to, worked out once. */
+/** The text of each id, computed once. */
 export class DecodingTable {
-  /** The text of each piece with spaces for `▁`; nothing for control tokens, and for bytes that are no characters. */
+  /** The text of each piece with spaces for `▁`; empty for control tokens and for bytes that are not characters. */
   readonly surfaces: readonly string[]
-  /** The bytes of the pieces that are no text by themselves. */
+  /** The bytes of pieces that are not text alone. */
   readonly bytes: ReadonlyMap<number, Uint8Array>
-  /** The text of the control tokens, for those who want to see them. */
+  /** The names of the control tokens, to show them. */
   readonly controls: ReadonlyMap<number, string>
   /** 1 for pieces that start with the `▁` that a dummy prefix may have put there. */
   readonly startsWithSpace: Uint8Array
@@ -68,7 +68,7 @@ export interface DecodeOptions {
 }
 
 /**
- * Text out of tokens that come one at a time. What `push` and `end` return, one after the other, is what
+ * Decodes tokens that come one at a time. The joined results of `push` and `end` are what
  * `Tokenizer.decode` gives for all tokens at once.
  */
 export class TokenDecoder {
@@ -99,7 +99,7 @@ export class TokenDecoder {
     if (own !== undefined) return this.record(this.utf8.push(own))
     const isControl = surface === '' && controls.has(id)
     const shown = isControl && this.options.special === true ? (controls.get(id) as string) : surface
-    // Bytes on both sides of a piece of whole characters are no character; those of a byte-level piece may be one.
+    // Bytes on both sides of a piece of whole characters do not form a character; bytes around a byte-level piece may.
     if (byteLevel) {
       if (!this.utf8.isWaiting || shown === '') return shown
       return this.utf8.push(encoder.encode(shown))
@@ -113,7 +113,7 @@ export class TokenDecoder {
     return this.record(text)
   }
 
-  /** Returns the text that was held back: U+FFFD for the bytes of a character that did not come to its end. */
+  /** Returns the text that was held back: U+FFFD for the bytes of an incomplete character. */
   end(): string {
     return this.record(this.utf8.end())
   }

@@ -10,7 +10,7 @@ export class TokenizerFormatError extends Error {
   }
 }
 
-/** A well-formed tokenizer of a kind that this package does not run or write, such as a unigram model. */
+/** A valid tokenizer that this package cannot run or write, such as a unigram model. */
 export class UnsupportedTokenizerError extends Error {
   override readonly name = 'UnsupportedTokenizerError'
   constructor(
@@ -32,7 +32,7 @@ export class TokenIdError extends RangeError {
   }
 }
 
-/** An entry of `special` that is no special token of the vocabulary. */
+/** An entry of `special` that is not a special token of the vocabulary. */
 export class SpecialTokenError extends Error {
   override readonly name = 'SpecialTokenError'
   constructor(
@@ -53,7 +53,7 @@ export class ExplanationError extends RangeError {
   }
 }
 
-/** A corpus and settings that no vocabulary can be trained from. */
+/** A corpus and settings from which no vocabulary can be trained. */
 export class TrainingError extends Error {
   override readonly name = 'TrainingError'
 }

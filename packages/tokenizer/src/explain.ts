@@ -12,13 +12,13 @@ export interface ExplainedMerge {
 
 /** How a part of a text becomes tokens. */
 export interface Explanation {
-  /** The part, as merging sees it: a word in a byte-level vocabulary, and all of the text in SentencePiece's. */
+  /** The part that is merged: a word in a byte-level vocabulary, the whole text in SentencePiece's. */
   readonly text: string
   /** The pieces after each merge; the first state is the characters or, as a byte-level vocabulary has them, the bytes. */
   readonly pieces: readonly (readonly string[])[]
   /** `merges[i]` leads from `pieces[i]` to `pieces[i + 1]`. */
   readonly merges: readonly ExplainedMerge[]
-  /** Whether the part is a token as it stands, so that nothing is merged (`ignore_merges`). */
+  /** Whether the whole part is a token, so that nothing is merged (`ignore_merges`). */
   readonly isWhole: boolean
 }
 

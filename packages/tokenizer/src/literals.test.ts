@@ -28,7 +28,7 @@ test('the longest at each place, from the left, as the definition finds them', (
   )
 })
 
-test('a space stands for what it is said to stand for', () => {
+test('a space matches the given code unit', () => {
   expect(found(new Literals(['a▁b', 'a b'], 0x2581), 'a b▁a▁b')).toEqual([
     [0, 'a▁b'],
     [4, 'a▁b'],

@@ -1,16 +1,16 @@
-/** A text found in another, and where it starts. */
+/** A text that was found in a longer text, and where it starts. */
 export interface Literal {
   readonly at: number
   readonly text: string
 }
 
 /**
- * Finds any of a set of texts in another text, the longest at each place. A sorted list, and no regular expression of
- * them all: that takes a hundred times the memory of its texts, and a model file may have a million of them.
+ * Finds any of a set of texts in a longer text, the longest at each place. It uses a sorted list and not one regular expression of
+ * all texts: that needs a hundred times the memory of the texts, and a model file may have a million of them.
  */
 export class Literals {
   private readonly sorted: readonly string[]
-  /** 1 for the code units that one of them begins with. */
+  /** 1 for the first code units of the texts. */
   private readonly starts = new Uint8Array(0x10000)
 
   /** @param space the code unit that a space in the text stands for */
@@ -18,7 +18,7 @@ export class Literals {
     texts: Iterable<string>,
     private readonly space = 0x20,
   ) {
-    // By code units, so that those which begin alike stand together, the shortest first.
+    // Sorted by code units, so that texts with the same start are neighbours, the shortest first.
     this.sorted = [...texts].sort()
     for (const text of this.sorted) this.starts[text.charCodeAt(0)] = 1
   }
@@ -27,7 +27,7 @@ export class Literals {
     return this.sorted.length === 0
   }
 
-  /** Those in `text` from the left, none within another. */
+  /** The matches in `text` from the left; they do not overlap. */
   *matches(text: string): Iterable<Literal> {
     if (this.isEmpty) return
     for (let at = 0; at < text.length; ) {
@@ -43,7 +43,7 @@ export class Literals {
     let [low, high] = [0, sorted.length]
     for (let depth = 0; low < high && at + depth < text.length; depth++) {
       const unit = this.unitAt(text, at + depth)
-      // All of sorted[low, high) begin with what stands between `at` and `at + depth`, and go on.
+      // All of sorted[low, high) begin with the text from `at` to `at + depth`, and are longer.
       low = this.firstFrom(low, high, depth, unit)
       high = this.firstFrom(low, high, depth, unit + 1)
       if (low < high && sorted[low].length === depth + 1) found = sorted[low++]

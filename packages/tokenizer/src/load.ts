@@ -20,7 +20,7 @@ export interface LoadTokenizerOptions extends TokenizerFiles {
  * @param options.config the files beside it, parsed or as bytes: `tokenizer_config.json`, and as `specialTokensMap` and
  * `addedTokens` those of these names. They add tokens, and say which are BOS and EOS and whether to put them.
  * @throws {TokenizerFormatError} for a file that is none of these, or malformed
- * @throws {UnsupportedTokenizerError} for one of another kind of model
+ * @throws {UnsupportedTokenizerError} for a tokenizer that is not supported
  */
 export function loadTokenizer(bytes: Uint8Array, options: LoadTokenizerOptions = {}): Tokenizer {
   const { name = 'tokenizer', ...files } = options

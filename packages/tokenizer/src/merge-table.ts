@@ -1,4 +1,4 @@
-/** What two neighbouring symbols make, and in which order merges go. */
+/** The merge of two neighbouring symbols, and its rank. */
 export class MergeTable {
   /** Four numbers a slot: left symbol + 1, right symbol, merged symbol, rank (0 goes first). */
   readonly slots: Int32Array

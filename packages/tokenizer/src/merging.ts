@@ -7,13 +7,13 @@ const never = 0x7fffffff
 const rankUnit = 2 ** 30
 
 /**
- * Up to this length looking through all pairs for the best one is faster than a heap of them (measured). What is looked through is
+ * Up to this length a scan of all pairs is faster than a heap (measured). The scanned numbers are
  * rank · 2⁶ + index, which compares as candidates do, and there are fewer than 2²⁰ ranks.
  */
 const scanned = 64
 const indexBits = 6
 
-/** Merges one stretch of text: a linked list of symbols, and for longer stretches a heap of the pairs that can be merged. */
+/** Merges one part of a text: a linked list of symbols, and for longer parts a heap of the pairs that can be merged. */
 export class Merging {
   /** Symbol of each entry of the list, -1 for a character that is in no piece. */
   symbol = new Int32Array(64)
@@ -126,7 +126,7 @@ export class Merging {
       }
       heap[at] = last
       const left = best % rankUnit
-      // A candidate whose pair has changed since is of no use; the pair that is there now has its own.
+      // Skip a candidate whose pair has changed; the new pair has its own candidate.
       if (rank[left] === (best - left) / rankUnit) return left
     }
     return -1
@@ -145,8 +145,8 @@ export class Merging {
 }
 
 /**
- * The first entry of the lowest rank, or -1 where no pair makes a piece. Which number is the lowest so far cannot be foreseen, so
- * there is no branch on it: a negative difference is added, any other is masked away. Two lows take turns.
+ * The first entry of the lowest rank, or -1 if no pair makes a piece. A branch on the minimum would be unpredictable, so
+ * there is none: a negative difference is added, any other is masked. Two minima alternate.
  */
 function lowest(rank: Int32Array, length: number): number {
   let low = never

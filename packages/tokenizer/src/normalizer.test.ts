@@ -68,9 +68,9 @@ test('replacement rules apply to what they match, and leave user-defined pieces 
   expect(run({ addDummyPrefix: false }, 'AAA', rules, ['AA'])).toEqual(['AAa', [0, 0, 2, 3]])
 })
 
-test('rules that match or give without end are refused', () => {
+test('rules with endless input or output are refused', () => {
   const bytes = charsMap({ A: 'a' })
-  // The node of A leads back to the root, and so A to A.
+  // The node of A points back to the root, so the trie has a cycle.
   const node = 4 + 4 * (256 ^ 0x41)
   new DataView(bytes.buffer).setUint32(node, 0x41 | (0x41 << 10), true)
   const rules = new CharsMap('rules', bytes)

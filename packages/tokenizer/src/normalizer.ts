@@ -16,8 +16,8 @@ export interface Chunk {
 }
 
 /**
- * Text normalisation as SentencePiece does it before encoding. Spaces stay spaces where nothing but escaping would
- * happen to them: whoever reads the result takes them for `▁`. A surrogate without its other half becomes U+FFFD.
+ * Text normalisation as SentencePiece does it before encoding. If spaces would only be escaped, they stay spaces,
+ * and the reader of the result treats them as `▁`. A lone surrogate becomes U+FFFD.
  */
 export class Normalizer {
   /** @param userDefined the pieces that replacement rules leave alone */

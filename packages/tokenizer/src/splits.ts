@@ -3,8 +3,8 @@ import { type CharacterClasses, Class, characterClasses } from './unicode'
 const { letter, number, space, lineEnd, punctuation, newerNumber } = Class
 
 /**
- * Cuts text into words: given where a word starts, returns where it ends, at most `to`. `text[from, to)` is not empty and
- * is seen alone: what stands beside it changes nothing.
+ * Cuts text into words: for the start of a word, returns its end, at most `to`. `text[from, to)` is not empty, and
+ * the text around it does not matter.
  */
 export type Split = (text: string, from: number, to: number) => number
 

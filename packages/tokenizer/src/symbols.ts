@@ -6,7 +6,7 @@ import { isMergeable, maxMerges, type Vocabulary } from './vocabulary'
 /** The code unit of `▁`, which stands for a space in pieces. */
 export const meta = 0x2581
 
-/** What merging works on: pieces as the text has them, and which merges there are. */
+/** The input of merging: the pieces and the merges. */
 export interface SymbolSource {
   /** The text of each piece by its id. */
   readonly texts: readonly string[]
@@ -49,8 +49,8 @@ export class Symbols {
   readonly classOf: Uint8Array
   /**
    * `joins[a << 8 | b]` is 0 where no merge makes a text with a unit of class `a` before one of class `b`. No merge ever
-   * crosses such a place: text may be cut there and each part encoded alone. That is what makes words, digits and most
-   * of Chinese fall apart early, without a rule about spaces.
+   * crosses such a place: text may be cut there and each part encoded alone. So words, digits and most
+   * Chinese characters are separated early, without a rule about spaces.
    */
   readonly joins: Uint8Array
   readonly table: TextTable
@@ -64,7 +64,7 @@ export class Symbols {
     this.space = space
     const all = [...texts]
     const symbols = [...mergeable]
-    // SentencePiece makes pieces of characters that are no pieces; a list of merges names pieces only.
+    // SentencePiece can merge characters that are not pieces. A list of merges names only pieces.
     if (merges === undefined) {
       const known = new Set(mergeable.map(id => texts[id]))
       for (const id of mergeable)
@@ -117,7 +117,7 @@ export class Symbols {
     const escaped = this.space === meta
     for (const id of mergeable) {
       const piece = texts[id]
-      // Text never holds a space once it is escaped, so such a piece is never made.
+      // Escaped text has no spaces, so such a piece is never made.
       if (escaped && piece.includes(' ')) continue
       let hash = hashSeed
       for (let cut = 1; cut < piece.length; cut++) {
@@ -136,7 +136,7 @@ export class Symbols {
   }
 }
 
-/** ASCII by itself, `▁` with the space, the two kinds of surrogates apart from all else, and the rest hashed. */
+/** Each ASCII character has its own class, `▁` the class of the space, the two kinds of surrogates one class each. Other characters are hashed. */
 function unitClasses(): Uint8Array {
   const classes = new Uint8Array(0x10000)
   for (let unit = 0; unit < 0x10000; unit++)

@@ -60,7 +60,7 @@ function withParts({ text: before, originOf }: Normalized, parts: readonly Part[
     text,
     originOf: at => {
       if (at >= text.length) return originOf(before.length)
-      // Only those who want to know where tokens stand pay for it.
+      // Only computed if offsets are wanted.
       origins ??= originsOf(parts, text.length)
       return originOf(origins[at])
     },
@@ -95,6 +95,6 @@ function composed(text: string, form: string): readonly Part[] {
     return { at: index, text: changed, kept: changed === part }
   })
   const whole = text.normalize(form)
-  // Where characters of two clusters compose after all, the text is one part.
+  // If characters of two clusters compose, the text is treated as one part.
   return parts.map(part => part.text).join('') === whole ? parts : [{ at: 0, text: whole, kept: false }]
 }

@@ -1,4 +1,4 @@
-/** Texts by number, found by a part of a longer text without cutting it out. */
+/** A hash table of texts. It looks up a part of a longer text without copying it. */
 export class TextTable {
   /** Length in code units of the longest text. */
   readonly longest: number

@@ -11,13 +11,13 @@ export interface EncodeOptions {
   /** Put EOS after them. Default false. */
   readonly eos?: boolean | undefined
   /**
-   * Special (control) tokens to recognise by name in the text: none by default, so that text is never more than text;
-   * all, or those that are named. The parts between them are encoded as texts of their own.
+   * Special (control) tokens to recognise by name in the text: none by default, so that text is always plain text;
+   * all, or those that are named. The parts between them are encoded separately.
    */
   readonly special?: boolean | Iterable<string> | undefined
   /**
    * Recognise the added tokens and user-defined pieces that are not special, which files state as part of the text.
-   * Default true. Without them, text from elsewhere cannot forge a tag that a file calls ordinary.
+   * Default true. Without them, untrusted text cannot contain a tag that the file does not call special.
    */
   readonly added?: boolean | undefined
 }
@@ -33,14 +33,14 @@ export interface EncodingWithOffsets {
   readonly offsets: Uint32Array
 }
 
-/** Names of the tokens that end a text or a message, whatever a file says of them. */
+/** Names of tokens that always end a text or a message. */
 const endNames = ['<|end_of_text|>', '<|endoftext|>', '<|eot_id|>', '<|eom_id|>', '<|im_end|>']
 
 /**
- * A byte-pair tokenizer of the LLaMA family, with the same ids for every text as the tool that a file is of:
+ * A byte-pair tokenizer of the LLaMA family, with the same ids for every text as the original program:
  * SentencePiece, Hugging Face's tokenizers, or tiktoken. Immutable.
  *
- * Text is taken as UTF-16; a surrogate without its other half counts as U+FFFD.
+ * Text is read as UTF-16; a lone surrogate counts as U+FFFD.
  */
 export class Tokenizer {
   /** One more than the largest id. A model may have more rows than that, or fewer. */
@@ -98,7 +98,7 @@ export class Tokenizer {
     tokens.push(...ordinary)
     const defined = pieces.filter((_, id) => types[id] === PieceType.userDefined)
     this.addedTokens = [...new Set([...defined, ...ordinary.map(({ content }) => content)])]
-    // Those of the normalised text are looked for there.
+    // Tokens of the normalised text are searched there.
     this.added = new AddedTokens(tokens.filter(token => rules === undefined || !token.normalized))
     this.hasOrdinary = this.added.some(token => !token.special)
     this.codec = codecOf(vocabulary, name)
@@ -135,7 +135,7 @@ export class Tokenizer {
   }
 
   /**
-   * The text of tokens. Control tokens have none unless `special` asks for it; bytes that are no UTF-8 become U+FFFD.
+   * The text of tokens. Control tokens have none unless `special` asks for it; bytes that are not UTF-8 become U+FFFD.
    *
    * @throws {TokenIdError} for an id that the vocabulary does not have
    */
@@ -152,8 +152,8 @@ export class Tokenizer {
   }
 
   /**
-   * How text becomes pieces, merge by merge, by the definition of byte-pair encoding: for teaching, and not for speed. No
-   * token is recognised by its name in it.
+   * How text becomes pieces, merge by merge, by the definition of byte-pair encoding: for teaching, not for speed. Special
+   * tokens in the text are not recognised.
    *
    * @throws {ExplanationError} for a text of more than 1000 code units
    */

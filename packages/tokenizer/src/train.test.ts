@@ -95,8 +95,8 @@ test('texts may come one at a time, and their cut is that of their lines', async
 })
 
 test('rare characters are left to the bytes', async () => {
-  const many = Array.from({ length: 500 }, () => 'aba')
-  const tokenizer = await trainTokenizer([...many, '漢'], { vocabSize: 265, characterCoverage: 0.999 })
+  const texts = Array.from({ length: 500 }, () => 'aba')
+  const tokenizer = await trainTokenizer([...texts, '漢'], { vocabSize: 265, characterCoverage: 0.999 })
   expect(tokenizer.pieceToId('漢')).toBeUndefined()
   expect(tokenizer.decode(tokenizer.encode('漢'))).toBe('漢')
 })

@@ -6,8 +6,8 @@ import type { TrainingOptions } from './train/options'
  * identity normaliser and dummy prefix, digits alone, byte fallback, runs of spaces as pieces. The same corpus gives
  * the same pieces in the same order.
  *
- * Where the corpus runs out of pairs before `vocabSize`, SentencePiece goes on with pairs that no longer occur; this
- * is an error here.
+ * If the corpus has no more pairs before `vocabSize` is reached, SentencePiece continues with pairs that no longer occur. Here this
+ * is an error.
  *
  * @param texts the corpus; each line of each text is a sentence
  * @throws {TrainingError} for options out of range, an empty corpus, and a `vocabSize` too small for the characters or
@@ -18,7 +18,7 @@ export async function trainTokenizer(
   texts: Iterable<string> | AsyncIterable<string>,
   options: TrainingOptions,
 ): Promise<Tokenizer> {
-  // Whoever only tokenizes does not load the trainer.
+  // The trainer is loaded only when it is used.
   const { trainVocabulary } = await import('./train/train-vocabulary')
   return new Tokenizer(await trainVocabulary(texts, options))
 }

@@ -7,13 +7,13 @@ export function utf8Of(codePoint: number): readonly number[] {
   return [0xf0 | (codePoint >> 18), tail(12), tail(6), tail(0)]
 }
 
-/** How many bytes a character has that starts with this byte; 1 where none does. */
+/** The number of bytes of a character that starts with this byte; 1 if no character does. */
 const lengthAfter = (lead: number) =>
   (lead & 0xe0) === 0xc0 ? 2 : (lead & 0xf0) === 0xe0 ? 3 : (lead & 0xf8) === 0xf0 ? 4 : 1
 
 const smallest = [0, 0, 0x80, 0x800, 0x10000]
 
-/** Text out of bytes that come a few at a time. */
+/** Decodes bytes that come in pieces. */
 export interface ByteStream {
   /** Whether the start of a character is held back. */
   readonly isWaiting: boolean
@@ -64,7 +64,7 @@ function codePointOf(bytes: ArrayLike<number>, at: number, length: number): numb
   return codePoint < smallest[length] || codePoint > 0x10ffff || isSurrogate ? -1 : codePoint
 }
 
-/** The text of bytes, or `undefined` where they are no UTF-8. `TextDecoder` tells that by errors, which take long. */
+/** The text of bytes, or `undefined` if they are not UTF-8. `TextDecoder` would throw errors, which are slow. */
 export function textOfUtf8(bytes: ArrayLike<number>): string | undefined {
   let text = ''
   for (let at = 0; at < bytes.length; ) {

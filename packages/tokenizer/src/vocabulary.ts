@@ -29,7 +29,7 @@ export const llamaNormalizer: NormalizerFlags = {
   charsMap: new Uint8Array(0),
 }
 
-/** All that makes a tokenizer: what the formats read and write, and what the trainer makes. `id` indexes `pieces`. */
+/** The data of a tokenizer: formats read and write it, and the trainer makes it. `id` is an index of `pieces`. */
 export interface Vocabulary {
   /**
    * The text of each piece as files write it: spaces as `▁` or, in a byte-level vocabulary, each byte as a character of
@@ -62,7 +62,7 @@ export interface Vocabulary {
   readonly merges?: Uint32Array | undefined
   /** Whether a run of characters without a piece is one `unk`; each is one otherwise. Default true. */
   readonly fuseUnk?: boolean | undefined
-  /** Tokens that are cut out of the text before all else. */
+  /** Tokens that are cut out of the text before everything else. */
   readonly added?: readonly AddedToken[] | undefined
   /** How text is made ready for merging; SentencePiece's normaliser without it. */
   readonly rules?: TextRules | undefined
@@ -91,7 +91,7 @@ const maxGaps = 1 << 16
 /** Ways to make a piece of two others: two or three a piece in published vocabularies, and up to 511 in a hostile one. */
 export const maxMerges = 1 << 21
 
-/** A longer piece helps nobody, and the splits of a piece grow with the square of its length. */
+/** Longer pieces are not useful, and the number of splits of a piece grows with the square of its length. */
 export const maxPieceLength = 512
 
 /**
@@ -109,8 +109,8 @@ export const byteOf = (name: string) => (/^<0x[0-9A-F]{2}>$/.test(name) ? Number
 /**
  * Checks what every use of a vocabulary relies on, and returns it.
  *
- * @throws {TokenizerFormatError} for no pieces, empty, repeated or overlong ones, ill-formed text, scores that are no finite
- * numbers, unknown types, not exactly one unknown piece, and byte pieces that are missing, doubled, misnamed or uncalled for
+ * @throws {TokenizerFormatError} for no pieces, empty, repeated or overlong ones, ill-formed text, scores that are not finite
+ * numbers, unknown types, not exactly one unknown piece, and byte pieces that are missing, repeated, misnamed or unexpected
  * @throws {UnsupportedTokenizerError} for a BOS that is an ordinary piece
  */
 export function checkVocabulary(file: string, vocabulary: Vocabulary): Vocabulary {
@@ -157,7 +157,7 @@ export function checkVocabulary(file: string, vocabulary: Vocabulary): Vocabular
     if (id === undefined) continue
     if (types[id] === undefined) throw fail(`the ${role} token is ${id}, expected an id below ${pieces.length}`)
   }
-  // An EOS may be an ordinary piece: text that a model ends with it is ended all the same.
+  // EOS may be an ordinary piece: a model can still end a text with it.
   if (bosId !== undefined && types[bosId] !== PieceType.control)
     throw new UnsupportedTokenizerError(file, `the beginning-of-text token ${bosId} is not a control piece`)
   for (const { id, content } of vocabulary.added ?? [])

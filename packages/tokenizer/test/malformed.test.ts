@@ -292,7 +292,7 @@ const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
   ],
   'a value nested deeper than the stack, for a number': [withValue('vocab', 'a', nested), /model.vocab.a is a list/],
   'a value nested deeper than the stack, for a name': [withValue('model', 'type', nested), /model.type is a list/],
-  'an object that is no text, for a number': [
+  'an object that is not text, for a number': [
     withValue('vocab', '<s>', '{"toString":1,"valueOf":2}'),
     /model.vocab.<s> is an object, expected an id below 1048576/,
   ],

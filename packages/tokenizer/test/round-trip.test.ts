@@ -33,7 +33,7 @@ test.skipIf(!tokenizer)('every id comes back by its piece and, with its text, th
     const stated: Record<number, string> = {
       [PieceType.unknown]: ' \u2047 ',
       [PieceType.control]: '',
-      // A byte above 0x7F is no character alone.
+      // A byte above 0x7F is not a character alone.
       [PieceType.byte]: byte < 0x80 ? String.fromCharCode(byte) : '\ufffd',
     }
     const isStated = text === `\n${stated[types[id]] ?? piece.replaceAll('▁', ' ')}`

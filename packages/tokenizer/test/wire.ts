@@ -39,7 +39,7 @@ export const bytePieces = Array.from({ length: 256 }, (_, byte) => piece(byteNam
 export const words = [piece('ab', -1), piece('▁', -2), piece('a', -3), piece('b', -4)]
 export const trainerSpec = bytesOf(integer(3, 2), integer(35, 1))
 
-/** A SentencePiece model: a small good one, but for the parts given. */
+/** A small valid SentencePiece model, with the given parts replaced. */
 export const model = ({
   pieces = [...reserved, ...bytePieces, ...words],
   trainer = trainerSpec,
@@ -54,7 +54,7 @@ export const llama2cPiece = (text: string | Uint8Array, score = 0, length?: numb
   return bytesOf(float(score), u32(length ?? content.length), content)
 }
 
-/** llama2.c's tokenizer.bin: a small good one, but for the parts given. */
+/** A small valid tokenizer.bin of llama2.c, with the given parts replaced. */
 export const llama2c = (
   pieces: Uint8Array[] = [
     ...['<unk>', '\n<s>\n', '\n</s>\n', ...Array.from({ length: 256 }, (_, byte) => byteName(byte))].map(text =>

@@ -43,7 +43,7 @@ const refusals: Record<string, [changed: Tokenizer, by: ('json' | 'bin' | 'gguf'
   'an unused piece': [new Tokenizer(smallVocabulary(normal, { extra: [['ll', PieceType.unused]] })), ['json', 'bin']],
   'equal scores': [new Tokenizer(smallVocabulary([...normal, ['ba', -1]])), ['json']],
   'a run of spaces with a gap': [new Tokenizer(smallVocabulary(normal.filter(([piece]) => piece !== '▁▁▁'))), ['json']],
-  'a character that is no piece': [new Tokenizer(smallVocabulary([...normal, ['ac', -1.5]])), ['json']],
+  'a character that is not a piece': [new Tokenizer(smallVocabulary([...normal, ['ac', -1.5]])), ['json']],
   'a piece with a space': [new Tokenizer(smallVocabulary([...normal, ['a b', -3]])), ['bin', 'json']],
 }
 

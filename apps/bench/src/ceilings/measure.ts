@@ -4,7 +4,7 @@ import type { Limit, Stint } from './thread'
 
 export interface CeilingOptions {
   readonly threads: number
-  /** Bytes that are read again and again: as many as a token needs, for a small model lies in a cache of the processor. */
+  /** Bytes that are read repeatedly: as many as a token needs, because a small model fits in a processor cache. */
   readonly bytes: number
 }
 
@@ -23,8 +23,8 @@ const HEAD_START = 50
 const LARGEST = 2 ** 30
 
 /**
- * The most that this runtime gets out of the machine: WebAssembly SIMD that only reads, or only multiplies and adds.
- * Native code with wider vectors may multiply faster; it reads no faster, for that is the memory's limit.
+ * The limits of this machine in this runtime: WebAssembly SIMD that only reads, or only multiplies and adds.
+ * Native code with wider vectors may multiply faster, but it cannot read faster than the memory.
  */
 export const measureCeilings = async (
   { threads, bytes }: CeilingOptions,

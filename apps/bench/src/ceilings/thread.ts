@@ -3,7 +3,7 @@ import { type CeilingKernels, instantiateAll } from './kernels'
 /** What is driven to its limit: reading memory, or multiplying and adding numbers of a type. */
 export type Limit = 'read' | 'f32' | 'i8'
 
-/** Work for one thread. All threads begin at the same moment and go on for as long, so that their rates add up. */
+/** Work for one thread. All threads begin at the same time and run for the same time, so that their rates can be added. */
 export interface Stint {
   readonly limit: Limit
   /** Bytes that `read` goes through again and again. */
@@ -21,7 +21,7 @@ const SUMS = 12
 
 let memory = new WebAssembly.Memory({ initial: 0 })
 
-/** Memory of at least so many bytes, its pages touched: one that was never written is not there to be read. */
+/** Memory of at least this many bytes. Every page is written first, because a page that was never written has no memory. */
 const memoryOf = (bytes: number): WebAssembly.Memory => {
   if (memory.buffer.byteLength < bytes) {
     memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE) })

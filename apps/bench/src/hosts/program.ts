@@ -16,7 +16,7 @@ export interface ProgramRun {
 /** How often the memory of a running program is looked at. Its high-water mark only grows. */
 const LOOK_MS = 50
 
-/** Error output is kept up to so many characters, for messages. */
+/** At most this many characters of error output are stored, for messages. */
 const MAX_ERRORS = 10_000
 
 /**

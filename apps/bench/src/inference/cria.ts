@@ -20,7 +20,7 @@ export interface CriaOptions extends StreamSize {
 /** Tokens of a pass, as in Cria's own loop and in llama.cpp. */
 export const PASS_TOKENS = 512
 
-/** Cuts additions to sequences into passes of at most so many tokens; the logits of the last token of each are wanted. */
+/** Cuts additions to sequences into passes of at most `passTokens` tokens; the logits of the last token of each addition are wanted. */
 export const passesOf = (
   additions: readonly { readonly sequence: Sequence; readonly ids: readonly number[] }[],
   passTokens: number = PASS_TOKENS,

@@ -17,7 +17,7 @@ export interface NormsOptions {
   readonly prompt: number
 }
 
-/** A round takes the mean of so many passes over one token: each takes milliseconds. */
+/** A round is the mean of this many passes over one token, because one takes only milliseconds. */
 const TOKEN_PASSES = 16
 
 /** Matrices of random numbers that keep activations finite, and vectors of ones. */

@@ -4,7 +4,7 @@ import { random, range } from './inputs'
 
 const { dim, hidden, heads, headDim, context, eps } = size
 
-/** Composite ops of a forward pass over so many tokens, with f32 weights: the parts of a layer that a device may fuse. */
+/** Composite ops of a forward pass over `tokens` tokens, with f32 weights: the parts of a layer that a device may fuse. */
 export const compositeCases = (tokens: number): OpCase[] => {
   const x: Shape = [tokens, dim]
   return [

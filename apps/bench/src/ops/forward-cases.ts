@@ -89,7 +89,7 @@ const sequenceCases = (tokens: number): OpCase[] => {
   ]
 }
 
-/** The ops of a forward pass over so many tokens, with weights in each of these types. */
+/** The ops of a forward pass over `tokens` tokens, with weights in each of these types. */
 export const forwardCases = (tokens: number, weightTypes: readonly DType[]): OpCase[] => {
   const x: Shape = [tokens, dim]
   const wide: Shape = [tokens, hidden]

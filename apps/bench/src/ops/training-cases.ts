@@ -40,7 +40,7 @@ const named = (
   },
 })
 
-/** The ops of a training step over one document of so many tokens, except those of the forward pass. */
+/** The ops of a training step over one document of `tokens` tokens, except those of the forward pass. */
 export const trainingCases = (tokens: number): OpCase[] => {
   const x: Shape = [tokens, dim]
   const wide: Shape = [tokens, hidden]

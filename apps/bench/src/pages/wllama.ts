@@ -12,7 +12,7 @@ export interface WllamaOptions extends StreamSize {
   readonly wasm: string
 }
 
-/** The part of wllama that is used. It is no dependency of the workspace, so its types are not here. */
+/** The part of wllama that is used. It is not a dependency of the workspace, so its types are declared here. */
 interface WllamaModule {
   Wllama: {
     new (paths: { default: string }, config: { suppressNativeLog: true }): Wllama

@@ -42,5 +42,5 @@ export interface Report {
   readonly data: unknown
 }
 
-/** A report but for where and how it was measured, which is the same for all. */
+/** A report without machine, date and command, which are added for all reports. */
 export type Findings = Omit<Report, 'command' | 'date' | 'machine'>

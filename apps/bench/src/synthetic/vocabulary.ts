@@ -7,8 +7,8 @@ const CONTROL = 3
 const BYTE = 6
 
 /**
- * A vocabulary of so many pieces that any reader of GGUF accepts: the three special ones, a piece for each byte, and
- * made-up words. Nothing is tokenized with it, but llama.cpp loads no model without one.
+ * A vocabulary with the given number of pieces that every GGUF reader accepts: the three special ones, a piece for each byte, and
+ * invented words. It is never used to tokenize, but llama.cpp does not load a model without one.
  */
 export const syntheticVocabulary = (size: number): GgufVocabulary => {
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`)

@@ -33,7 +33,7 @@ export const randomTensor = (shape: readonly number[], dtype: DType, exponent: n
   const data = allocate(dtype, sizeOf(shape))
   const { buffer, byteLength } = data
   const bytes = new Uint8Array(buffer, 0, byteLength)
-  // The last bytes, if they are no whole word, stay 0.
+  // The last bytes, if they are not a whole word, stay 0.
   fillRandom(new Uint32Array(buffer, 0, byteLength >> 2), seed)
   if (isFloat(dtype)) {
     const { keep, bits } = floats[dtype]

@@ -7,7 +7,7 @@ export interface Part {
   readonly megabytes: number
 }
 
-/** Of each text so many characters are timed. */
+/** Characters of each text that are timed. */
 const CHARACTERS = 400_000
 
 export const partOf = (text: string, lines: readonly string[]): Part => ({

@@ -117,7 +117,7 @@ export class Remote<Work extends Offer> {
     })
   }
 
-  /** Asks for a stream: the next item is made once the one before has been taken. Who leaves early ends the work. */
+  /** Requests a stream: the next item is made when the previous one has been read. Leaving the loop ends the work. */
   async *stream<Name extends keyof Work & string>(
     name: Name,
     input: InputOf<Work[Name]>,

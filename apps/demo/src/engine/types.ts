@@ -9,12 +9,12 @@ export interface DeviceChoice {
   readonly available: boolean
   /** What would run, or why nothing can. */
   readonly detail: string
-  /** A GPU that the processor imitates: right, but slow. */
+  /** Whether the CPU emulates the GPU: correct but slow. */
   readonly software: boolean
 }
 
 export type ModelSource =
-  /** The model that Cria trained itself, which the page brings along. */
+  /** The built-in model, which Cria trained. */
   | { readonly kind: 'embedded' }
   | { readonly kind: 'files'; readonly files: readonly File[] }
   | { readonly kind: 'named'; readonly name: string }
@@ -35,7 +35,7 @@ export interface LoadOptions {
 /** What a page shows of a loaded model. */
 export interface ModelFacts {
   readonly name: string
-  /** Whether it is the model that the page brings along. */
+  /** Whether it is the built-in model. */
   readonly embedded: boolean
   readonly format: string
   readonly device: string
@@ -65,7 +65,7 @@ export interface Sampling {
 }
 
 export interface GenerateRequest extends Sampling {
-  /** A text to go on from, or the messages of a chat. */
+  /** A text to continue, or the messages of a chat. */
   readonly from: string | readonly ChatMessage[]
   readonly seed: number | undefined
   readonly signal: AbortSignal

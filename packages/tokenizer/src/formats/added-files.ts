@@ -25,7 +25,7 @@ const open = (file: string, value: unknown): Json | undefined => {
  * The vocabulary with what the files beside it state: added tokens, the ids of BOS, EOS and padding, and whether a text
  * begins and ends with them. Where two files differ, `tokenizer_config.json` counts.
  *
- * @throws {TokenizerFormatError} naming the file and the value, also for a token whose id is another's
+ * @throws {TokenizerFormatError} naming the file and the value, also for a token with the id of another token
  */
 export function extendVocabulary(vocabulary: Vocabulary, files: TokenizerFiles): Vocabulary {
   const config = open('tokenizer_config.json', files.config)
@@ -78,7 +78,7 @@ export function extendVocabulary(vocabulary: Vocabulary, files: TokenizerFiles):
   for (const { id, special: isSpecial } of added.values()) {
     const type = types[id]
     if (type === PieceType.unknown || type === PieceType.byte) continue
-    // A piece that text becomes anyway stays one.
+    // A piece that ordinary text can become keeps its type.
     if (isSpecial) types[id] = PieceType.control
     else if (type !== PieceType.normal) types[id] = PieceType.userDefined
   }
@@ -121,14 +121,14 @@ function specialNames(file: Json | undefined): string[] {
   return [...names, ...lists].map(contentOf)
 }
 
-/** The id that the first file with the token's name says; stated as none where that is null. */
+/** The id from the first file that has the token's name; null means that there is no such token. */
 function role(name: string, files: readonly (Json | undefined)[], idOf: ReadonlyMap<string, number>, mayLack = false) {
   const key = `${name}_token`
   const stating = files.find(file => file !== undefined && Object.hasOwn(file.record(), key))?.get(key)
   if (stating === undefined || stating.isNull) return { isStated: stating !== undefined, id: undefined }
   const content = contentOf(stating)
   const id = idOf.get(content)
-  // Nothing here puts padding into text, so that one without an id is no loss.
+  // This package never adds padding, so a padding token without an id does not matter.
   if (id === undefined && !mayLack)
     throw new TokenizerFormatError(
       stating.file,

@@ -3,7 +3,7 @@ import { Tokenizer } from '../tokenizer'
 import { byteName, byteOf, defaultUnkSurface, llamaNormalizer, maxPieces, PieceType } from '../vocabulary'
 import { cannotSay, requireLlamaText, requireSentencePiece } from './requirements'
 
-// The format knows no types and no ids: these are fixed in llama2.c's run.c.
+// The format has no types and no ids: they are fixed in llama2.c's run.c.
 const unkId = 0
 const bosId = 1
 const eosId = 2
@@ -71,8 +71,8 @@ export function readLlama2c(bytes: Uint8Array, { name = 'tokenizer.bin' }: { nam
 /**
  * Writes llama2.c's `tokenizer.bin`.
  *
- * @throws {UnsupportedTokenizerError} for what the format cannot say: other ids for `unk`, BOS, EOS and the bytes than
- * llama2.c's, further control, user-defined or unused pieces, and another normaliser than LLaMA's
+ * @throws {UnsupportedTokenizerError} for what the format cannot express: ids of `unk`, BOS, EOS and the bytes that differ from
+ * llama2.c's, further control, user-defined or unused pieces, and a normaliser other than LLaMA's
  */
 export function writeLlama2c({ vocabulary }: Tokenizer): Uint8Array {
   const { pieces, scores, types } = vocabulary

@@ -7,7 +7,7 @@ const fixed64Type = 1
 const delimitedType = 2
 const fixed32Type = 5
 
-/** One field of a message, as it stands in the file. */
+/** One field of a message in the file. */
 export class Field {
   constructor(
     readonly number: number,
@@ -64,7 +64,7 @@ let utf8: TextDecoder | undefined
 /**
  * The fields of a message, in the order in which they stand.
  *
- * @throws {TokenizerFormatError} naming `file` and `where` for what is no such message
+ * @throws {TokenizerFormatError} naming `file` and `where` for bytes that are not such a message
  */
 export function* readMessage(file: string, where: string, bytes: Uint8Array): Iterable<Field> {
   const fail = (problem: string) => new TokenizerFormatError(file, `${where}: ${problem}`)

@@ -1,8 +1,8 @@
 import { isMergeable, PieceType, type Vocabulary } from '../vocabulary'
 
 /**
- * The score of every piece by where its merges stand, if SentencePiece with these scores merges as the list says:
- * `undefined` if not. The list has no scores: those that it was made of come back in order, not in value.
+ * The score of every piece by the position of its merges in the list, if SentencePiece with these scores merges as the list does;
+ * `undefined` if not. The list has no scores, so the order of the original scores is restored, but not their values.
  */
 export function scoresOfMerges(vocabulary: Vocabulary, list: Uint32Array): Float32Array | undefined {
   const { pieces, types } = vocabulary
@@ -18,7 +18,7 @@ export function scoresOfMerges(vocabulary: Vocabulary, list: Uint32Array): Float
     if (!named.has(`${left} ${right}`)) return undefined
     ways++
   }
-  // A merge that names a piece in another way than by its text would be lost.
+  // A merge whose two parts do not spell the piece would be lost.
   if (ways !== merges.length) return undefined
   const last = new Map(merges.map(({ id }, i) => [id, i]))
   let order = 0
@@ -86,7 +86,7 @@ interface Merge {
 /**
  * Among equals SentencePiece merges the leftmost pair, Hugging Face's tokenizers the one that the list has first. The
  * two agree where the pieces are all the runs of one character up to some length (LLaMA's runs of spaces) and the list
- * has growing by one character before starting anew: either way the leftmost run grows to its limit before the next one
+ * has growing by one character before a new start: in both cases the leftmost run grows to its limit before the next one
  * starts.
  */
 const isRun = (ids: ReadonlySet<number>, pieces: readonly string[]) => {
@@ -97,8 +97,8 @@ const isRun = (ids: ReadonlySet<number>, pieces: readonly string[]) => {
 
 /** Whether the merge of two single characters comes after all those of a longer run with one more. */
 const growsFirst = (merges: readonly Merge[]) => {
-  const anew = merges.findIndex(({ left, right }) => left === right && left === [...left][0])
-  return merges.slice(anew).every(({ left, right }) => left.length <= right.length || right !== [...right][0])
+  const restart = merges.findIndex(({ left, right }) => left === right && left === [...left][0])
+  return merges.slice(restart).every(({ left, right }) => left.length <= right.length || right !== [...right][0])
 }
 
 const byLength = (a: Merge, b: Merge) => b.left.length - a.left.length || b.right.length - a.right.length

@@ -5,10 +5,10 @@ import { Tokenizer } from '../tokenizer'
 import { defaultUnkSurface, llamaNormalizer, maxPieceLength, PieceType, type Vocabulary } from '../vocabulary'
 import { extendVocabulary, type TokenizerFiles } from './added-files'
 
-/** How many ranks Llama 3's file has. Another number means another model, whose pattern the file does not say. */
+/** The number of ranks in Llama 3's file. A file with another number is another model, and its pattern is not in the file. */
 const llama3Ranks = 128_000
 
-// The special tokens stand in Meta's code, and not in the file; these are those of Llama 3.1 and later. Llama 3 calls
+// The special tokens are in Meta's code, not in the file. These are the tokens of Llama 3.1 and later. Llama 3 calls
 // four of them, which it does not use, reserved.
 const named = [
   '<|begin_of_text|>',
@@ -38,8 +38,8 @@ export const isTiktoken = (bytes: Uint8Array): boolean =>
  *
  * @param bytes the file
  * @param options `name`: the file's name, for errors; the files next to it
- * @throws {TokenizerFormatError} for another kind of line, and for a rank that is missing or stands twice
- * @throws {UnsupportedTokenizerError} for another number of ranks than Llama 3 has
+ * @throws {TokenizerFormatError} for an invalid line, and for a rank that is missing or given twice
+ * @throws {UnsupportedTokenizerError} if the number of ranks is not that of Llama 3
  */
 export function readTiktoken(
   bytes: Uint8Array,

@@ -63,7 +63,7 @@ function addedTokens({ pieces, types, added = [] }: Vocabulary) {
   })
 }
 
-/** All pieces but those that are added tokens alone. */
+/** All pieces except those that are only added tokens. */
 const vocab = ({ pieces, types, rules }: Vocabulary) =>
   Object.fromEntries(
     pieces.flatMap((piece, id) => {
@@ -103,7 +103,7 @@ function preTokenizer({ rules }: Vocabulary, refuse: (what: string) => Error) {
   return steps.length === 0 ? last : { type: 'Sequence', pretokenizers: [...steps, last] }
 }
 
-/** BOS before a text and EOS behind it, as the vocabulary has it. */
+/** BOS before a text and EOS after it, as in the vocabulary. */
 function template({ pieces, bosId, eosId, addBos, addEos, rules }: Vocabulary) {
   const token = (id: number, type_id: number) => ({ SpecialToken: { id: pieces[id], type_id } })
   const before = bosId !== undefined && (addBos ?? !rules?.byteLevel) ? [bosId] : []

@@ -27,8 +27,8 @@ const eosNames = ['</s>', '<|end_of_text|>', '<|endoftext|>']
  *
  * @param bytes the file
  * @param options `name`: the file's name, for errors; `config`, `specialTokensMap` and `addedTokens`: the files next to it
- * @throws {TokenizerFormatError} for what is no such file, or contradicts itself
- * @throws {UnsupportedTokenizerError} for models, normalisers, patterns and merges that are not supported, by name
+ * @throws {TokenizerFormatError} for a file that is not a tokenizer.json, or contradicts itself
+ * @throws {UnsupportedTokenizerError} that names the model, normaliser, pattern or merge that is not supported
  */
 export function readTokenizerJson(
   bytes: Uint8Array,
@@ -101,7 +101,7 @@ function readVocabulary(
   const model = root.get('model')
   const inModel = model.get('vocab').record()
   const bytePieces = pieces.filter(piece => byteOf(piece) >= 0)
-  // Files that fall back to bytes without having any have `unk` for what they do not know.
+  // Files with byte fallback but without byte pieces use `unk` for unknown characters.
   const byteFallback = !rules.byteLevel && model.get('byte_fallback').boolean() && bytePieces.length > 0
   const types = Uint8Array.from(pieces, piece => {
     if (piece === '') return PieceType.unused
@@ -203,7 +203,7 @@ function readMerges(list: Json, pieces: readonly string[]): Uint32Array {
   return merges
 }
 
-/** The two pieces of a merge; empty texts, which no pieces have, for what is none. */
+/** The two pieces of a merge; empty texts, which are never pieces, for a value that is not a merge. */
 function pairOf(entry: unknown): readonly [left: string, right: string] {
   if (typeof entry === 'string') {
     const at = entry.indexOf(' ')

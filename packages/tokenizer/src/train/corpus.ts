@@ -3,7 +3,7 @@ import { Literals } from '../literals'
 import { Normalizer } from '../normalizer'
 import { byteName, type NormalizerFlags } from '../vocabulary'
 
-/** Stands in a word for a character that no piece may hold. */
+/** Replaces a character that no piece may contain. */
 export const outside = '\u2585'
 
 /** The pieces that every LLaMA vocabulary begins with. */
@@ -17,7 +17,7 @@ export const reservedPieces: readonly string[] = [
 /** Any of them. */
 const reserved = /<unk>|<s>|<\/s>|<0x[0-9A-F]{2}>/g
 
-/** What a corpus comes down to for BPE: its words and characters, and how often each stands in it. */
+/** A corpus for BPE: its words and characters, with their counts. */
 export class Corpus {
   /** Sentences taken, and sentences left out for being too long or for holding U+2585, which the trainer reserves. */
   sentences = 0
@@ -42,9 +42,9 @@ export class Corpus {
       return
     }
     this.sentences++
-    // What looks like a reserved piece must not become part of another one; the trainer's mark for it is a tab.
+    // A text that looks like a reserved piece must not become part of a piece; the trainer replaces it by a tab.
     const normal = this.normalizer.normalize(sentence).text.replaceAll(' ', '▁').replace(reserved, '\t')
-    // A word is what stands up to the next run of spaces.
+    // A word ends at the next run of spaces.
     for (const [word] of normal.matchAll(/▁+[^▁]*|[^▁]+/g)) this.words.set(word, (this.words.get(word) ?? 0) + 1)
   }
 

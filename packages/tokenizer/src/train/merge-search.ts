@@ -6,7 +6,7 @@ const noSpace = 0
 const allSpace = 1
 const spaceFirst = 2
 
-/** Stands in the text for characters outside the alphabet, between words, and behind the first place of a symbol. */
+/** Marks characters outside of the alphabet, the space between words, and the places after the first place of a symbol. */
 const noSymbol = -1
 
 /**
@@ -58,7 +58,7 @@ export class MergeSearch {
   }
 
   /**
-   * Takes the corpus, once and before all merges, in small steps between which other work may go on.
+   * Reads the corpus, once and before all merges, in small steps, between which other work can run.
    *
    * @param words with how often each stands in the corpus
    */
@@ -93,7 +93,7 @@ export class MergeSearch {
       const { left, right } = this.pairs
       const codePoints = [...this.codePoints[left[pair]], ...this.codePoints[right[pair]]]
       const piece = String.fromCodePoint(...codePoints)
-      // The same piece by another way: it is there already, and this pair stays apart.
+      // The piece exists already from another pair, so this pair is not merged.
       if (this.found.has(piece)) continue
       this.found.add(piece)
       this.merge(pair, codePoints)
@@ -167,7 +167,7 @@ export class MergeSearch {
     return spaces[a] !== allSpace || codePoints[a].length === 1
   }
 
-  /** Brings the counts in order after a merge, and puts the new pairs on the heap. */
+  /** Updates the counts after a merge, and puts the new pairs on the heap. */
   private settle() {
     for (const pair of this.doubtful) this.recount(pair)
     this.doubtful.clear()
@@ -176,8 +176,8 @@ export class MergeSearch {
   }
 
   /**
-   * Counts the places of a symbol's pair with itself anew, and forgets those that are gone and, of two that overlap
-   * ("aaa"), the second. SentencePiece forgets the second for good, even where the first goes later.
+   * Counts the places of a symbol's pair with itself again. Removes places that no longer exist and, of two that overlap
+   * ("aaa"), the second. SentencePiece removes the second permanently, even if the first disappears later.
    */
   private recount(pair: number) {
     const { pairs, text, weight, codePoints } = this

@@ -26,7 +26,7 @@ export class Pairs {
     }
   }
 
-  /** Makes a pair that there is none of yet. */
+  /** Adds a new pair. */
   add(left: number, right: number): number {
     if (this.size === this.left.length) this.grow()
     const pair = this.size++
@@ -37,7 +37,7 @@ export class Pairs {
     return pair
   }
 
-  /** Adds a place behind those that the pair has. */
+  /** Adds a place after the other places of the pair. */
   addPlace(pair: number, place: number): void {
     if (this.placeCount === this.place.length) {
       this.place = larger(this.place)

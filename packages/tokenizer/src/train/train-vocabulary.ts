@@ -11,7 +11,7 @@ import { Corpus, reservedPieces } from './corpus'
 import { MergeSearch } from './merge-search'
 import type { TrainingOptions } from './options'
 
-/** How long training holds the thread at a time, in milliseconds. */
+/** For how many milliseconds training blocks the thread at a time. */
 const turn = 50
 
 /** What `trainTokenizer` does, up to the vocabulary. */
@@ -34,7 +34,7 @@ export async function trainVocabulary(
   const report = (pieces: number) =>
     onProgress?.({ sentences: corpus.sentences, skipped: corpus.skipped, pieces, vocabSize })
   const isTurnOver = () => performance.now() - turnStart >= turn
-  /** Lets other work go on. */
+  /** Lets other work run. */
   const rest = async (pieces: number) => {
     report(pieces)
     await new Promise<void>(resolve => setTimeout(resolve))

@@ -4,7 +4,7 @@ import type { Mixture } from '../types'
 /** The paper's sources, made small for the order of rows: one token stands for this many. */
 const tokensOfOne = 1e9
 
-/** What a run of so many tokens takes from each of the paper's sources, and the sources of its first rows. */
+/** The tokens of each of the paper's sources in a run of this many tokens, and the sources of its first rows. */
 export const mixture = async (totalTokens: number, rows: number): Promise<Mixture> => {
   const { sources } = planMixture(llamaMixture, totalTokens)
   const small = createMixture(

@@ -10,7 +10,7 @@ import { labDevice } from './device'
 const context = 64
 const rowsOfStep = 8
 
-/** Every so many steps the model writes a few words. */
+/** The model writes a sample after each of this many steps. */
 const sampleEvery = 25
 
 /** Pieces beside the characters: more for a longer text, as few words repeat in a short one. */
