@@ -1,4 +1,4 @@
-import { describe, expect, expectTypeOf, test } from 'vitest'
+import { describe, expect, expectTypeOf, onTestFinished, test, vi } from 'vitest'
 import { collect, scripted, toyModel } from '../test/models'
 import {
   type FinishReason,
@@ -434,12 +434,14 @@ test('a model that never leaves the microtask queue lets timers run: a timer can
 })
 
 test('the seconds of the prompt and of decoding are reported separately, and the consumer’s are not counted', async () => {
-  const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
-  const waits = [60, 20, 20]
-  const { model } = scripted([5, 6, 7], 1, { wait: () => pause(waits.shift() ?? 0) })
-  const generation = generate(model, [1], { ...greedy, maxTokens: 3 })
-  for await (const _ of generation) await pause(200)
-  expect(generation.stats.promptSeconds).toBeGreaterThan(0.055)
-  expect(generation.stats.decodeSeconds).toBeGreaterThan(0.035)
-  expect(generation.stats.promptSeconds + generation.stats.decodeSeconds).toBeLessThan(0.3)
+  let milliseconds = 1000
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => milliseconds)
+  onTestFinished(() => clock.mockRestore())
+  const passes = [64, 16, 32]
+  const wait = async () => {
+    milliseconds += passes.shift() ?? 0
+  }
+  const generation = generate(scripted([5, 6, 7], 1, { wait }).model, [1], { ...greedy, maxTokens: 3 })
+  for await (const _ of generation) milliseconds += 500
+  expect(generation.stats).toMatchObject({ promptSeconds: 0.064, decodeSeconds: 0.048 })
 })
