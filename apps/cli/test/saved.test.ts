@@ -96,7 +96,7 @@ describe.each(['byte-level', 'sentencepiece'])('a model of transformers 5, of th
       expect(texts.length).toBeGreaterThan(2)
     })
 
-    test('goes on with a text, and answers a chat, as it does', async () => {
+    test('continues a text and answers a chat like transformers', async () => {
       const follow = async (
         start: (options: GenerateOptions) => ReturnType<Model['generate']>,
         { ids, ends, promptTokens }: Answer,

@@ -88,7 +88,7 @@ test(`${kills} kills at random moments of training and saving change no weight (
   const expected = weights('whole')
   const random = new Random(seed)
   const args = train('killed')
-  /** Where the next run has to continue from; it starts anew where nothing is saved. */
+  /** Where the next run has to continue from; it starts from the beginning if nothing is saved. */
   const next = () => {
     const from = wholeSteps('killed').at(-1)
     const resume = from === undefined ? [] : ['--resume', join(folder, 'killed')]

@@ -10,7 +10,7 @@ const LAYERS = 6
 
 afterEach(() => void vi.restoreAllMocks())
 
-test.each(['simd', 'cpu', 'webasm'] as const)('on %s, an abort amid a prompt is heard after one layer', async name => {
+test.each(['simd', 'cpu', 'webasm'] as const)('on %s, an abort during a prompt takes effect after one layer', async name => {
   await using device = await openDevice(name)
   using model = llama2(device, { dim: 16, n_layers: LAYERS, n_heads: 2, vocab_size: 32, hidden_dim: 24 })
   initialise(model, device)

@@ -6,9 +6,9 @@ import { greedyCases, hasStories, stories } from './stories'
 
 // A trained model of LLaMA 2's architecture writes what llama2.c writes, token for token, on every device.
 //
-// Devices of the processor's own generate every text. Those of GPUs are mostly emulated where tests run, at a few tokens a
-// second: they generate one text, and read them all. For greedy decoding gives a text exactly if after each of its tokens
-// the next one is the likeliest.
+// CPU devices generate every text. GPUs are mostly emulated where tests run, at a few tokens a
+// second: they generate one text, and read all others. Greedy decoding gives a text if and only if after each of its tokens
+// the next one is the most likely.
 
 const inNode = (await listDevices()).filter(({ name }) => name !== 'shape')
 const hosts = [
@@ -25,11 +25,11 @@ const named = (device: string, threads?: number) =>
 describe.skipIf(!hasStories)('golden texts of stories260K', () => {
   /** What cpu writes. */
   let written: { readonly text: string; readonly ids: readonly number[] }[]
-  /** Ids of each case, the prompt's before what was written, but the last, which is not run. */
+  /** Ids of each case, prompt and text, without the last one, which is not run. */
   const ran = () => written.map(({ ids }, i) => [...greedyCases[i].prompt_ids, ...ids.slice(0, -1)])
   const begins = (of: readonly number[], ids: readonly number[]) => ids.every((id, at) => of[at] === id)
 
-  /** The cases that are no beginning of another: to read those is to read all. */
+  /** The cases that are not a prefix of another case: reading these covers all. */
   const sequences = () => {
     const distinct: number[][] = []
     for (const ids of ran().sort((a, b) => b.length - a.length))
@@ -37,7 +37,7 @@ describe.skipIf(!hasStories)('golden texts of stories260K', () => {
     return distinct
   }
 
-  /** What a device says comes after each token of each case is what came. */
+  /** Checks that the device predicts each next token of each case. */
   const expectTexts = (likeliest: readonly (readonly number[])[]) => {
     const read = sequences()
     for (const [i, ids] of ran().entries()) {

@@ -26,7 +26,7 @@ const textOf = async (generation: AsyncIterable<string>) => {
 
 for (const name of ['cpu', 'simd'] as const satisfies readonly DeviceName[])
   describe(`on ${name}`, () => {
-    test('texts generated side by side are those that each prompt gets alone', { timeout: 300_000 }, async () => {
+    test('texts generated in parallel are those that each prompt gets alone', { timeout: 300_000 }, async () => {
       await using device = await openDevice(name)
       await using model = modelOn(device)
       const prompts = ['a', 'ab ab', 'b'.repeat(150), 'b a b']
@@ -34,7 +34,7 @@ for (const name of ['cpu', 'simd'] as const satisfies readonly DeviceName[])
       const passes = vi.spyOn(model.network, 'steps')
       const batch = model.generateBatch(prompts, options)
       const together = (await batch.all).map(pieces => pieces.join(''))
-      // Twelve steps of four sequences, and prompts in parts beside them: far from one pass a token.
+      // Twelve steps of four sequences, and parts of prompts in the same passes: far fewer passes than tokens.
       expect(passes.mock.calls.length).toBeLessThan(4 * 12 - 10)
       const [widest] = passes.mock.calls.map(([{ outputs }]) => outputs.length).sort((a, b) => b - a)
       expect(widest).toBe(4)
@@ -57,7 +57,7 @@ for (const name of ['cpu', 'simd'] as const satisfies readonly DeviceName[])
     })
   })
 
-test('a session computes only what is new of the next prompt', async () => {
+test('a session computes only the new part of the next prompt', async () => {
   await using device = await openDevice('cpu')
   await using model = modelOn(device)
   using session = model.createSession()
@@ -70,7 +70,9 @@ test('a session computes only what is new of the next prompt', async () => {
   expect(answer).toBe(await textOf(model.generate('ab ab', { maxTokens: 4, temperature: 0 })))
 })
 
-test('an abort is heard amid a long prompt, and timers run while it is computed', { timeout: 300_000 }, async () => {
+test('an abort takes effect during a long prompt, and timers run while it is computed', {
+  timeout: 300_000,
+}, async () => {
   await using device = await openDevice('simd', { threads: 1 })
   await using model = modelOn(device, { dim: 512, n_layers: 12, max_seq_len: 3000 })
   const controller = new AbortController()
@@ -86,7 +88,7 @@ test('an abort is heard amid a long prompt, and timers run while it is computed'
   expect(again).toBe(await textOf(other.generate('ab', { maxTokens: 3, temperature: 0 })))
 })
 
-test('tensors that are made while a pass is paused are not its own', { timeout: 300_000 }, async () => {
+test('tensors that are made while a pass is paused do not belong to it', { timeout: 300_000 }, async () => {
   await using device = await openDevice('simd', { threads: 1 })
   await using model = modelOn(device, { dim: 512, n_layers: 12 })
   const made: { disposed: boolean }[] = []

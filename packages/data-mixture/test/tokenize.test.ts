@@ -286,7 +286,7 @@ describe('bad input', () => {
       'eos: the tokenizer has no EOS token: set eos to false',
     ],
     [
-      'a BOS that is no token id',
+      'a BOS that is not a token id',
       { ...tokenizer, bosId: -1 },
       MixtureConfigError,
       'tokenizer: its bosId is -1: expected a token id below 258, or undefined',

@@ -177,7 +177,7 @@ export abstract class TrainingKernels extends TokenKernels {
    * @param logits [rows, columns]
    * @param targets i32 [rows]
    * @param losses [rows]
-   * @throws SimdArgumentError for a target that is no column
+   * @throws SimdArgumentError for a target that is not a column
    */
   crossEntropy(logits: number, targets: number, losses: number, rows: number, columns: number): void {
     this.#checkIds('target', targets, rows, Number.NEGATIVE_INFINITY, columns)
@@ -187,7 +187,7 @@ export abstract class TrainingKernels extends TokenKernels {
   /**
    * The gradient of {@link crossEntropy}: dlogits[r] = dlosses[r] · (softmax(logits[r]) - one at targets[r]), and zeros where
    * targets[r] < 0; dlogits may be logits.
-   * @throws SimdArgumentError for a target that is no column
+   * @throws SimdArgumentError for a target that is not a column
    */
   crossEntropyBackward(
     logits: number,

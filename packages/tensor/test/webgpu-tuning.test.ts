@@ -148,7 +148,7 @@ describe.skipIf(!available)('tuning on webgpu', { timeout: 300_000 }, () => {
       const byCall = (all: readonly TunedChoice[]) => Object.fromEntries(all.map(choice => [choice.call, choice]))
       expect(byCall(again.choices)).toEqual(byCall(choices.map(choice => ({ ...choice, kept: true }))))
 
-      // A damaged file is measured anew.
+      // A damaged file is measured again.
       const [name] = await readdir(folder)
       const text = await readFile(join(folder, name), 'utf8')
       await writeFile(join(folder, name), text.slice(0, text.length / 2))

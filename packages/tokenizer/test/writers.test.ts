@@ -126,7 +126,7 @@ test('merges that are not those of scores are kept as they are, and not written 
     expect(() => write(read)).toThrow('not all pieces that make a third are merged')
 })
 
-test('rows that only pad a model have names in files, and are no pieces', () => {
+test('rows that only pad a model have names in files, and are not pieces', () => {
   const padded = (add: object) => {
     const pieces = [...vocabulary.pieces, '', '[PAD1]', '']
     const types = Uint8Array.of(...vocabulary.types, PieceType.unused, PieceType.unused, PieceType.unused)

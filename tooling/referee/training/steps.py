@@ -109,7 +109,7 @@ def logits(state: dict[str, torch.Tensor], ids: torch.Tensor, starts: list[int],
 
 
 def loss_of(state: dict[str, torch.Tensor], step: int, case: dict) -> torch.Tensor:
-    """Mean over all targets. The token that begins the next document is no target."""
+    """Mean over all targets. The token that begins the next document is not a target."""
     rows, starts = batch(step, case["packed"])
     losses = []
     for row, begins in zip(rows, starts):

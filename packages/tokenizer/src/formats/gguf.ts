@@ -63,7 +63,7 @@ const noId = 0xffffffff
  * @param gguf as `@cria/checkpoint` gives it
  * @param options `name`: the file's name, for errors
  * @throws {TokenizerFormatError} for arrays that are missing, of unlike lengths, or that contradict themselves
- * @throws {UnsupportedTokenizerError} for another model than `llama` and `gpt2`, and a `pre` that is not known
+ * @throws {UnsupportedTokenizerError} for a model other than `llama` and `gpt2`, and for an unknown `pre`
  */
 export function readGgufVocabulary(gguf: GgufVocabulary, { name = 'GGUF' }: { name?: string } = {}): Tokenizer {
   const read = readers.get(gguf.model)

@@ -16,7 +16,7 @@ export interface Bench<C extends Contest> {
   release(contest: C): void
   /** Whether an implementation gives the values of the default one. */
   agrees(contest: C, implementation: string): Promise<boolean>
-  /** Milliseconds of so many runs, from their start until the GPU says that they are done. */
+  /** Milliseconds of `runs` runs, from their start until the GPU reports that they are done. */
   time(contest: C, implementation: string, runs: number): Promise<number>
 }
 
