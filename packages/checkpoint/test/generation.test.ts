@@ -176,9 +176,9 @@ test('settings survive a Hugging Face folder and a GGUF file', async () => {
 })
 
 test('more end tokens than GGUF has keys for are refused, unless readers know them by their text', () => {
-  const many = (eosIds: number[]) => withGeneration(vocabulary, { ...settings, eosIds }, 'model')
-  expect(many([2, 5, 3, 4])).toMatchObject({ eosId: 2, eotId: 5 })
-  expect(() => many([2, 5, 0, 1])).toThrow(/eos_token_id: has 4 ids, but GGUF has keys for three/)
+  const withEnds = (eosIds: number[]) => withGeneration(vocabulary, { ...settings, eosIds }, 'model')
+  expect(withEnds([2, 5, 3, 4])).toMatchObject({ eosId: 2, eotId: 5 })
+  expect(() => withEnds([2, 5, 0, 1])).toThrow(/eos_token_id: has 4 ids, but GGUF has keys for three/)
 })
 
 test('files beside a tokenizer are handed out with it', async () => {

@@ -183,11 +183,11 @@ describe(`shards, seed ${seed}`, () => {
       }
       return held.sort()
     }
-    const many = Array.from({ length: 4000 }, (_, i) => `text ${i}`)
-    const held = await splits(many)
+    const texts = Array.from({ length: 4000 }, (_, i) => `text ${i}`)
+    const held = await splits(texts)
     // Binomial: the deviation is 27.
     expect(Math.abs(held.length - 1000)).toBeLessThan(6 * 27)
-    expect(await splits([...many].reverse())).toEqual(held)
+    expect(await splits([...texts].reverse())).toEqual(held)
     expect(await splits([...held, ...held])).toEqual([...held, ...held].sort())
   })
 })

@@ -23,7 +23,7 @@ describe('nextTurn runs due timers and events, on a platform', () => {
     }, 0)
     const end = performance.now() + 5
     while (performance.now() < end);
-    for (let turns = 0; turns < 3 && !isTimerDue; turns++) await nextTurn(watched)
+    for (let i = 0; i < 3 && !isTimerDue; i++) await nextTurn(watched)
     expect(isTimerDue).toBe(true)
     expect(new Set(used)).toEqual(new Set([expected]))
   })

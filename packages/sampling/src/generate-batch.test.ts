@@ -140,19 +140,19 @@ describe('a batch that is ended early frees everything', () => {
     }
   })
 
-  test.each([1, 2])('an error of fork %i', async failing => {
+  test.each([1, 2])('an error of fork %i', async failedFork => {
     const { model, log } = toyModel({ next })
     const broken = {
       ...model,
       createSequence(options: { capacity: number }) {
         const sequence = model.createSequence(options)
         const { fork } = sequence
-        const value = () => (log.forks + 1 < failing ? fork() : Promise.reject(new Error('no memory')))
+        const value = () => (log.forks + 1 < failedFork ? fork() : Promise.reject(new Error('no memory')))
         return Object.defineProperty(sequence, 'fork', { value })
       },
     }
     await expect(generateBatch(broken, [[1, 2]], { n: 4 }).all).rejects.toThrow('no memory')
-    expect(log).toMatchObject({ sequences: 0, forks: failing - 1 })
+    expect(log).toMatchObject({ sequences: 0, forks: failedFork - 1 })
   })
 })
 

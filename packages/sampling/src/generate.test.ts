@@ -334,13 +334,13 @@ describe('every way out disposes of the cache and the logits', () => {
   })
 
   test('an error of the model, in forward and in read', async () => {
-    const failing = toyModel({
+    const broken = toyModel({
       next: () => {
         throw new Error('device lost')
       },
     })
-    await expect(collect(generate(failing.model, [1]))).rejects.toThrow('device lost')
-    expect(failing.log.sequences).toBe(0)
+    await expect(collect(generate(broken.model, [1]))).rejects.toThrow('device lost')
+    expect(broken.log.sequences).toBe(0)
 
     const unread = toyModel({
       next: () => new Float32Array(2),

@@ -13,10 +13,10 @@ export default async ({ threads }: { threads: number }) => {
   const weight = engine.packWeight({ dtype: 'q8_0', out: n, in: k, data })
   const out = room(engine, 9 * n)
   engine.linear(x, weight, out, 9)
-  const many = Array.from(take(engine, out, 9 * n))
+  const nineRows = Array.from(take(engine, out, 9 * n))
   engine.linear(x, weight, out, 1)
-  const one = Array.from(take(engine, out, 9 * n).subarray(0, n))
-  const report = { threads: engine.threads, whyOneThread: engine.whyOneThread ?? null, many, one }
-  if (threads === 2) await engine.close() // with other numbers the workers stay, and must keep nothing alive
+  const oneRow = Array.from(take(engine, out, 9 * n).subarray(0, n))
+  const report = { threads: engine.threads, whyOneThread: engine.whyOneThread ?? null, nineRows, oneRow }
+  if (threads === 2) await engine.close() // with other numbers the workers stay, and must not keep the process alive
   return report
 }

@@ -39,9 +39,9 @@ test.each(builds.flatMap(relaxed => weightTypes.map(dtype => ({ relaxed, dtype }
         else expect(bits).toEqual(expected.get(row))
       }
       for (const rows of rowCounts) {
-        const many = room(engine, rows * out)
-        engine.linear(from, packed, many, rows)
-        const found = take(engine, many, rows * out)
+        const output = room(engine, rows * out)
+        engine.linear(from, packed, output, rows)
+        const found = take(engine, output, rows * out)
         for (let row = 0; row < rows; row++)
           if (!same(bitsOf(found.subarray(row * out, (row + 1) * out)), expected.get(row)))
             throw new Error(`row ${row} of ${rows} differs on ${threads} threads`)

@@ -20,8 +20,8 @@ const rotations = ({ headDim, theta }: Rotary, length: number): Float64Array =>
  */
 export const ropeFactors = (scaling: Llama3Scaling, rotary: Rotary): Float32Array<ArrayBuffer> => {
   const { factor, low_freq_factor, high_freq_factor, original_max_seq_len } = scaling
-  return Float32Array.from(rotations(rotary, original_max_seq_len), turns => {
-    const smooth = (turns - low_freq_factor) / (high_freq_factor - low_freq_factor)
+  return Float32Array.from(rotations(rotary, original_max_seq_len), rotationCount => {
+    const smooth = (rotationCount - low_freq_factor) / (high_freq_factor - low_freq_factor)
     const kept = Math.min(Math.max(smooth, 0), 1)
     return 1 / ((1 - kept) / factor + kept)
   })
@@ -55,13 +55,13 @@ export const llama3Scaling = (factors: ArrayLike<number>, rotary: Rotary): Llama
 /** Solves for the limits from the first and the last blended pair. */
 const fit = (factors: ArrayLike<number>, factor: number, rotary: Rotary): Llama3Scaling | undefined => {
   const original_max_seq_len = originals[0]
-  const turns = rotations(rotary, original_max_seq_len)
+  const rotationCounts = rotations(rotary, original_max_seq_len)
   const kept = Array.from(factors, given => (1 / given - 1 / factor) / (1 - 1 / factor))
   const blended = [...kept.keys()].filter(i => kept[i] > 1e-4 && kept[i] < 1 - 1e-4)
   if (blended.length < 2) return undefined
   const [first, last] = [blended[0], blended[blended.length - 1]]
-  const width = (turns[first] - turns[last]) / (kept[first] - kept[last])
-  const low_freq_factor = turns[last] - kept[last] * width
+  const width = (rotationCounts[first] - rotationCounts[last]) / (kept[first] - kept[last])
+  const low_freq_factor = rotationCounts[last] - kept[last] * width
   const scaling = { ...usual, factor, low_freq_factor, high_freq_factor: low_freq_factor + width, original_max_seq_len }
   return low_freq_factor > 0 && width > 0 && agree(ropeFactors(scaling, rotary), factors) ? scaling : undefined
 }
