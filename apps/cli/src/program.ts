@@ -26,7 +26,7 @@ export const createProgram = (signal: AbortSignal): Command => {
     .exitOverride()
   addGenerate(program, signal)
   addChat(program, signal)
-  addDevices(program)
+  addDevices(program, signal)
   addInspect(program, signal)
   addConvert(program, signal)
   addLogits(program, signal)

@@ -1,8 +1,11 @@
+import type { Weights } from '@cria/checkpoint'
 import { type DType, dtypes, rowLength } from '@cria/dtypes'
 import { initialise } from '@cria/layers'
 import { type Llama, type LlamaConfig, llamaSizes } from '@cria/llama'
 import { llama2, llama2Sizes } from '@cria/llama2'
-import { type Device, openDevice, type Recording, type Tensor } from '@cria/tensor'
+import { type Device, openDevice, type Recording, type Tensor, type TuningReport } from '@cria/tensor'
+import { runTypicalPasses } from './typical-passes'
+import { loadShapes } from './weights'
 
 /** Configs of all published sizes, by name: `llama-7b` … `llama2-70b`. */
 export const publishedSizes: Readonly<Record<string, LlamaConfig>> = { ...llamaSizes, ...llama2Sizes }
@@ -51,6 +54,28 @@ export const planDecode = async (
   } finally {
     network.dispose()
   }
+}
+
+/**
+ * Has a device measure which variants are the fastest for a model, without the model.
+ * @param weights the types of its tensors, or one type for all of its matrices
+ * @returns undefined if the device does not tune: open `webgpu` with `tune: 'on'`
+ * @throws DeviceFailedError
+ */
+export const tuneFor = async (
+  device: Device,
+  config: LlamaConfig,
+  weights: DType | Pick<Weights, 'tensors'>,
+): Promise<TuningReport | undefined> => {
+  const { compiled } = await device.prepare(shapes => {
+    const network = llama2(shapes, config)
+    if (typeof weights === 'string') loadZeros(network, weights)
+    else loadShapes(network, weights)
+    runTypicalPasses(network, undefined)
+    network.dispose()
+  })
+  await compiled
+  return device.tuning
 }
 
 /** Zeros, shared by all parameters of one shape: a plan does not depend on the values. */

@@ -39,11 +39,14 @@ export {
   OutOfMemoryError,
   openDevice,
   ShapeError,
+  type Tune,
+  type TunedChoice,
+  type TuningReport,
   UnsupportedOpError,
 } from '@cria/tensor'
 export { SpecialTokenError, TokenIdError, TokenizerFormatError, UnsupportedTokenizerError } from '@cria/tokenizer'
 export { type ChatOptions, ChatSession, type ChatSessionOptions } from './chat'
-export { describeConfig, type ModelDescription, planDecode, publishedSizes } from './describe'
+export { describeConfig, type ModelDescription, planDecode, publishedSizes, tuneFor } from './describe'
 export { ChatError, LoadError, WorkerError } from './errors'
 export { type ModelFile, type ModelLocation, openLocation, readTokenizerFile } from './files'
 export type { Inspection, InspectOptions, Values } from './inspect'

@@ -2,7 +2,7 @@ import type { CacheType } from '@cria/attention-variants'
 import type { Progress } from '@cria/checkpoint'
 import type { DType } from '@cria/dtypes'
 import type { Architecture } from '@cria/llama'
-import type { Device, DeviceName } from '@cria/tensor'
+import type { Device, DeviceName, Tune } from '@cria/tensor'
 import type { Tokenizer } from '@cria/tokenizer'
 import { embeddedModel } from './embedded'
 import { LoadError } from './errors'
@@ -16,6 +16,11 @@ export interface LoadOptions {
   readonly device?: DeviceName | 'auto' | Device | undefined
   /** Threads of the `simd` device. */
   readonly threads?: number | undefined
+  /**
+   * Whether the `webgpu` device measures, before the weights load and for at most 1.5 s, which variants of its shaders are the
+   * fastest on this GPU. `auto`: on hardware, and once, for what was measured is kept. `on`: on software adapters too. Default `auto`.
+   */
+  readonly tune?: Tune | undefined
   /** A tokenizer, its bytes, or its path, URL or `hf:` location (also of a GGUF file). Default: the model's own. */
   readonly tokenizer?: Tokenizer | Uint8Array | string | URL | undefined
   /**

@@ -44,6 +44,7 @@ const rules: Readonly<Record<keyof LoadOptions, Rule>> = {
     expected: 'a whole number of at least 1',
     holds: value => Number.isSafeInteger(value) && (value as number) >= 1,
   },
+  tune: { expected: 'auto, on or off', holds: value => ['auto', 'on', 'off'].includes(value as string) },
   tokenizer: {
     expected: 'a tokenizer, its bytes, its path or its URL',
     holds: value =>
@@ -81,9 +82,12 @@ const checkLoadOptions = (options: LoadOptions): void => {
     const { expected, holds } = rules[option as keyof LoadOptions]
     if (value !== undefined && !holds(value)) throw new LoadError(`${option} is ${shown(value)}, expected ${expected}`)
   }
-  const { device = 'auto', threads } = options
+  const { device = 'auto', threads, tune } = options
   if (threads !== undefined && device !== 'simd' && device !== 'auto') {
     throw new LoadError('threads are for a device "simd" that is opened here: leave them out')
+  }
+  if (tune !== undefined && device !== 'webgpu' && device !== 'auto') {
+    throw new LoadError('tune is for a device "webgpu" that is opened here: leave it out')
   }
 }
 
@@ -142,24 +146,25 @@ const openNetwork = async (
     architecture.tensors(config, checkpoint),
     name => architecture.isDerived?.(name, config) ?? false,
   )
-  const { device: where = 'auto', threads } = options
+  const { device: where = 'auto', threads, tune } = options
   const ownsDevice = typeof where === 'string'
-  const device = ownsDevice ? await openDevice(where, threads === undefined ? {} : { threads }) : where
+  const device = ownsDevice ? await openDevice(where, { threads, tune }) : where
   let network: CausalModel | undefined
   try {
     network = architecture.build(device, config)
     check(network)
     checkCache(options.cache, device)
     checkLoadable(network, weights, options.weights)
-    // On a software adapter compiling would take longer than loading, and nothing is tuned.
-    const prepared = device.software
-      ? undefined
-      : await device.prepare(shapes => {
-          const planned = architecture.build(shapes, config)
-          loadShapes(planned, weights, options.weights)
-          runTypicalPasses(planned, options.cache)
-          planned.dispose()
-        })
+    // On a software adapter compiling would take longer than loading.
+    const prepared =
+      device.software && !device.tunes
+        ? undefined
+        : await device.prepare(shapes => {
+            const planned = architecture.build(shapes, config)
+            loadShapes(planned, weights, options.weights)
+            runTypicalPasses(planned, options.cache)
+            planned.dispose()
+          })
     await loadWeights(network, weights, options)
     await prepared?.compiled
     return { network, config, ownsDevice }
@@ -180,11 +185,18 @@ const reloadFrom =
     let device: Device | undefined
     let checkpoint: Checkpoint | undefined
     try {
-      device = await openDevice(name)
+      device = await openDevice(name, name === 'webgpu' ? { tune: options.tune } : {})
       if (device.software && !software) throw new LoadError(`only a software adapter is left, ${device.description}`)
       checkpoint = await openLocation(from, { headers: options.headers, vocabulary: false })
       // Signal and progress belong to the first load only.
-      const again = { ...options, threads: undefined, signal: undefined, onProgress: undefined, device }
+      const again = {
+        ...options,
+        threads: undefined,
+        tune: undefined,
+        signal: undefined,
+        onProgress: undefined,
+        device,
+      }
       return (await openNetwork(checkpoint, again)).network
     } catch (error) {
       await device?.close()

@@ -3,7 +3,8 @@ import { argMax } from '@cria/tensor'
 
 /** Tokens that a sequence holds before a pass, and tokens of the pass. */
 const passes = [
-  [0, 24], // a prompt
+  [0, 512], // a long prompt
+  [0, 24], // a short prompt
   [0, 4], // the rest of a prompt
   [24, 1], // a step after a short prompt
   [1023, 1], // a step after a long prompt

@@ -42,7 +42,11 @@ export const loadWeights = async (
 }
 
 /** Gives a network on a device of shapes parameters of the types that the weights will have on the real device. */
-export const loadShapes = (network: CausalModel, { tensors }: Weights, wanted?: DType | undefined): void => {
+export const loadShapes = (
+  network: CausalModel,
+  { tensors }: Pick<Weights, 'tensors'>,
+  wanted?: DType | undefined,
+): void => {
   const { device } = network
   for (const [path, parameter] of network.parameters()) {
     const info = tensors.get(path)

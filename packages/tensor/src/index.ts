@@ -12,6 +12,7 @@ export {
 } from './device'
 export { type DeviceReport, deviceNames, listDevices, openDevice } from './devices/registry'
 export type { WebGpuDevice } from './devices/webgpu/device'
+export { tunedName } from './devices/webgpu/tuning/name'
 export * from './errors'
 export { type Extent, type Kernel, type KernelParameter, kernel, type Thread } from './kernel'
 export { type Dispatched, type Observed, type Observer, type ProfileRow, Profiler, type Recording } from './observers'

@@ -1,7 +1,7 @@
 import type { CacheType } from '@cria/attention-variants'
 import type { DType } from '@cria/dtypes'
 import type { GenerateTextOptions } from '@cria/sampling'
-import type { DeviceName } from '@cria/tensor'
+import type { DeviceName, Tune } from '@cria/tensor'
 import type { Vocabulary } from '@cria/tokenizer'
 
 // The messages between a model's worker and the thread that uses it.
@@ -20,6 +20,7 @@ export interface SentLoad {
   readonly from: SentLocation
   readonly device: DeviceName | 'auto' | undefined
   readonly threads: number | undefined
+  readonly tune: Tune | undefined
   readonly weights: DType | undefined
   readonly cache: CacheType | undefined
   readonly headers: Readonly<Record<string, string>> | undefined

@@ -11,7 +11,8 @@ import type { WebGpuOptions } from './device'
 import { checkWeight, packedBytes, rowsPerBinding } from './pack-weight'
 import { ShaderDevice, shadersOf } from './shader-device'
 import type { Shader, ShaderImplementation, ShaderStep } from './shaders/shader'
-import { Choices, contestName, contestOf, type PlannedContest } from './tuning/contest'
+import { Choices, contestOf, type PlannedContest } from './tuning/contest'
+import { tunedName } from './tuning/name'
 
 /** What every adapter binds: the default limit of WebGPU. */
 const DEFAULT_BINDING_BYTES = 2 ** 27
@@ -118,7 +119,7 @@ export class WebGpuPlan extends ShaderDevice {
 
   /** Of the calls of a contest the first is measured. */
   #compete(implementation: ShaderImplementation, call: Call): void {
-    const name = contestName(call)
+    const name = tunedName(call)
     if (name === undefined || this.#contests.has(name)) return
     const contest = contestOf(call, implementation, this.features)
     if (contest) this.#contests.set(name, contest)

@@ -8,8 +8,9 @@ import { BINDING_ALIGNMENT, GPU_COPY_DST, GPU_COPY_SRC, GPU_STORAGE, type GpuSto
 import { partsOf } from '../pack-weight'
 import type { DispatchQueue, Program } from '../queue'
 import type { ShaderStep, Slot } from '../shaders/shader'
-import { type PlannedContest, rowsOf } from './contest'
+import type { PlannedContest } from './contest'
 import { fillStep } from './fill'
+import { rowsOf } from './name'
 import type { Bench } from './tune'
 
 /** How far a value may be from the default's, relative to the largest: sums of another order, and the rounding of f16. */

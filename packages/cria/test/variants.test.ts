@@ -1,0 +1,54 @@
+import { ops } from '@cria/tensor'
+import { expect, test } from 'vitest'
+import { type Device, listDevices, loadModel, openDevice } from '../src'
+import { generateGreedily, likeliestAfterEach } from './greedy'
+import { greedyCases, hasStories, stories } from './stories'
+
+// A trained model writes the same text with each variant of the shaders of "webgpu", and with the kernels of gpu.js alone.
+
+const available = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
+const [golden] = greedyCases
+/** Emulated GPUs decode a few tokens a second. */
+const TOKENS = 12
+
+/** By variant: its ops, each with the variant and the implementations of other kinds. */
+const forcedVariants = async (): Promise<Record<string, Record<string, readonly string[]>>> => {
+  await using device = await openDevice('webgpu')
+  const kinds = ['few rows', 'tiled', 'online']
+  const sets: Record<string, Record<string, readonly string[]>> = {}
+  for (const op of ops) {
+    const names = device.implementationNames(op)
+    for (const name of names) {
+      const kind = kinds.find(kind => name.startsWith(kind) && name !== kind)
+      if (kind === undefined) continue
+      sets[name] ??= {}
+      sets[name][op.name] = names.filter(other => other === name || !other.startsWith(kind))
+    }
+  }
+  return sets
+}
+
+const load = (device: Device) =>
+  loadModel(stories('stories260K.bin'), { tokenizer: stories('tok512.model'), device, cache: 'f32' })
+
+test.skipIf(!available || !hasStories)('a golden text with each variant', { timeout: 900_000 }, async () => {
+  await using cpu = await openDevice('cpu')
+  await using reference = await load(cpu)
+  const { text, ids } = await generateGreedily(reference, golden)
+  expect(text).toBe(golden.text)
+  const whole = [...golden.prompt_ids, ...ids]
+  const sets = { kernels: 'kernels' as const, ...(await forcedVariants()) }
+  expect(Object.keys(sets).length).toBeGreaterThan(10)
+  for (const [name, force] of Object.entries(sets)) {
+    await using device = await openDevice('webgpu', { force })
+    await using model = await load(device)
+    const ran = new Set<string>()
+    using _observing = device.observe({ call: ({ implementation }) => void ran.add(implementation) })
+    // Steps of one token, and passes of many.
+    const short = { ...golden, steps: golden.prompt_ids.length - 1 + TOKENS }
+    expect((await generateGreedily(model, short)).ids, name).toEqual(ids.slice(0, TOKENS))
+    const likeliest = await likeliestAfterEach(model, whole.slice(0, -1))
+    expect(likeliest.slice(golden.prompt_ids.length - 1), name).toEqual(ids)
+    expect([...ran]).toContain(name)
+  }
+})
