@@ -14,8 +14,11 @@ export const peersFolder = path('peers')
 /** Built modules that pages load. */
 export const pagesFolder = path('dist/pages')
 
-/** Texts and vocabularies that lie beside a checkout, and are no part of it. */
+/** Texts and vocabularies next to a clone, which are not part of it. */
 export const dataFolder = path('../../../shared/data')
+
+/** Times Hugging Face's native tokenizers. */
+export const tokenizerScript = path('python/tokenizer.py')
 
 /** Times training steps in PyTorch. */
 export const trainingScript = path('python/training.py')

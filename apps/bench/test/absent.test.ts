@@ -11,6 +11,7 @@ const bench = (...args: string[]) => createProgram().parseAsync(args, { from: 'u
 
 test.each([
   [['tokenizer'], 'llama-tokenizer-js'],
+  [['tokenizer', '--byte-level'], "Hugging Face's"],
   [['inference', '--model', 'synth:15m', '--peer', 'wllama'], 'wllama'],
 ])('without peers, %j says how to install them', async (args, peer) => {
   await expect(bench(...args)).rejects.toMatchObject({

@@ -1,13 +1,15 @@
-import { existsSync } from 'node:fs'
-import { trainTokenizer } from '@cria/tokenizer'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readTokenizerJson, trainTokenizer, writeTokenizerJson } from '@cria/tokenizer'
 import { describe, expect, test } from 'vitest'
 import { measure } from '../src/measure'
 import { packageFolder, tokenizers } from '../src/peers'
 import { textOf } from '../src/report/text'
 import { agreementOf } from '../src/tokenizer/agreement'
+import { nativeHuggingFace, nativeHuggingFaceVersion } from '../src/tokenizer/byte-level'
 import { criaContender, openTokenizer, peerContenders, type TokenizerContender } from '../src/tokenizer/contenders'
 import { decoding, type Entry, encoding, entryOf, nativeEntryOf, timeLines } from '../src/tokenizer/lines'
-import { nativeEncoder, nativeVersion } from '../src/tokenizer/native'
+import { inFolder, nativeEncoder, nativeVersion } from '../src/tokenizer/native'
 import { timeOneCall } from '../src/tokenizer/one-call'
 import { cut, partOf, partsByRound } from '../src/tokenizer/parts'
 import { tokenizerReport } from '../src/tokenizer/report'
@@ -176,6 +178,13 @@ describe('the report', () => {
     ])
   })
 
+  test('has how many times as fast Cria is as each other, with byte-level vocabularies', () => {
+    const found = tokenizerReport({ byteLevel: [{ ...text, text: 'GPT-2: t' }] }, [])
+    expect(found.tables[0].columns).toEqual(['', 'slow', 'native'])
+    expect(found.tables[0].rows).toEqual([['GPT-2: t', '10.0 (10.0–10.0)', '4.00 (4.00–4.00)']])
+    expect(found.tables).toHaveLength(2)
+  })
+
   test('has only what was timed', () => {
     const training = [{ name: 'Cria', seconds: measure('s', [2]), times: measure('×', [1]) }]
     const found = tokenizerReport({ training }, [{ name: 'Cria', description: 'd' }])
@@ -207,3 +216,22 @@ test.skipIf(!hasModel || !hasPeers)('the peers give the ids that Cria gives, and
       expect(decode(encode(line)), name).toBe(line)
     }
 })
+
+test.skipIf((await nativeHuggingFaceVersion()) === undefined)(
+  "Hugging Face's native tokenizers, in this machine's Python, are timed in turns and give the ids that Cria gives",
+  () =>
+    inFolder(async folder => {
+      const trained = await trainTokenizer(['the llama ate the grass'], { vocabSize: 274, characterCoverage: 1 })
+      const bytes = writeTokenizerJson(trained)
+      const vocabulary = join(folder, 'tokenizer.json')
+      writeFileSync(vocabulary, bytes)
+      const text = partOf('t', lines)
+      const rounds = [[partOf('w', ['warm'])], ...partsByRound([text], 2)]
+      const native = await nativeHuggingFace({ vocabulary, rounds, folder })
+      const cria = entryOf(criaContender(readTokenizerJson(bytes)), rounds)
+      const [{ contenders }] = await timeLines([cria, native], [text], 2, quiet).finally(() => native.close())
+      expect(contenders[1]).toMatchObject({ agreement: { sameIds: 1, sameLength: 1 } })
+      expect(contenders[1].encode.rate.samples).toHaveLength(2)
+      expect(contenders[1].decode?.rate.samples).toHaveLength(2)
+    }),
+)

@@ -85,10 +85,10 @@ interface HuggingFaceTokenizers {
   }
 }
 
-const huggingFace = async (tokenizer: Tokenizer): Promise<TokenizerContender> => {
+/** @param json a parsed tokenizer.json */
+export const huggingFace = async (json: unknown): Promise<TokenizerContender> => {
   const name = "Hugging Face's"
   const { Tokenizer } = await importPeer<HuggingFaceTokenizers>(tokenizers[name], 'dist/tokenizers.mjs')
-  const json = JSON.parse(new TextDecoder().decode(writeTokenizerJson(tokenizer)))
   const theirs = new Tokenizer(json, { clean_up_tokenization_spaces: false })
   return {
     name,
@@ -108,5 +108,5 @@ const huggingFace = async (tokenizer: Tokenizer): Promise<TokenizerContender> =>
 export const peerContenders = async (tokenizer: Tokenizer): Promise<TokenizerContender[]> => [
   await named('llama-tokenizer-js', llamaTokenizerJs),
   await named('sentencepiece-js', sentencePieceJs),
-  await named("Hugging Face's", () => huggingFace(tokenizer)),
+  await named("Hugging Face's", () => huggingFace(JSON.parse(new TextDecoder().decode(writeTokenizerJson(tokenizer))))),
 ]

@@ -50,12 +50,31 @@ const chart = (result: TextResult, of: Direction): Chart => ({
   bars: speedsOf(result, of).map(({ name, rate }) => ({ label: name, role: roleOf(name), measure: rate })),
 })
 
+const perText = (summary: Table, results: readonly TextResult[]) => ({
+  tables: [summary, ...results.map(table)],
+  charts: (['encode', 'decode'] as const).flatMap(of => results.map(result => chart(result, of))),
+})
+
 /** A table for each text and one of all, and a chart for each text and direction. */
 export const linesReport = (results: readonly TextResult[]) => ({
-  tables: [summary(results), ...results.map(table)],
-  charts: (['encode', 'decode'] as const).flatMap(of => results.map(result => chart(result, of))),
+  ...perText(summary(results), results),
   notes: [
     'Each text is cut in as many parts as there are rounds. The tokenizers take turns with a part, in one process, and no part comes twice, so that no cache has seen it; other texts warm up. spm_encode takes the whole text in each round, in a new process, and the time to start it is taken off.',
     'Not all give the same: the last columns are the shares of lines of which the ids are those that Cria gives, and of which they are as many.',
+  ],
+})
+
+/** How many times as fast Cria encodes as one of the others; the results are of vocabularies, each with all texts. */
+const ratiosOf = (results: readonly TextResult[]): Table => ({
+  title: 'Encoding with byte-level vocabularies: Cria / it, round by round (above 1 Cria is faster)',
+  columns: ['', ...results[0].contenders.slice(1).map(({ name }) => name)],
+  rows: results.map(({ text, contenders }) => [text, ...contenders.slice(1).map(({ encode }) => spread(encode.times))]),
+})
+
+/** The same for byte-level vocabularies, where the other in JavaScript and the native one are both compared with. */
+export const byteLevelReport = (results: readonly TextResult[]) => ({
+  ...perText(ratiosOf(results), results),
+  notes: [
+    'Byte-level vocabularies: the native tokenizers run in a process of their own, on one thread. They take the lines of a part in one call, and the ids are made lists of after the clock has stopped.',
   ],
 })

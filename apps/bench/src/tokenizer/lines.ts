@@ -35,8 +35,8 @@ export interface TextResult {
 /** One that is timed in rounds: its samples are MB/s, by {@link encoding} and {@link decoding} of a text. */
 export interface Entry extends Pick<Contender, 'run'> {
   readonly name: string
-  /** The ids of each line, untimed. */
-  idsOf(lines: readonly string[]): Promise<readonly Ids[]>
+  /** The ids of each line of a text, untimed. */
+  idsOf(lines: readonly string[], text: string): Promise<readonly Ids[]>
 }
 
 export const encoding = (text: string): string => `encode ${text}`
@@ -95,14 +95,14 @@ const resultOf = async (
   samples: readonly (readonly Sample[])[],
 ): Promise<TextResult> => {
   const [cria] = entries
-  const expected = await cria.idsOf(lines)
+  const expected = await cria.idsOf(lines, text)
   const contenders: LinesResult[] = []
   for (const [i, { name, idsOf }] of entries.entries())
     contenders.push({
       name,
       encode: speedOf(samples[i], samples[0], encoding(text)),
       decode: decoding(text) in samples[i][0] ? speedOf(samples[i], samples[0], decoding(text)) : undefined,
-      agreement: agreementOf(expected, await idsOf(lines)),
+      agreement: agreementOf(expected, await idsOf(lines, text)),
     })
   return { text, megabytes, lines: lines.length, contenders }
 }

@@ -25,7 +25,8 @@ const secondsOf = (program: string, args: readonly string[]): Promise<number> =>
     return (performance.now() - start) / 1000
   })
 
-const inFolder = async <T>(use: (folder: string) => Promise<T>): Promise<T> => {
+/** Work with a folder that is there as long as it takes. */
+export const inFolder = async <T>(use: (folder: string) => Promise<T>): Promise<T> => {
   const folder = await mkdtemp(join(tmpdir(), 'cria-bench-'))
   try {
     return await use(folder)

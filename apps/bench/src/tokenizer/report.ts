@@ -1,7 +1,7 @@
 import { number, seconds, spread } from '../report/format'
 import type { Findings } from '../report/report'
 import type { TextResult } from './lines'
-import { linesReport } from './lines-report'
+import { byteLevelReport, linesReport } from './lines-report'
 import { CALL, type OneCallResult } from './one-call'
 import { roleOf } from './role'
 import { inOneCall, trained } from './texts'
@@ -11,6 +11,7 @@ import { CALLS, type WorstCaseResult } from './worst-cases'
 /** What was timed; what was not asked for is left out. */
 export interface TokenizerFindings {
   readonly lines?: readonly TextResult[]
+  readonly byteLevel?: readonly TextResult[]
   readonly oneCall?: readonly OneCallResult[]
   readonly worstCases?: readonly WorstCaseResult[]
   readonly training?: readonly TrainingResult[]
@@ -85,15 +86,16 @@ const trainingReport = (results: readonly TrainingResult[]): Section => {
 
 /** Tables and charts of what was timed. */
 export const tokenizerReport = (found: TokenizerFindings, ran: Findings['ran']): Findings => {
-  const { lines, oneCall, worstCases, training } = found
+  const { lines, byteLevel, oneCall, worstCases, training } = found
   const sections = [
     lines && linesReport(lines),
+    byteLevel && byteLevelReport(byteLevel),
     oneCall && oneCallReport(oneCall),
     worstCases && worstCasesReport(worstCases),
     training && trainingReport(training),
   ].filter(section => section !== undefined)
   return {
-    title: "Cria's tokenizer, with LLaMA 2's vocabulary",
+    title: "Cria's tokenizer, with LLaMA 2's vocabulary where none is named",
     ran,
     tables: sections.flatMap(({ tables }) => tables),
     charts: sections.flatMap(({ charts }) => charts),
