@@ -68,7 +68,7 @@ const pathError = (path: string, error: unknown): InputError => {
  *
  * @throws InputError if it cannot be read
  */
-export const readBytes = async (path: string, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> => {
+const readBytes = async (path: string, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> => {
   try {
     return new Uint8Array(await readFile(path, { signal }))
   } catch (error) {

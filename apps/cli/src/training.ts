@@ -1,18 +1,24 @@
 import { dirname, resolve } from 'node:path'
-import type { OutputFile, Vocabulary } from '@cria/checkpoint'
-import { openPath } from '@cria/checkpoint/node'
+import {
+  type GenerationSettings,
+  generationSettings,
+  noGeneration,
+  type OutputFile,
+  type Vocabulary,
+} from '@cria/checkpoint'
 import { type MixtureConfig, parseMixtureConfig } from '@cria/data-mixture'
 import { type OpenedMixture, openMixture, readDocuments, type TokenizeProgress } from '@cria/data-mixture/node'
 import type { Llama } from '@cria/llama'
 import { memoryLlama, writeHuggingFace } from '@cria/llama'
 import { llama2 } from '@cria/llama2'
-import { type Tokenizer, writeSentencePiece } from '@cria/tokenizer'
+import type { Tokenizer } from '@cria/tokenizer'
 import { checkTrainingConfig, initialiseWeights, Lora, type TrainingConfig } from '@cria/training'
 import type { Run } from '@cria/training/node'
-import { type DeviceName, loadModel, Model, openDevice } from 'cria'
+import { type Device, type DeviceName, loadModel, Model, openDevice } from 'cria'
+import { openCheckpoint } from './checkpoint'
 import { InputError, UsageError } from './errors'
-import { readBytes, readTextFile } from './files'
-import { readTokenizer } from './vocabulary'
+import { readTextFile } from './files'
+import { readVocabulary, tokenizerFile } from './vocabulary'
 
 /** The line that ends a document in a file of held-out text. */
 export const endOfText = '<|endoftext|>'
@@ -49,65 +55,62 @@ export const readTrainingConfig = async (
   } catch (error) {
     throw new InputError(`${path} is not JSON: ${(error as Error).message}`)
   }
-  const given = model === undefined || typeof json !== 'object' ? json : { ...json, from: resolve(model) }
+  const given = model === undefined || typeof json !== 'object' ? json : { ...json, from: located(model, '') }
   return { config: checkTrainingConfig(given), base: dirname(resolve(path)) }
 }
 
-/** The model of a run, its tokenizer, and the tokenizer's files for what is saved. */
+/** The model of a run, its tokenizer, and what each saved step takes over from the files. */
 interface Start {
   readonly network: Llama
   readonly tokenizer: Tokenizer
   readonly vocabulary: Vocabulary | undefined
+  readonly generation: GenerationSettings
 }
 
 const newModel = async (
   { model, tokenizer: path = '', training }: TrainingConfig,
   base: string,
-  device: Parameters<typeof llama2>[0],
+  device: Device,
   signal: AbortSignal,
 ): Promise<Start> => {
   if (model === undefined) throw new UsageError('the config has no model, and no --model is given')
-  const file = resolve(base, path)
-  const tokenizer = await readTokenizer(file, signal)
-  const vocabulary = /\.gguf$/i.test(file) ? tokenizerFile(tokenizer) : fileOf(file, await readBytes(file, signal))
+  const { tokenizer, vocabulary } = await readVocabulary(located(path, base), signal)
   const network = llama2(device, { ...model, vocab_size: tokenizer.vocabSize })
   initialiseWeights(network, training.seed)
-  return { network, tokenizer, vocabulary }
+  return { network, tokenizer, vocabulary, generation: noGeneration }
 }
-
-const fileOf = (name: string, bytes: Uint8Array): Vocabulary => ({
-  kind: 'file',
-  name,
-  size: bytes.length,
-  companions: {},
-  read: async () => bytes.slice(),
-})
-
-/** A tokenizer's file in memory, to be written beside each saved step. */
-const held = async (file: Extract<Vocabulary, { kind: 'file' }>, signal: AbortSignal): Promise<Vocabulary> => {
-  const bytes = await file.read({ signal })
-  return { ...file, read: async () => bytes.slice() }
-}
-
-const tokenizerFile = (tokenizer: Tokenizer): Vocabulary => fileOf('tokenizer.model', writeSentencePiece(tokenizer))
 
 const givenModel = async (
   from: string,
+  path: string | undefined,
   base: string,
-  device: Parameters<typeof llama2>[0],
+  device: Device,
   signal: AbortSignal,
 ): Promise<Start> => {
-  const path = resolve(base, from)
-  const checkpoint = await openPath(path, { signal })
+  const given = path === undefined ? undefined : await readVocabulary(located(path, base), signal)
+  const checkpoint = await openCheckpoint(located(from, base), signal)
   try {
-    const { network, tokenizer } = await loadModel(checkpoint, { device, weights: 'f32', signal })
-    const { vocabulary } = checkpoint
-    const kept = vocabulary?.kind === 'file' ? await held(vocabulary, signal) : tokenizerFile(tokenizer)
-    return { network: network as Llama, tokenizer, vocabulary: kept }
+    const { network, tokenizer } = await loadModel(checkpoint, {
+      ...{ device, weights: 'f32', signal },
+      tokenizer: given?.tokenizer,
+    })
+    const vocabulary = given?.vocabulary ?? checkpoint.vocabulary
+    const kept = vocabulary?.kind === 'file' ? await held(vocabulary, signal) : vocabulary
+    return { network: network as Llama, tokenizer, vocabulary: kept, generation: generationSettings(checkpoint) }
   } finally {
     await checkpoint.close()
   }
 }
+
+/** A tokenizer's file in memory, to be written beside each saved step. */
+const held = async (file: Extract<Vocabulary, { kind: 'file' }>, signal: AbortSignal): Promise<Vocabulary> => {
+  const bytes = await file.read({ signal })
+  return { ...file, read: async () => bytes }
+}
+
+/** A URL or an `hf:` location as it is, and a path from the folder of the config. */
+const located = (location: string, base: string): string =>
+  /^(https?|hf):/i.test(location) ? location : resolve(base, location)
 
 /**
  * Opens all that a run needs: device, model, tokenizer, mixture (whose sources are tokenized if they are not yet), held-out texts.
@@ -132,8 +135,8 @@ export const openRun = async (
     start =
       config.from === undefined
         ? await newModel(config, base, device, signal)
-        : await givenModel(config.from, base, device, signal)
-    const { network, tokenizer, vocabulary } = start
+        : await givenModel(config.from, config.tokenizer, base, device, signal)
+    const { network, tokenizer } = start
     network.recompute = config.training.recompute ?? false
     mixture = await openMixture(mixtureConfig, tokenizer, { base, signal, onProgress })
     const run: Run = {
@@ -144,7 +147,7 @@ export const openRun = async (
       data: mixture.mixture,
       tokenizer,
       texts: config.evaluation && (await heldOut(config.evaluation, base, signal)),
-      modelFiles: weights => modelFiles(network, weights, vocabulary),
+      modelFiles: weights => modelFiles(start as Start, weights),
       sample: (prompt, signal) => sample(start as Start, config, prompt, signal),
     }
     return { run, mixture, close }
@@ -154,11 +157,14 @@ export const openRun = async (
   }
 }
 
+/** A Hugging Face folder with the tokenizer, the chat template and the settings that the run began with. */
 const modelFiles = (
-  { config }: Llama,
+  { network, tokenizer, vocabulary, generation }: Start,
   weights: ReadonlyMap<string, Float32Array>,
-  vocabulary: Vocabulary | undefined,
-): OutputFile[] => writeHuggingFace(memoryLlama(config, weights, { vocabulary }))
+): OutputFile[] => {
+  const files = writeHuggingFace(memoryLlama(network.config, weights, { vocabulary, generation }))
+  return vocabulary?.kind === 'file' ? files : [...files, tokenizerFile(tokenizer)]
+}
 
 /** The first `count` documents of the held-out files. */
 const heldOut = async (

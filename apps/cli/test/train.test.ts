@@ -1,6 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { loadModel } from 'cria'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cria, data, hasData, outcome, start } from './cria'
 
@@ -114,6 +116,36 @@ test('--model fine-tunes a model, by LoRA', async () => {
   expect(weights(`run-${run}`, 12).equals(weights('base', 12))).toBe(false)
 })
 
+test('--model takes a GGUF of a byte-level tokenizer; saved steps keep tokenizer, chat template and end tokens', async () => {
+  const fixture = (name: string) => fileURLToPath(new URL(`fixtures/saved/${name}`, import.meta.url))
+  const sources = [{ name: 'lines', share: 1, files: ['text.txt'], separator: '<|endoftext|>' }]
+  const changes = {
+    ...{ model: undefined, tokenizer: undefined, evaluation: undefined, samples: undefined },
+    data: { sources, shards: `byte-level-${run}`, rowTokens: 32, bos: false },
+    training: { ...config().training, tokens: 2 * 64 },
+  }
+  const { code, stderr } = await cria(train(changes, '--model', fixture('byte-level.gguf')))
+  expect({ code }, stderr).toEqual({ code: 0 })
+  const saved = join(folder, `run-${run}`, 'step-00000002')
+  const tokenize = async (tokenizer: string) =>
+    (await cria(['tokenize', '--tokenizer', tokenizer, '--jsonl'], '"The cat sat on a mat, ran 12 times."\n')).stdout
+  const ids = await tokenize(join(fixture('byte-level'), 'tokenizer.json'))
+  expect(ids).toMatch(/^\[\d+,/)
+  expect(await tokenize(join(saved, 'tokenizer.json'))).toBe(ids)
+  const settings = async (model: string) => {
+    await using loaded = await loadModel(model, { device: 'cpu' })
+    return { templates: [...loaded.chatTemplates], stops: loaded.defaults.stopIds }
+  }
+  expect(await settings(saved)).toEqual(await settings(fixture('byte-level.gguf')))
+})
+
+test('--model takes a URL as it is', async () => {
+  const changes = { model: undefined, tokenizer: undefined }
+  const { code, stderr } = await cria(train(changes, '--model', 'http://127.0.0.1:9/model.gguf'))
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/^cria: http:\/\/127\.0\.0\.1:9\/model\.gguf/m)
+})
+
 describe('bad input is told in one line, and leaves nothing', () => {
   test.each<[string, object, string[], number, string]>([
     ['an unknown key', { lr: 1 }, [], 1, 'config.lr: is not a key of a training config'],
@@ -170,14 +202,10 @@ describe.skipIf(!hasData)('stories260K', () => {
     ['adapters', { lora: { rank: 4, alpha: 8, matrices: ['wq', 'wk', 'wv', 'wo', 'w1', 'w2', 'w3'] } }],
   ])('fine-tunes on fables by %s, and the loss falls', async (name, more) => {
     const fables = data('stories/tinyfabulist-fables.txt')
-    const from = join(folder, 'stories260K')
-    await cria(['convert', ...[model[1], from], '--tokenizer', model[3]])
+    // A llama2.c file has no tokenizer in it.
     const shared = {
-      model: undefined,
-      tokenizer: undefined,
-      from: 'stories260K',
-      samples: undefined,
-      evaluation: undefined,
+      ...{ model: undefined, samples: undefined, evaluation: undefined },
+      ...{ from: model[1], tokenizer: model[3] },
     }
     const rowTokens = 128
     const sources = [{ name: 'fables', share: 1, files: [fables], separator: '<|endoftext|>' }]

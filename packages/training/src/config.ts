@@ -43,9 +43,9 @@ export interface TrainingSettings {
 export interface TrainingConfig {
   /** Sizes of a new model, under the names of Meta's `params.json`. Left out where `from` names a model. */
   readonly model?: Omit<LlamaConfig, 'vocab_size' | 'rope_scaling'>
-  /** The tokenizer of a new model. */
+  /** The tokenizer of a new model, or of one in `from` that has none in it or beside it. */
   readonly tokenizer?: string
-  /** A model to continue from, with its tokenizer. */
+  /** A model to continue from: a path, a URL or an `hf:` location. */
   readonly from?: string
   /** The mixture, as `@cria/data-mixture` describes it. */
   readonly data: Readonly<Record<string, unknown>>

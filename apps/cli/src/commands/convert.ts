@@ -1,16 +1,16 @@
 import { readdir, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { bytesFile, type Checkpoint, type OutputFile } from '@cria/checkpoint'
+import type { Checkpoint, OutputFile } from '@cria/checkpoint'
 import { saveFile, saveFiles } from '@cria/checkpoint/node'
 import { type EncodableDType, encodableDTypes } from '@cria/dtypes'
 import type { LlamaWeights } from '@cria/llama'
-import { type Tokenizer, writeGgufVocabulary, writeSentencePiece, writeTokenizerJson } from '@cria/tokenizer'
+import { writeGgufVocabulary } from '@cria/tokenizer'
 import { type Command, Option } from 'commander'
 import { positiveNumber } from '../arguments'
 import { openCheckpoint } from '../checkpoint'
 import { UsageError } from '../errors'
 import { formatBytes, progressBar } from '../progress'
-import { tokenizerOf } from '../vocabulary'
+import { tokenizerFile, tokenizerOf } from '../vocabulary'
 
 /** A format that models are written in. */
 interface Format {
@@ -31,12 +31,6 @@ const gguf: Format = {
     )
   },
 }
-
-/** A tokenizer as a file of a Hugging Face folder: SentencePiece's .model, or JSON for byte-level BPE. */
-const tokenizerFile = (tokenizer: Tokenizer): OutputFile =>
-  tokenizer.vocabulary.rules === undefined
-    ? bytesFile('tokenizer.model', writeSentencePiece(tokenizer))
-    : bytesFile('tokenizer.json', writeTokenizerJson(tokenizer))
 
 const huggingfaceTypes = ['f32', 'f16', 'bf16'] as const
 

@@ -19,7 +19,10 @@ export const addTrain = (program: Command, signal: AbortSignal): void => {
     .command('train')
     .description('train a model by a config; Ctrl-C saves the last step')
     .requiredOption('--config <file>', 'JSON: model, tokenizer, data, training, checkpoints, output')
-    .option('--model <path>', 'continue from this model; the config then has no model and no tokenizer')
+    .option(
+      '--model <path>',
+      'continue from this model: a folder, a file, a URL or hf:OWNER/NAME; the config then has no model',
+    )
     .option('--resume <dir>', 'continue from the latest saved step of the run in this folder')
     .option('--steps <n>', 'save and stop after n steps; default: all steps of the config', positiveNumber)
     .option('--device <name>', 'where to train; `cria devices` lists them', 'auto')
