@@ -1,6 +1,6 @@
 import { library } from '@cria/tsup'
 
-// `#weights` stays an import, so that the weights are a module of their own.
+// `#weights` stays an import, so that the weights are a separate module.
 export default library({
   entry: ['src/index.ts', 'src/weights/bundled.ts'],
   dts: { entry: 'src/index.ts' },

@@ -5,7 +5,7 @@ import { embedKernels, foundAtRunTime } from '@cria/tsup/gpu-js'
 // What it requires of Node is looked for at run time, so that one build serves Node and pages.
 const atRunTime = ['gl', 'os', 'worker_threads']
 
-// Each device is a chunk of its own, loaded when it is opened.
+// Each device is a separate chunk, loaded when it is opened.
 export default library({
   noExternal: ['gpu.js', ...atRunTime], // what is external is not seen by the plugins
   inject: [], // embedKernels imports the symbols of `using`

@@ -1,4 +1,4 @@
 import { library } from '@cria/tsup'
 
-// The trainer is a part of its own, loaded when it is first called.
+// The trainer is a separate chunk, loaded when it is first called.
 export default library()

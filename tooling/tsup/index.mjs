@@ -9,7 +9,7 @@ const named = entry =>
 
 /**
  * Entries a second time: code that several entries share lands in a chunk, so `index.js` only exports from chunks, and error
- * classes have a chunk of their own. A bundler drops a file of which nothing is used, but it keeps the statements that may have
+ * classes have their own chunk. A bundler drops a file of which nothing is used, but it keeps the statements that may have
  * effects in a file of which something is: beside other code, an error class would load that code.
  */
 const shared = () => ({

@@ -1,7 +1,7 @@
 /** What one run measured, by name; the job says in which units. */
 export type Sample = Readonly<Record<string, number>>
 
-/** Work that is made ready once and timed as often as asked, in a process or a page of its own. */
+/** Work that is made ready once and timed as often as asked, in its own process or page. */
 export interface Job {
   /** What runs: device, threads, versions. */
   readonly description: string

@@ -14,7 +14,7 @@ import { dataPath, model as vocabulary, worst } from '../src/tokenizer/texts'
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
-/** The built command as a process of its own. */
+/** The built command as a child process. */
 const bench = (...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> =>
   new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main, ...args])
@@ -166,7 +166,7 @@ test.skipIf(!installed('node-llama-cpp'))('node-llama-cpp loads what we write, a
 })
 
 const browser = installed('@wllama/wllama') && chromium
-test.skipIf(!browser)('wllama loads what we write, in a browser of its own, and is compared with', async () => {
+test.skipIf(!browser)('wllama loads what we write, in its own browser, and is compared with', async () => {
   const { code, stdout, stderr } = await bench('inference', '--model', model, '--peer', 'wllama', ...short)
   expect(stderr).toContain('wllama: Chromium')
   expect(code).toBe(0)

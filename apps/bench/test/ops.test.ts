@@ -8,7 +8,7 @@ import { timeCall } from '../src/ops/time'
 
 const cases = opCases(['f32', 'q8_0'])
 
-test('every op that moves memory has cases, and every case a title of its own', () => {
+test('every op that moves memory has cases, and every case its own title', () => {
   const timed = ops.filter(({ alias }) => !alias).map(({ name }) => name)
   expect([...new Set(cases.map(({ op }) => op))].sort()).toEqual(timed.sort())
   expect(new Set(cases.map(titleOf)).size).toBe(cases.length)

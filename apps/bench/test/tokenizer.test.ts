@@ -122,7 +122,7 @@ describe('line by line', () => {
   })
 })
 
-test('in one call are those that can, each round with a text of its own', async () => {
+test('in one call are those that can, each round with its own text', async () => {
   const log: string[] = []
   const all = [recorder('A', log), recorder('B', log, false), recorder('C', log)]
   const results = await timeOneCall(all, ['w', 'one', 'two'], quiet)

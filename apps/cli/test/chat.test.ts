@@ -47,7 +47,7 @@ describe.skipIf(!hasData)('cria chat', () => {
     expect(stderr).toContain('has no chat template: give --template (llama2, chatml, llama3 or Jinja)')
   })
 
-  // `script` gives the command a terminal of its own.
+  // `script` gives the command its own terminal.
   test.skipIf(!existsSync('/usr/bin/script'))(
     'on a terminal: two turns, Ctrl-C in an answer, history, exit',
     { timeout: 300_000, retry: 3 }, // keys and output of a terminal cross each other on a busy machine

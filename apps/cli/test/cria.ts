@@ -21,7 +21,7 @@ export const commandLine = (args: readonly string[]): [program: string, ...args:
   ...args,
 ]
 
-/** The built command as a process of its own. */
+/** The built command as a child process. */
 export const start = (args: readonly string[]): ChildProcessWithoutNullStreams => {
   const [program, ...rest] = commandLine(args)
   return spawn(program, rest)

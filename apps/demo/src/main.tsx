@@ -14,7 +14,7 @@ Object.assign(globalThis, { cria: engine })
 
 followTheme()
 followAddress()
-// Before anything is drawn, since this takes longest. Understand needs no model, and who brings one of their own need not fetch ours.
+// Before anything is drawn, since this takes longest. Understand needs no model, and a user with their own model does not need the built-in one.
 effect(() => {
   if (view.value === 'write' || view.value === 'look') untracked(() => void openEmbedded())
 })

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Browser, chromium, crossOriginIsolation, launchChromium, serve } from '@cria/browser'
+import { type Browser, chromium, crossOriginIsolation, launchChromium, serve, softwareGpu } from '@cria/browser'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 
 export { chromium }
@@ -22,20 +22,26 @@ export const storiesModel = existsSync(stories)
 /** The built site, served as a static host does, and a browser to look at it. */
 export interface Site extends AsyncDisposable {
   readonly browser: Browser
-  /** Opens a page of the site: at a hash, in a browser profile of its own. */
+  /** Its address, without a path. */
+  readonly origin: string
+  /** Opens a page of the site: at a hash, in its own browser profile. */
   open(hash?: string, options?: BrowserContextOptions): Promise<Page>
 }
 
-/** @param options.isolated whether the host sends the headers that threads need */
-export const openSite = async ({ isolated = false } = {}): Promise<Site> => {
+/**
+ * @param options.isolated whether the host sends the headers that threads need
+ * @param options.flags of the browser
+ */
+export const openSite = async ({ isolated = false, flags = [] as readonly string[] } = {}): Promise<Site> => {
   if (!existsSync(dist)) throw new Error('the demo is not built: run `pnpm --filter @cria/demo build` first')
   const server = await serve({ folders: { '/': dist }, ...(isolated && { headers: crossOriginIsolation }) })
-  const browser = await launchChromium().catch(error => {
+  const browser = await launchChromium([...softwareGpu, ...flags]).catch(error => {
     server.close()
     throw error
   })
   return {
     browser,
+    origin: server.origin,
     open: async (hash = '', options = {}) => {
       const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
       const page = await context.newPage()

@@ -1,7 +1,7 @@
 import katex from 'katex'
 
 /**
- * An equation as MathML, which browsers draw with fonts of their own.
+ * An equation as MathML, which browsers draw with their own fonts.
  *
  * @param tex the body of a block that is fenced as `math`, as GitHub reads it too
  * @throws katex.ParseError for invalid TeX

@@ -2,7 +2,7 @@ import type { ChatTokenizer } from '../src'
 
 /**
  * A tokenizer whose ids are code points, and for special tokens their numbers from 2^21: what was encoded can be read
- * again. Each text that it is given is kept apart by a mark of its own, as SentencePiece's dummy prefix is.
+ * again. Each text that it is given is kept apart by its own mark, as SentencePiece's dummy prefix is.
  */
 export const readable = (
   special: readonly string[],
@@ -31,7 +31,7 @@ export const readable = (
       return Uint32Array.from(ids)
     },
   }
-  /** The ids as text, tokens in brackets of their own. */
+  /** The ids as text, tokens in their own brackets. */
   const read = (ids: ArrayLike<number>): string =>
     Array.from(ids, id => (id >= base ? `⟦${names[id - base]}⟧` : String.fromCodePoint(id))).join('')
   return { tokenizer, read, calls }

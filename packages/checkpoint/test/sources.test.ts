@@ -24,7 +24,7 @@ const kinds: Record<string, () => Promise<Source>> = {
   http: async () => httpSource(`${await serve(new Map([['bytes', bytes]]))}/bytes`),
 }
 
-test.each(Object.keys(kinds))('a %s source reads any range into a buffer of its own', async kind => {
+test.each(Object.keys(kinds))('a %s source reads any range into its own buffer', async kind => {
   const source = await kinds[kind]()
   expect(source.size).toBe(bytes.length)
   for (const [offset, length] of [

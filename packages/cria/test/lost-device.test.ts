@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const device of open.splice(0)) await device.close()
 })
 
-/** The same small model each time, on a device of its own. */
+/** The same small model each time, on its own device. */
 const build = async () => {
   const device = await openDevice('cpu')
   open.push(device)

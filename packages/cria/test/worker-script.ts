@@ -24,7 +24,7 @@ export const bundleWorker = async (platform: 'node' | 'browser'): Promise<Uint8A
   return outputFiles[0].contents
 }
 
-/** The script in a file of its own, for as long as a test needs it. */
+/** The script in its own file, for as long as a test needs it. */
 export const workerFile = async (): Promise<AsyncDisposable & { readonly url: URL }> => {
   const folder = await mkdtemp(join(tmpdir(), 'cria-worker-'))
   const path = join(folder, 'worker.mjs')

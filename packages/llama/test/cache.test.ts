@@ -98,7 +98,7 @@ for (const { name, available } of devices.filter(({ name }) => ['cpu', 'simd', '
       )
       for (const [i, row] of first.entries()) expectSame(device, row, expected[i][0], `prompt ${i}`)
       for (let step = 0; step < steps; step++) {
-        // Sequence 1 ends after two steps; a new one joins at step 2 with a prompt of its own.
+        // Sequence 1 ends after two steps; a new one joins at step 2 with its own prompt.
         const going = [0, 1, 2, 3].filter(i => i !== 1 || step < 2)
         const additions = going.map(i => ({ sequence: sequences[i], ids: [(step * 5 + i) % 31] }))
         using joining = step === 2 ? cache.sequence({ capacity: 9 }) : undefined

@@ -66,7 +66,7 @@ test('parameters have the names of Meta’s checkpoints', async () => {
   ])
 })
 
-test('a tied output is the embedding, and no parameter of its own', async () => {
+test('a tied output is the embedding, and not a separate parameter', async () => {
   await using device = await openDevice('shape')
   const free = new Llama(device, config)
   const tied = new Llama(device, { ...config, tied_output: true })

@@ -31,7 +31,7 @@ test('70B keeps keys and values for 8 heads, an eighth of its queries', () => {
   expect(attention.wo.weight.shape).toEqual([8192, 8192])
 })
 
-test('without kv heads of its own it is LLaMA with a longer context', async () => {
+test('without n_kv_heads it is LLaMA with a longer context', async () => {
   await using device = await openDevice('cpu')
   const config = { dim: 16, n_layers: 2, n_heads: 4, vocab_size: 20, hidden_dim: 24, norm_eps: 1e-5 }
   using first = new Llama(device, config)

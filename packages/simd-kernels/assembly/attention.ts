@@ -46,7 +46,7 @@ import { rowBytes } from './cache-rows'
 import { LANES, madd } from './lanes'
 import { get, parallel, privateScratch, put, reserve, sharedScratch } from './parallel'
 
-/** With fewer units than this, stretches are units of their own. */
+/** With fewer units than this, each stretch is a separate unit. */
 const MANY_UNITS: i32 = 64
 /** Enough units to keep all threads busy. */
 const ENOUGH_UNITS: i32 = 4

@@ -1,7 +1,7 @@
 import { linear } from '../src'
 import { WebGpuDevice } from '../src/devices/webgpu/device'
 
-/** Tunes one product twice, on devices of its own. */
+/** Tunes one product twice, on its own devices. */
 export default async () => {
   const tuned = async () => {
     await using device = await WebGpuDevice.open({ tune: 'on', tuner: { budget: 200_000, workingSet: 2 ** 16 } })

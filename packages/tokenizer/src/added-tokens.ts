@@ -5,7 +5,7 @@ import { Class, characterClasses } from './unicode'
 export interface AddedToken {
   readonly id: number
   readonly content: string
-  /** Special tokens are recognised in text only on request, and have no text of their own when ids are decoded. */
+  /** Special tokens are recognised in text only on request, and decode to no text. */
   readonly special: boolean
   /** Includes the spaces to its left. */
   readonly lstrip: boolean

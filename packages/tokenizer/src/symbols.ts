@@ -145,7 +145,7 @@ function unitClasses(): Uint8Array {
   return classes
 }
 
-/** Each byte is a class of its own. */
+/** Each byte is a separate class. */
 const byteClasses = () => Uint8Array.from({ length: 0x10000 }, (_, unit) => unit & 0xff)
 
 /** For each score its place among the distinct scores, the highest being 0. */

@@ -44,7 +44,7 @@ function referencePieces(texts: readonly string[], count: number): string[] {
   return pieces
 }
 
-// Words too short for a pair of one symbol with itself to overlap, where SentencePiece counts in a way of its own.
+// Words too short for a pair of one symbol with itself to overlap, where SentencePiece counts in its own way.
 const word = fc
   .array(fc.constantFrom('a', 'b', 'c', ',', '.', '7'), { minLength: 1, maxLength: 5 })
   .map(chars => chars.filter((char, i) => char !== chars[i - 1]).join(''))

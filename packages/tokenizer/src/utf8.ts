@@ -23,7 +23,7 @@ export interface ByteStream {
   end(): string
 }
 
-/** As SentencePiece, and unlike `TextDecoder`: every byte that is part of no character becomes a U+FFFD of its own. */
+/** As SentencePiece, and unlike `TextDecoder`: every byte that is not part of a character becomes a separate U+FFFD. */
 export class Utf8Stream implements ByteStream {
   private held: number[] = []
 

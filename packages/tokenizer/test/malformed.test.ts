@@ -441,7 +441,7 @@ test('fields that nobody knows are kept', () => {
   expect(Buffer.compare(writeSentencePiece(read), bytes)).toBe(0)
 })
 
-test('a GGUF vocabulary with a normaliser of its own keeps to it', () => {
+test('a GGUF vocabulary with its own normaliser keeps to it', () => {
   const plain = writeGgufVocabulary(good)
   const collapsing = readGgufVocabulary({ ...plain, removeExtraWhitespaces: true })
   expect(collapsing.encode('  a   a ')).toEqual(good.encode('a a'))

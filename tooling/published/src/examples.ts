@@ -58,7 +58,7 @@ export class Examples {
     const child = spawn('npm', ['--silent', 'run', script, '--', ...args], {
       cwd: this.folder(name),
       env: { ...this.#env, PORT: String(port), NO_COLOR: '1' },
-      detached: true, // a group of its own, so that npm's child ends with npm
+      detached: true, // its own group, so that npm's child ends with npm
     })
     const ended = new Promise<void>(resolve => child.once('close', () => resolve()))
     try {

@@ -1,6 +1,6 @@
 import type { Job } from '../job'
 
-/** A job in a process or browser of its own. */
+/** A job in its own process or browser. */
 export interface Contender extends Job {
   /** As the report calls it. */
   readonly name: string

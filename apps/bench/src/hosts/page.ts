@@ -38,7 +38,7 @@ const serveBench = (model: string): Promise<Server> =>
   })
 
 /**
- * Makes a job ready in a page of a headless Chromium of its own.
+ * Makes a job ready in a page of its own headless Chromium.
  * @param model path of the model's file, which pages fetch
  * @throws ContenderError when there is no Chromium, or the page fails
  */

@@ -16,7 +16,7 @@ import { causal, ids, random } from './inputs'
 
 const { dim, hidden, vocab, heads, headDim, eps } = size
 
-/** An op by its name: gradients have no function of their own. */
+/** An op by its name, because gradients are not exported as functions. */
 const opNamed = (name: string): Op => {
   const found = ops.find(op => op.name === name)
   if (!found) throw new RangeError(`there is no op "${name}"`)

@@ -49,7 +49,7 @@ interface NativeOptions {
   readonly folder: string
 }
 
-/** The Python package, in a process of its own: it has a text's lines in one call, which is its fastest way. */
+/** The Python package, in its own process: it has a text's lines in one call, which is its fastest way. */
 export const nativeHuggingFace = async (options: NativeOptions): Promise<Entry & Pick<Contender, 'close'>> => {
   const [rounds, ids] = [join(options.folder, 'rounds.json'), join(options.folder, 'ids.json')]
   const named = options.rounds.map(parts =>

@@ -35,7 +35,7 @@ export const inFolder = async <T>(use: (folder: string) => Promise<T>): Promise<
   }
 }
 
-/** Encodes lines in a process of its own, and leaves the ids in the folder. */
+/** Encodes lines in its own process, and leaves the ids in the folder. */
 const encode = async (folder: string, lines: readonly string[]): Promise<{ seconds: number; ids: string }> => {
   const [text, ids] = [join(folder, 'text'), join(folder, 'ids')]
   await writeFile(text, lines.map(line => `${line}\n`).join(''))

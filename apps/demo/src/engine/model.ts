@@ -28,7 +28,7 @@ const mostTokens = 256
 /** Bytes of hidden states that are kept, at most. */
 const mostStateBytes = 2 ** 26
 
-/** The model of the page. There is one at a time, in a worker of its own, which ends with it. */
+/** The model of the page. There is one at a time, in its own worker, which ends with it. */
 export class PageModel {
   #loaded: { readonly model: WorkerModel; readonly worker: Worker } | undefined
   #seen:

@@ -6,7 +6,7 @@ import { writeSafetensors } from './safetensors'
 
 const sizeOf = ({ dtype, shape }: OutputTensor) => byteLength(dtype, elementCount(shape) ?? 0)
 
-/** Fills shards in order. A tensor that is larger than a shard gets a shard of its own. */
+/** Fills shards in order. A tensor that is larger than a shard gets its own shard. */
 const intoShards = (tensors: readonly OutputTensor[], maxBytes: number): OutputTensor[][] => {
   const shards: OutputTensor[][] = [[]]
   let bytes = 0

@@ -5,7 +5,7 @@ import { receivedError, sentError } from './errors'
 const isErrorClass = (value: unknown): value is { readonly prototype: Error } =>
   typeof value === 'function' && value.prototype instanceof Error
 
-// CheckpointError has no instances of its own.
+// CheckpointError is only a base class.
 const exported = Object.entries(cria).filter(([name, value]) => isErrorClass(value) && name !== 'CheckpointError')
 
 test.each(exported)('%s is one again on the other side, with its fields and what caused it', (name, value) => {

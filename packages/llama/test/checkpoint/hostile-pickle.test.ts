@@ -34,13 +34,13 @@ const pickle = (error: RegExp, ...parts: (Buffer | number)[]) =>
 const first = (error: RegExp, change: Partial<TorchTensor>) =>
   files(error, [torchFile(tensors.map((tensor, i) => (i === 0 ? { ...tensor, ...change } : tensor)))])
 
-/** An archive with entries of its own beside a sound pickle. */
+/** An archive with its own entries beside a sound pickle. */
 const archive = (error: RegExp, entries: readonly ZipFile[], patch?: (bytes: Buffer) => Buffer) => {
   const bytes = zip([{ name: 'archive/data.pkl', bytes: pickleStateDict(tensors) }, ...entries])
   return files(error, [patch ? patch(bytes) : bytes])
 }
 
-/** The model as an archive whose entries, each with a header of its own, all run over the data of the last. */
+/** The model as an archive whose entries, each with its own header, all run over the data of the last. */
 const overlapping = (): Buffer => {
   const sizes = tensors.map(({ data }) => data.byteLength)
   const empty = tensors.map((_, index) => ({ name: `archive/data/${index}`, bytes: Buffer.alloc(0) }))
@@ -210,7 +210,16 @@ testHostile('pickle', {
   'items set without a mark': pickle(/never begun/, proto(), op.emptyDict, op.setItems, stop),
   'an odd number of items': pickle(/sets items/, proto(), op.emptyDict, op.mark, op.none, op.setItems, stop),
   'items set on a tuple': pickle(/sets items/, proto(), op.tuple(), op.mark, op.setItems, stop),
-  'a key that is a number': pickle(/not a string/, proto(), op.emptyDict, op.mark, op.int(1), op.none, op.setItems, stop),
+  'a key that is a number': pickle(
+    /not a string/,
+    proto(),
+    op.emptyDict,
+    op.mark,
+    op.int(1),
+    op.none,
+    op.setItems,
+    stop,
+  ),
   'a key given twice': pickle(
     /key "a" twice/,
     proto(),

@@ -42,7 +42,7 @@ export function readLlama2c(bytes: Uint8Array, { name = 'tokenizer.bin' }: { nam
     } catch (error) {
       throw fail(`piece ${id} is not valid UTF-8`, error)
     }
-    // run.c prints BOS and EOS as lines of their own.
+    // run.c prints BOS and EOS on separate lines.
     if (id === bosId || id === eosId) text = text.replace(/^\n(.*)\n$/, '$1')
     pieces.push(text.replaceAll(' ', '▁'))
     scores.push(score)

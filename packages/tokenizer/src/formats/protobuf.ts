@@ -1,5 +1,5 @@
 // The wire format of Protocol Buffers (https://protobuf.dev/programming-guides/encoding): as much of it as a
-// SentencePiece model has. A codec of its own because every length is hostile here, and a library outweighs the rest.
+// SentencePiece model has. This package has its own codec because every length can be hostile here, and a library would be larger than the rest.
 import { TokenizerFormatError } from '../errors'
 
 const varintType = 0

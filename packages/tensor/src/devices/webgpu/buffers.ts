@@ -9,13 +9,13 @@ export interface GpuStorage extends Storage {
   readonly offset: number
   /** Identifies a binding: the buffer's number, and the offset of the tensor in it. */
   readonly id: string
-  /** The buffers of a weight that exceeds the size of one binding; the storage itself then has no bytes of its own to bind. */
+  /** The buffers of a weight that exceeds the size of one binding; the storage itself then has no bytes to bind. */
   readonly windows?: readonly Window[]
   /** The storage that this is a part of, where several tensors were uploaded together. */
   readonly whole?: SharedStorage
 }
 
-/** Some rows of a weight, in a buffer of their own. */
+/** Some rows of a weight, in their own buffer. */
 export interface Window {
   readonly storage: GpuStorage
   /** The first row that it holds. */

@@ -7,7 +7,7 @@ import { bindings, type ShaderImplementation, shaderOf, storageOf, windowsOf } f
 
 const THREADS = 64
 
-// A lane reads four elements of a row. A table in several buffers is read by one dispatch each, which writes the rows of its own.
+// A lane reads four elements of a row. A table in several buffers is read by one dispatch each, which writes only its own rows.
 const gather = shaderOf(
   (weight: Spec) => {
     const { name, element, code } = readerOf(weight)

@@ -46,7 +46,7 @@ interface Sample {
   readonly halves: boolean
 }
 
-/** Runs contests on the GPU, on random numbers in buffers of their own. */
+/** Runs contests on the GPU, on random numbers in their own buffers. */
 export class GpuBench implements Bench<PlannedContest> {
   readonly #stages = new Map<PlannedContest, Stage>()
   #nextId = 0
