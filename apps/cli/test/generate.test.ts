@@ -152,7 +152,7 @@ describe.skipIf(!hasData)('cria generate with bad input', () => {
     [
       'a model cut short',
       ['--model', '@short.bin'],
-      'short.bin: tensor "layers.2.feed_forward.w1.weight": would lie at bytes',
+      'short.bin: tensor "layers.2.feed_forward.w1.weight": would be at bytes',
     ],
     ['a file of another kind', ['--model', '@foreign.bin'], 'foreign.bin: '],
     ['a folder without a model', ['--model', 'packages'], 'packages: has no model'],

@@ -27,7 +27,7 @@ export const count = (value: number): string =>
 export const percent = (share: number): string =>
   share > 0 && share < 0.001 ? '< 0.1%' : `${(share * 100).toFixed(share < 0.1 && share > 0 ? 1 : 0)}%`
 
-/** A piece as it stands in the text; control tokens and lone bytes have no text. */
+/** The text of a piece; control tokens and lone bytes have no text. */
 export const asText = (piece: string): string => {
   if (piece === '<0x0A>') return '\n'
   return /^<.*>$/.test(piece) ? '' : piece.replaceAll('▁', ' ')

@@ -119,7 +119,7 @@ export abstract class CausalModel extends Module {
     if (cache.layers.length !== layers)
       throw new ConfigError(`a cache of ${cache.layers.length} layers does not fit a model of ${layers}`)
     if (cache.device !== this.device)
-      throw new ConfigError(`the cache lies on device "${cache.device.name}", the model on "${this.device.name}"`)
+      throw new ConfigError(`the cache is on device "${cache.device.name}", the model on "${this.device.name}"`)
   }
 
   override dispose(): void {

@@ -65,7 +65,7 @@ const encoded = (tokenizer: ChatTokenizer, segments: readonly Segment[]): number
  * Where the template's own text holds special tokens, from the left, the longest at each place.
  *
  * @param segments joined
- * @returns isForged whether names stand in other text too, or in text of both kinds
+ * @returns isForged whether names are also in other text, or in text of both kinds
  */
 export const ownTokens = (
   tokenizer: ChatTokenizer,
@@ -140,7 +140,7 @@ const trieOf = ({ specialTokens, addedTokens = [] }: ChatTokenizer): Trie => {
   return root
 }
 
-/** Where names stand in a text: in order of start, then of length. */
+/** The positions of names in a text: in order of start, then of length. */
 function* occurrences(text: string, trie: Trie): Generator<Part> {
   for (let start = 0; start < text.length; start++) {
     let node = trie.next.get(text.charCodeAt(start))

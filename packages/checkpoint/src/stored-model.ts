@@ -12,7 +12,7 @@ export interface StoredPart {
   readonly scales?: { readonly offset: number; readonly groupSize: number }
 }
 
-/** Where a tensor lies in its files, and how it is stored. */
+/** The place of a tensor in its files, and how it is stored. */
 export interface StoredTensor {
   /** Its name in the file. */
   readonly name: string

@@ -223,7 +223,7 @@ describe('a model on a server', () => {
     }
   })
 
-  test('is the safetensors file that is named, whatever lies beside it', async () => {
+  test('is the safetensors file that is named, with any other files next to it', async () => {
     const files = [...folder(), writeSafetensors('other.safetensors', [tensor('b', 8)])]
     const checkpoint = await openUrl(`${await serve(await bytesByName(files))}/other.safetensors`)
     expect([...checkpoint.tensors.keys()]).toEqual(['b'])

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** A file of the trained model stories260K, which lies beside the repository. */
+/** A file of the trained model stories260K, which is next to the repository. */
 export const stories = (name: string): string =>
   fileURLToPath(new URL(`../../../../shared/data/stories260K/${name}`, import.meta.url))
 

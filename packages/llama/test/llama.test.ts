@@ -121,7 +121,7 @@ describe('bad input', async () => {
     )
     await using other = await openDevice('cpu')
     using far = new KvCache(other, model.cacheShape)
-    expect(() => model.forward([1], far.sequence({ capacity: 8 }))).toThrow('the cache lies on device "cpu"')
+    expect(() => model.forward([1], far.sequence({ capacity: 8 }))).toThrow('the cache is on device "cpu"')
   })
 
   test('a model without weights says so', () => {

@@ -53,7 +53,7 @@ export const generateText = (
   return text.textOf(generate(model, ids, text.tokenOptions), ids)
 }
 
-/** What stands between text and `generate`: ids of a prompt, options for tokens, and the text of tokens. */
+/** Converts between text and `generate`: ids of a prompt, options for tokens, and the text of tokens. */
 export interface TextRun {
   readonly tokenOptions: GenerateOptions
   idsOf(prompt: string | ArrayLike<number>): ArrayLike<number>

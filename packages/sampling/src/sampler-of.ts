@@ -82,8 +82,8 @@ export interface SamplerPlan {
 /**
  * The samplers that the options ask for, in the order of `samplers`.
  *
- * LLaMA's own generation code applies the temperature, then top-p to what the temperature made; the others stand where
- * Hugging Face transformers and text-generation-webui have them. llama.cpp applies the temperature last, so its top-p
+ * LLaMA's own generation code applies the temperature, then top-p to the result. The others have the order of
+ * Hugging Face transformers and text-generation-webui. llama.cpp applies the temperature last, so its top-p
  * and min-p see the distribution of temperature 1, and the same numbers there keep other tokens.
  *
  * @throws OptionError if an option is out of range or unknown, or given although `samplers` leaves its sampler out

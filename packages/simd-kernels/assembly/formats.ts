@@ -58,7 +58,7 @@ export function isTabled(type: i32): bool {
   return type == IQ4_NL || type == IQ4_XS
 }
 
-/** Whether small integer scales of sub-blocks stand beside one f16 scale for 256 columns. */
+/** Whether there are small integer scales of sub-blocks in addition to one f16 scale for 256 columns. */
 export function hasTwoLevels(type: i32): bool {
   return (type >= Q2_K && type <= Q6_K) || type == IQ4_XS
 }

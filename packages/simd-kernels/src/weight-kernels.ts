@@ -55,7 +55,7 @@ export interface ProductExports extends WeightExports {
   ): void
 }
 
-/** How the right side of a matrix product lies in memory, by the numbers that assembly/matmul.ts gives it. */
+/** The memory layout of the right side of a matrix product, by the numbers in assembly/matmul.ts. */
 const BY_ROWS = -1
 const BY_COLUMNS = -2
 

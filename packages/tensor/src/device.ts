@@ -238,7 +238,7 @@ export abstract class Device implements AsyncDisposable {
     this.checkOpen(op.name)
     for (const input of inputs)
       if (input.device !== this)
-        throw new ShapeError(op.name, `its inputs lie on two devices, "${this.name}" and "${input.device.name}"`)
+        throw new ShapeError(op.name, `its inputs are on two devices, "${this.name}" and "${input.device.name}"`)
     const outputs = op.infer(inputs, attributes)
     const observed = this.#observers.size > 0
     if (op.alias) {

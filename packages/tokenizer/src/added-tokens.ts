@@ -43,7 +43,7 @@ export class AddedTokens {
 
   /**
    * @param tokens the tokens to look for
-   * @param textOf how each stands in the text
+   * @param textOf the form of each in the text
    * @param space the code unit for a space in the text; if it is not a space, spaces are not stripped
    */
   constructor(

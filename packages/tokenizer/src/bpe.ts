@@ -121,7 +121,7 @@ export class BytePairEncoder {
     }
   }
 
-  /** Whether the text of a symbol, which stands at `text[from, to)`, encodes to that symbol alone. */
+  /** Whether the text of a symbol, `text[from, to)`, encodes to that symbol alone. */
   isWhole(text: string, from: number, to: number, symbol: number): boolean {
     if (this.whole[symbol] === 0) {
       this.merging.run(text, from, to)
@@ -194,7 +194,7 @@ export class BytePairEncoder {
     return at
   }
 
-  /** Appends the tokens of a symbol that stands at `text[from, to)`. */
+  /** Appends the tokens of a symbol with the text `text[from, to)`. */
   private emit(text: string, symbol: number, from: number, to: number) {
     const parts = this.unused?.[symbol] === 1 ? this.parts.get(symbol) : undefined
     if (parts !== undefined) {

@@ -77,7 +77,7 @@ export class ByteLevelEncoder {
       this.dropped = Uint8Array.from({ length: 256 }, (_, byte) => (single.has(String.fromCharCode(byte)) ? 0 : 1))
   }
 
-  /** Appends the tokens of the word that stands at `text[from, to)`, and where each ends there. */
+  /** Appends the tokens of the word `text[from, to)`, and the end of each in the text. */
   encode(text: string, from: number, to: number): void {
     const { words, tokens, dropped } = this
     let hash = hashSeed

@@ -66,7 +66,7 @@ export interface Vocabulary {
   readonly added?: readonly AddedToken[] | undefined
   /** How text is made ready for merging; SentencePiece's normaliser without it. */
   readonly rules?: TextRules | undefined
-  /** What stood in a SentencePiece file beside the texts, scores and types of pieces, kept to be written back as it was. */
+  /** The other contents of a SentencePiece file, besides texts, scores and types of pieces, stored to be written back unchanged. */
   readonly sentencePiece?: SentencePieceRemainder
 }
 

@@ -37,7 +37,7 @@ const chatMl = {
 }
 const names = (tokenizer: Tokenizer, ids: Iterable<number>) => Array.from(ids, id => tokenizer.idToPiece(id))
 
-test('tokens that stand beside tokenizer.model are tokens, and what the files state is applied', () => {
+test('tokens of the files next to tokenizer.model are added, and the settings of the files are applied', () => {
   for (const bytes of [model(), llama2c(), writeTokenizerJson(loadTokenizer(model()))]) {
     const tokenizer = loadTokenizer(bytes, chatMl)
     expect(tokenizer.vocabSize).toBe(266)

@@ -32,7 +32,7 @@ const small = JSON.parse(readFileSync(new URL('./small-json.fixture.json', impor
 const smallFiles = small.cases.map(({ file }) => new TextEncoder().encode(JSON.stringify(file)))
 const files = [...real, model(), llama2c(), json, ...smallFiles]
 
-/** What may stand beside a file; as JSON it is changed like one. */
+/** A file next to the tokenizer; its JSON is mutated too. */
 const beside = new TextEncoder().encode(
   JSON.stringify({
     bos_token: '<s>',

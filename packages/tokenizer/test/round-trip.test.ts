@@ -58,7 +58,7 @@ test.skipIf(!tokenizer)('any text without a ▁ comes back', () => {
   )
 })
 
-test.skipIf(!tokenizer)('offsets tile the text, and a token stands where its piece says', () => {
+test.skipIf(!tokenizer)('offsets cover the text, and the text of a token matches its piece', () => {
   if (tokenizer === undefined) return
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), text => {

@@ -52,7 +52,7 @@ test.each(decodable)("Hugging Face's text of ids: $name", ({ file, special, deco
   }
 })
 
-test('offsets tile the text, whatever is done to it', () => {
+test('offsets cover the text, with any normaliser', () => {
   for (const { name, file } of cases) {
     const tokenizer = open(file)
     for (const text of texts) {

@@ -33,17 +33,12 @@ test.each([
 })
 
 test.each([
-  ['an arrow that runs up', 'packages/tensor/src/a.ts', "import '@cria/llama'", 'stands beside or below llama'],
-  [
-    'a tensor in the tokenizer',
-    'packages/tokenizer/src/a.ts',
-    "import '@cria/tensor'",
-    'stands beside or below tensor',
-  ],
-  ['a type', 'packages/tensor/src/a.ts', "import type { A } from '@cria/llama'", 'stands beside or below llama'],
-  ['a type in place', 'packages/tensor/src/a.ts', "let a: import('@cria/llama').A", 'stands beside or below llama'],
-  ['a dynamic import', 'packages/tensor/src/a.ts', "await import('@cria/llama')", 'stands beside or below llama'],
-  ['a re-export', 'packages/tensor/src/a.ts', "export * from '@cria/llama'", 'stands beside or below llama'],
+  ['an arrow that runs up', 'packages/tensor/src/a.ts', "import '@cria/llama'", 'is beside or below llama'],
+  ['a tensor in the tokenizer', 'packages/tokenizer/src/a.ts', "import '@cria/tensor'", 'is beside or below tensor'],
+  ['a type', 'packages/tensor/src/a.ts', "import type { A } from '@cria/llama'", 'is beside or below llama'],
+  ['a type in place', 'packages/tensor/src/a.ts', "let a: import('@cria/llama').A", 'is beside or below llama'],
+  ['a dynamic import', 'packages/tensor/src/a.ts', "await import('@cria/llama')", 'is beside or below llama'],
+  ['a re-export', 'packages/tensor/src/a.ts', "export * from '@cria/llama'", 'is beside or below llama'],
   ['gpu.js outside of tensor', 'packages/llama/src/a.ts', "import 'gpu.js'", 'only packages/tensor may'],
   ['gl by require', 'packages/llama/src/a.ts', "require('gl')", 'only packages/tensor may'],
   ['gpu.js in a test', 'packages/llama/src/a.test.ts', "import 'gpu.js'", 'only packages/tensor may'],

@@ -42,9 +42,7 @@ function brokenLaw(specifier: string, source: Source, { rooms, manifests }: Work
   const room = roomOf(name)
   if (isTest || !room) return undefined
   if (area === 'apps') return `apps/${room}` in manifests ? 'an app imports packages, not apps' : undefined
-  return room === folder || rooms[folder]?.includes(room)
-    ? undefined
-    : `packages/${folder} stands beside or below ${room}`
+  return room === folder || rooms[folder]?.includes(room) ? undefined : `packages/${folder} is beside or below ${room}`
 }
 
 /** `@scope/name/path` to `@scope/name`, `name/path` to `name`. */

@@ -57,7 +57,7 @@ const blocksOf = ({ name, file }: MarkdownFile) =>
 
 const examples = readmes.flatMap(blocksOf)
 
-/** The program in a file of the user's project, at the line where it stands in the README. */
+/** The program in a file of the user's project, at the same line as in the README. */
 const writeExample = ({ name, line, code }: CodeBlock & { name: string }, extension: 'ts' | 'js') =>
   project.write(`readme/${name}/${line}.${extension}`, '\n'.repeat(line - 1) + code)
 

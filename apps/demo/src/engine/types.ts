@@ -1,6 +1,6 @@
 import type { ChatMessage } from 'cria'
 
-// What the views ask of the engine. Arrays are row-major; shapes stand beside them.
+// The interface between views and engine. Arrays are row-major; shapes are in the comments.
 // Shapes: T tokens, L layers, H query heads, V vocabulary.
 
 /** A device as the page offers it. */

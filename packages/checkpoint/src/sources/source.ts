@@ -49,7 +49,7 @@ export const checkRange = (source: Source, offset: number, length: number, place
   }
   throw new MalformedFileError(
     { file: source.name, ...place },
-    `would lie at bytes ${offset} to ${offset + length}, but the file has ${source.size} bytes; ` +
+    `would be at bytes ${offset} to ${offset + length}, but the file has ${source.size} bytes; ` +
       'it is cut short or damaged: fetch it again',
   )
 }

@@ -171,7 +171,7 @@ export interface ShardFolder {
 }
 
 /**
- * Opens the tokens of one split of a source, which may lie in several folders.
+ * Opens the tokens of one split of a source, which may be in several folders.
  *
  * @param folders at least one; all of the same tokenizer
  * @throws ShardError if a file is missing or not as long as its manifest says

@@ -145,7 +145,7 @@ const findManifest = async (folder: string): Promise<TokensManifest | undefined>
   return parseManifest(text, path)
 }
 
-/** A path as the manifest has it: the same on other machines, if the files lie at the same place from the base. */
+/** A path in the manifest, relative to the base, so that it is the same on other machines. */
 const portable = (path: string, base: string): string => relative(base, path).split(sep).join('/')
 
 interface Wanted {

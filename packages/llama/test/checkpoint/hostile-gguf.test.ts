@@ -198,7 +198,7 @@ testHostile('GGUF', {
   'a new tensor type that is not read': hostile(/type: is NVFP4, expected one of F64, F32/, first({ type: 40 })),
   'rows that no block divides': hostile(/rows of 48, expected a multiple of 32/, first({ type: 8, dims: [48, 32] })),
   'an offset off the alignment': hostile(/offset: is 4, expected a multiple of 32/, first({ offset: 4 })),
-  'an offset past the end': hostile(/would lie at bytes/, first({ offset: 2 ** 40 })),
+  'an offset past the end': hostile(/would be at bytes/, first({ offset: 2 ** 40 })),
   'an offset of 2^53': hostile(/offset: is 9007199254740992/, first({ offset: 2n ** 53n })),
   'two tensors over the same bytes': hostile(
     /overlaps the tensor before it/,

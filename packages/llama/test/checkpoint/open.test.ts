@@ -51,7 +51,7 @@ test('a path that does not exist is a SourceError', async () => {
   await expect(openPath(join(folder, 'none'))).rejects.toThrow(/none: does not exist; check the path/)
 })
 
-test('a folder opens as its one model, whatever else lies in it', async () => {
+test('a folder opens as its one model, with any other files in it', async () => {
   const path = join(folder, 'full')
   await saveFiles(path, writeHuggingFace(tinyModel()))
   await writeFile(join(path, 'consolidated.safetensors'), 'not of this model')

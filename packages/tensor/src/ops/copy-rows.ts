@@ -39,7 +39,10 @@ const check = (target: Spec, source: Spec, { from, to, count }: CopyRowsAttribut
   const within = (start: number, size: number) =>
     Number.isInteger(start) && Number.isInteger(count) && start >= 0 && count >= 1 && start + count <= size
   if (!within(from, sourceRows) || !within(to, rows))
-    throw new ShapeError('copyRows', `${count} rows from ${from} to ${to} do not lie in ${sourceRows} and ${rows} rows`)
+    throw new ShapeError(
+      'copyRows',
+      `${count} rows from ${from} to ${to} are not within ${sourceRows} and ${rows} rows`,
+    )
 }
 
 export const copyRowsOp: Op<CopyRowsAttributes> = {

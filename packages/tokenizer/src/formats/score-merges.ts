@@ -23,7 +23,7 @@ export function scoresOfMerges(vocabulary: Vocabulary, list: Uint32Array): Float
   const last = new Map(merges.map(({ id }, i) => [id, i]))
   let order = 0
   for (let start = 0, end: number; start < merges.length; start = end) {
-    // Merges that make one piece stand together, and so do those of pieces of equal score: the merge that starts such
+    // Merges that make one piece are neighbours, and so are those of pieces of equal score: the merge that starts such
     // a run is the last of them.
     end = start + 1
     for (let i = start; i < end; i++) end = Math.max(end, (last.get(merges[i].id) as number) + 1)

@@ -118,7 +118,7 @@ function readSpecs(
 
 /**
  * Writes a SentencePiece `.model` file. A file that was read is written as it was, fields unknown here too; of a
- * vocabulary that was changed since, what it says now stands behind that, where it counts.
+ * vocabulary that was changed since, the new values follow the old ones, because the last value counts.
  */
 export function writeSentencePiece({ vocabulary }: Tokenizer): Uint8Array {
   requireSentencePiece('tokenizer.model', vocabulary)

@@ -77,7 +77,7 @@ export class Corpus {
     return alphabet
   }
 
-  /** Each word, and how often it stands in the corpus. */
+  /** Each word, and how often it occurs in the corpus. */
   entries(): Iterable<readonly [word: string, count: number]> {
     return this.words
   }

@@ -24,7 +24,7 @@ export class MergeSearch {
   private text = new Int32Array(0)
   /** At the last place of a symbol: its first place. */
   private startOf = new Int32Array(0)
-  /** How often the word at a place stands in the corpus. */
+  /** How often the word at a place occurs in the corpus. */
   private weight = new Float64Array(0)
   private readonly symbolOf = new Map<string, number>()
   // By symbol: its code points, script, and spaces.
@@ -60,7 +60,7 @@ export class MergeSearch {
   /**
    * Reads the corpus, once and before all merges, in small steps, between which other work can run.
    *
-   * @param words with how often each stands in the corpus
+   * @param words the words and how often each occurs in the corpus
    */
   *read(words: Iterable<readonly [word: string, count: number]>): Iterable<void> {
     const text: number[] = [noSymbol]
@@ -216,7 +216,7 @@ export class MergeSearch {
     heap[at] = pair
   }
 
-  /** Takes the best pair that still stands in the text off the heap. */
+  /** Takes the best pair that still occurs in the text off the heap. */
   private pop(): number | undefined {
     const { heap, pairs } = this
     while (heap.length > 0) {

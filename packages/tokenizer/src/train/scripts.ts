@@ -16,7 +16,7 @@ const firstScript = 2
 
 /**
  * The script of a character as SentencePiece's trainer takes it: kana count as Han, so that Japanese words may mix them;
- * a combining mark (Inherited) has the script of what it stands on.
+ * a combining mark (Inherited) has the script of its base character.
  */
 export class Scripts {
   private readonly expressions = codes.map(code => new RegExp(`\\p{Script=${code}}`, 'u'))
