@@ -212,7 +212,7 @@ testHostile('GGUF', {
     /given to two tensors/,
     gguf({ tensors: withTensor('blk.0.attn_norm.weight', { name: embedding }) }),
   ),
-  'data cut short': hostile(/tensor "output.weight": offset: would lie/, gguf({ cut: 32 })),
+  'data cut short': hostile(/tensor "output.weight": offset: would be/, gguf({ cut: 32 })),
   'no architecture': hostile(/general.architecture: is missing/, meta({ 'general.architecture': undefined })),
   'another architecture': hostile(
     /is "gpt2", expected "llama"/,

@@ -30,8 +30,8 @@ const v1 = ({ version = 1, shared = 1, groupSize = 0, size = 4096, dim = 32 } = 
 }
 
 testHostile('llama2.c', {
-  'an empty file': hostile(/header: would lie/, new Uint8Array(0)),
-  'a header cut short': hostile(/header: would lie/, v0.subarray(0, 27)),
+  'an empty file': hostile(/header: would be/, new Uint8Array(0)),
+  'a header cut short': hostile(/header: would be/, v0.subarray(0, 27)),
   'a file of zeros': hostile(/dim: is 0.*not a llama2.c checkpoint/, new Uint8Array(1000)),
   'a file of text': hostile(
     /not a llama2.c checkpoint/,

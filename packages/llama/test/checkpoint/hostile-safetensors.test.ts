@@ -68,7 +68,7 @@ testHostile('safetensors', {
   'a header over 100 MB': folder(/header: claims 100000001 bytes/, file('{}', 0, 100_000_001n)),
   'a header over 100 MB in a file of a terabyte': folder(/header: claims/, file('{}', 0, 2n ** 39n), { size: 2 ** 40 }),
   'a header of 2^64 - 1 bytes': folder(/header: claims 18446744073709551615/, file('{}', 0, 2n ** 64n - 1n)),
-  'a header past the end': folder(/header: would lie/, file('{}', 0, 1000n)),
+  'a header past the end': folder(/header: would be/, file('{}', 0, 1000n)),
   'a header of no bytes': folder(/header: does not begin with/, file('')),
   'a header that begins with a space': folder(/does not begin with "{"/, file(' {}')),
   'a header that is a list': folder(/does not begin with "{"/, file('[]')),
@@ -121,7 +121,7 @@ testHostile('safetensors', {
     data_offsets: [16, 0],
   }),
   'offsets that do not fit the shape': one(/span 12 bytes, expected 16/, { ...fine, data_offsets: [0, 12] }, 12),
-  'offsets past the end': one(/tensor "w": data_offsets: would lie/, {
+  'offsets past the end': one(/tensor "w": data_offsets: would be/, {
     ...fine,
     data_offsets: [2 ** 40, 2 ** 40 + 16],
   }),
@@ -135,7 +135,7 @@ testHostile('safetensors', {
     file(JSON.stringify({ w: fine, v: { ...fine, data_offsets: [8, 24] } }), 24),
   ),
   'bytes after the last tensor': folder(/has 5 bytes after its last tensor/, file(JSON.stringify({ w: fine }), 21)),
-  'data cut short': folder(/would lie at bytes/, model.subarray(0, model.length - 1)),
+  'data cut short': folder(/would be at bytes/, model.subarray(0, model.length - 1)),
   'no tensors': folder(/"model.embed_tokens.weight": is missing/, file('{}')),
   'a tensor of another shape': changed(/q_proj.weight": has shape \[16,64\], expected \[32,32\]/, tensors => {
     tensors[q].shape = [16, 64]
@@ -177,6 +177,9 @@ testHostile('safetensors', {
     attention_bias: true,
   }),
   'a quantised folder': withConfig(/quantization_config: is set/, { quantization_config: { bits: 4 } }),
+  'weights for MLX': withConfig(/quantization: is set: these are weights of 4 bits for MLX; get the original model/, {
+    quantization: { group_size: 32, bits: 4 },
+  }),
   'heads of another size': withConfig(/q_proj.weight": has shape \[32,32\], expected \[64,32\] from the config/, {
     head_dim: 16,
   }),
