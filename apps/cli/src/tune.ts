@@ -37,7 +37,7 @@ export const tuneTable = async (model: string, weights: TuneFlags['weights'], si
   const { config, types } = await described(model, weights, signal)
   await using device = await openDevice('webgpu', { tune: 'on' })
   let report = await tuneFor(device, config, types)
-  // Each round has a limit of time; the next goes on where it ended.
+  // Each round has a time limit; the next one continues where it ended.
   for (let left = Number.POSITIVE_INFINITY; report && report.open.length > 0 && report.open.length < left; ) {
     left = report.open.length
     report = await tuneFor(device, config, types)
