@@ -9,4 +9,6 @@ export const explain = (error: unknown): string => {
 /** Whether a person, not a fault, ended the work. */
 export const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError'
 
-const capitalise = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+/** Only where a plain word stands first: names of files and tensors stay as they are. */
+const capitalise = (text: string): string =>
+  text.replace(/^[a-z]+(?=[ ,])/, word => word[0].toUpperCase() + word.slice(1))

@@ -1,7 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { chromium, goTo, openModel, openSite, type Site, storiesModel } from './site'
+
+/** Of pages that are cross-origin isolated. */
+interface Measuring {
+  measureUserAgentSpecificMemory(): Promise<{ readonly bytes: number }>
+}
 
 const golden: string = storiesModel ? JSON.parse(readFileSync(storiesModel.golden, 'utf8')).cases[0].text : ''
 
@@ -68,9 +73,13 @@ describe.skipIf(!chromium || !storiesModel)('a model of the user', () => {
     await page.waitForTimeout(300)
     expect(await page.locator('.made').textContent()).toBe(stopped)
 
+    await page.locator('#device option', { hasText: /^cpu$/ }).waitFor({ state: 'attached', timeout: 60_000 })
     await page.getByRole('button', { name: 'Write', exact: true }).click()
+    await page.locator('.made:not(:empty)').waitFor()
     await chooseDevice(page, 'cpu')
     await page.locator('.model-line strong', { hasText: /^cpu$/ }).waitFor()
+    // The text that was being written ended where it was.
+    await page.getByText('stopped', { exact: true }).waitFor()
     expect(await writeGreedily(page)).toBe(golden)
     expect(await page.getByRole('alert').textContent()).toBe('')
     await page.context().close()
@@ -85,6 +94,31 @@ describe.skipIf(!chromium || !storiesModel)('a model of the user', () => {
     await openModel(page, model.llama2c)
     await openModel(page, model.gguf)
     expect(page.workers()).toHaveLength(workers)
+    await page.context().close()
+  })
+
+  test('models that follow one another take the memory of one', async () => {
+    // With this flag the browser collects garbage before it counts, and answers at once.
+    const flags = ['--enable-blink-features=ForceEagerMeasureMemory']
+    await using measured = await openSite({ isolated: true, flags })
+    const page = await measured.open()
+    // Threads that sleep cannot be counted, and `cpu` has none.
+    await chooseDevice(page, 'cpu')
+    const other = [model.llama2c, model.gguf]
+    const bytesOf = async (files: string | string[]) => {
+      await openModel(page, files)
+      return page.evaluate(
+        async () => (await (performance as unknown as Measuring).measureUserAgentSpecificMemory()).bytes,
+      )
+    }
+    // What the views and the code of both formats take is there after the first two.
+    for (const files of other) await bytesOf(files)
+    const before = await bytesOf(model.gguf)
+    for (const files of [...other, ...other]) await bytesOf(files)
+    const after = await bytesOf(model.gguf)
+    expect(before).toBeGreaterThan(statSync(model.gguf).size)
+    // Five models later: less than one of them, by the size of its file.
+    expect(after - before).toBeLessThan(statSync(model.gguf).size)
     await page.context().close()
   })
 

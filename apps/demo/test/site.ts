@@ -22,8 +22,6 @@ export const storiesModel = existsSync(stories)
 /** The built site, served as a static host does, and a browser to look at it. */
 export interface Site extends AsyncDisposable {
   readonly browser: Browser
-  /** Its address, without a path. */
-  readonly origin: string
   /** Opens a page of the site: at a hash, in its own browser profile. */
   open(hash?: string, options?: BrowserContextOptions): Promise<Page>
 }
@@ -41,7 +39,6 @@ export const openSite = async ({ isolated = false, flags = [] as readonly string
   })
   return {
     browser,
-    origin: server.origin,
     open: async (hash = '', options = {}) => {
       const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
       const page = await context.newPage()

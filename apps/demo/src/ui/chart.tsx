@@ -36,7 +36,7 @@ interface ChartProps {
   readonly caption?: ComponentChildren
 }
 
-/** A picture by Observable Plot, as wide as its place, drawn anew when its data, the theme or the width change. */
+/** A picture by Observable Plot, as wide as its container. It is drawn again when its data, the theme or the width change. */
 export const Chart = ({ label, draw, height, caption }: ChartProps) => {
   const box = useRef<HTMLDivElement>(null)
   const width = useSignal(0)
@@ -61,6 +61,7 @@ export const Chart = ({ label, draw, height, caption }: ChartProps) => {
         // The label says what it shows; its hundreds of marks say nothing more.
         picture.setAttribute('aria-hidden', 'true')
         box.current.replaceChildren(picture)
+        box.current.style.minHeight = ''
       },
       error => {
         problem.value = explain(error)

@@ -16,7 +16,7 @@ export const Attention = () => {
   return (
     <Card
       title="Who looks at whom"
-      lead="Each token gathers from the tokens before it. A row of a map is one token, a column what it looks at; dark is much. The first token often takes what is not needed elsewhere."
+      lead="Each token gathers from the tokens before it. A row of a map is one token, a column what it looks at; more colour is more. Choose a token above, a layer and a head. The first token often takes what is not needed elsewhere."
     >
       <Slider
         label="Layer"
@@ -32,7 +32,7 @@ export const Attention = () => {
         <div class="head-groups">
           {Array.from({ length: facts.kvHeads }, (_, kv) => (
             <fieldset key={kv} class="head-group">
-              <legend>{group > 1 ? `share keys and values ${kv + 1}` : `keys and values ${kv + 1}`}</legend>
+              <legend>{group > 1 ? 'share keys and values' : 'own keys and values'}</legend>
               {Array.from({ length: group }, (_, i) => (
                 <Thumbnail key={i} index={kv * group + i} time={time} />
               ))}
@@ -109,10 +109,8 @@ const BigMap = () => {
         label={`Attention map. The chosen token “${readable(tokens[chosen]?.piece ?? '')}” looks most at ${words}.`}
         height={380}
         draw={draw}
+        caption={`The framed row is “${readable(tokens[chosen]?.piece ?? '')}”. It looks most at ${words || '…'}.`}
       />
-      <p>
-        “{readable(tokens[chosen]?.piece ?? '')}” looks most at {words || '…'}.
-      </p>
     </div>
   )
 }
@@ -135,15 +133,16 @@ const drawBigMap = (
     width: side,
     height: side,
     marginLeft: withNames ? 70 : 34,
-    marginTop: withNames ? 62 : 30,
+    marginTop: withNames ? 62 : 44,
     marginRight: 4,
     marginBottom: 6,
     x: {
       domain: [0, time],
       axis: 'top',
-      label: null,
+      label: withNames ? null : 'number of the token that is looked at →',
+      labelAnchor: 'center',
       tickSize: 0,
-      ...(withNames ? { ticks, tickFormat: name, tickRotate: -60 } : {}),
+      ...(withNames ? { ticks, tickFormat: name, tickRotate: -60 } : { ticks: side < 400 ? 4 : 10 }),
     },
     y: { domain: [time, 0], label: null, tickSize: 0, ...(withNames ? { ticks, tickFormat: name } : {}) },
     color: { type: 'sqrt', domain: [0, 1], range: [colours.surface, colours.accent] },

@@ -33,7 +33,8 @@ export const Chips = () => {
   return (
     <div>
       <p class="hint" id="chips-hint">
-        {seen.cut ? `The first ${tokens.length}` : tokens.length} tokens. Choose one by a click or with the arrow keys.
+        {seen.cut ? `The first ${tokens.length}` : tokens.length} tokens, each with its number in the vocabulary; · is a
+        space. Choose one by a click or with the arrow keys.
         {looks && ' The more coloured a token, the more the chosen one looks at it.'}
         {surprise && ' The more coloured a token, the less the model expected it.'}
       </p>

@@ -18,14 +18,14 @@ export const Layers = () => {
   return (
     <div class="two">
       <Card
-        title={`The guess after “${token}” forms`}
+        title={`How the guess after “${token}” forms`}
         lead="Each token starts as a row of numbers, its embedding, and each layer adds to it. Here that row is read after each step as if it were the last one: the likeliest next tokens, the first on the left."
       >
         <Chart
           label={`Likeliest next token after each step: ${(lens ?? []).map((row, i) => `${stageName(i)} ${readable(row[0].piece)} ${percent(row[0].probability)}`).join(', ')}.`}
           height={40 * seen.norms.length + 30}
           draw={drawGuesses}
-          caption="The darker, the surer."
+          caption="The more colour, the surer."
         />
       </Card>
       <Card

@@ -22,6 +22,7 @@ export const Times = () => {
         label={times.map(({ op, milliseconds }) => `${op} ${milliseconds.toFixed(1)} milliseconds`).join(', ')}
         height={34 * times.length + 40}
         draw={draw}
+        caption="linear: products with the weight matrices. attention: what tokens gather from those before. rmsNorm: normalising. siluMul: the gate of the feed-forward network. rope: the rotation of positions."
       />
     </Card>
   )
@@ -46,7 +47,8 @@ const drawTimes = ({ Plot, width, colours }: Sheet, times: readonly OpTime[], to
         x: 'milliseconds',
         dx: 6,
         textAnchor: 'start',
-        text: ({ milliseconds, calls }) => `${percent(milliseconds / total)}, ${calls} calls`,
+        text: ({ milliseconds, calls }) =>
+          `${percent(milliseconds / total)}, ${calls} ${calls === 1 ? 'call' : 'calls'}`,
         fill: colours.ink,
       }),
     ],

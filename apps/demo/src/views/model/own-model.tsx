@@ -188,7 +188,9 @@ const rowsOf = (facts: ModelFacts): [string, string][] => [
   ['Width', String(facts.dim)],
   [
     'Heads',
-    facts.kvHeads === facts.heads ? `${facts.heads}` : `${facts.heads}, on ${facts.kvHeads} of keys and values`,
+    facts.kvHeads === facts.heads
+      ? `${facts.heads}`
+      : `${facts.heads} for queries, ${facts.kvHeads} for keys and values`,
   ],
   ['Vocabulary', `${facts.vocabulary.toLocaleString('en')} tokens`],
   ['Context', `${facts.context.toLocaleString('en')} tokens`],

@@ -55,7 +55,7 @@ export const FeedForwardPanel = () => {
 
 const drawCurves = ({ Plot, width, colours }: Sheet, answer: Activations | undefined) => {
   const names = ['ReLU', 'GELU', 'SwiGLU'] as const
-  const colour = { ReLU: colours.series[4], GELU: colours.series[2], SwiGLU: colours.warm }
+  const colour = { ReLU: colours.muted, GELU: colours.accent, SwiGLU: colours.warm }
   const curves = answer
     ? names.flatMap(name => {
         const values = { ReLU: answer.relu, GELU: answer.gelu, SwiGLU: answer.swiglu }[name]

@@ -34,7 +34,8 @@ export const MixturePanel = () => {
           min={0.2}
           max={3}
           step={0.1}
-          shown={`${trillions.toFixed(1)} trillion tokens${trillions === 1.4 ? ', as LLaMA 65B' : ''}`}
+          shown={`${trillions.toFixed(1)} trillion tokens`}
+          hint="LLaMA 65B read 1.4 trillion tokens."
           onInput={setTrillions}
         />
         <Chart

@@ -108,7 +108,8 @@ const drawVectors = (
             x: 'index',
             y: 'value',
             dy: -9 * sign,
-            text: ({ value }: { value: number }) => value.toFixed(1),
+            // No minus before a zero.
+            text: ({ value }: { value: number }) => value.toFixed(1).replace('-0.0', '0.0'),
             fill: colours.ink,
           },
         ),

@@ -3,6 +3,8 @@ import { bytes, count } from '../../format'
 import { linkTo } from '../../route'
 import { loading, model } from '../../state'
 
+const onProcessor: ReadonlySet<string> = new Set(['simd', 'webasm', 'cpu'])
+
 /** Which model writes, how far its loading is, or how to get one. */
 export const ModelLine = () => {
   const { value: facts } = model
@@ -32,6 +34,7 @@ export const ModelLine = () => {
     <p class="model-line">
       <span>
         <strong>{facts.name}</strong>, {count(facts.parameters)} parameters, on <strong>{facts.device}</strong>
+        {onProcessor.has(facts.device) && ' (your processor)'}
       </span>
       <a href={linkTo('model')}>Take another model</a>
     </p>
