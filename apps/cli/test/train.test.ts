@@ -185,6 +185,33 @@ describe('bad input is told in one line, and leaves nothing', () => {
   })
 })
 
+test('a loss that is not finite stops the run, and names the step, the op and the last good checkpoint', async () => {
+  const training = { ...config().training, learningRate: 1e36, warmupSteps: 0 }
+  const { code, stderr } = await cria(train({ training, checkpoints: { every: 1, keep: 1 } }))
+  expect({ code }, stderr).toEqual({ code: 1 })
+  const line = stderr.trimEnd().split('\n').at(-1)
+  expect(line).toMatch(
+    /^cria: step 2: the (loss|gradient norm) is not finite, and the first op with such an output is \w+;/,
+  )
+  expect(line).toContain(`the last good checkpoint is ${join(folder, `run-${run}`, 'step-00000001')}:`)
+})
+
+test('a second run in the same folder is refused while the first goes on', async () => {
+  const long = { training: { ...config().training, tokens: 1e6 }, evaluation: undefined, samples: undefined }
+  const child = start(train(long))
+  const ended = outcome(child)
+  await new Promise<void>(resolve =>
+    child.stderr.on('data', (text: Buffer | string) => {
+      if (String(text).includes('loss')) resolve()
+    }),
+  )
+  const { code, stderr } = await cria(train(long))
+  child.kill('SIGKILL')
+  await ended
+  expect({ code }, stderr).toEqual({ code: 1 })
+  expect(stderr).toContain(`run-${run} is in use by process ${child.pid} on`)
+})
+
 describe.skipIf(!hasData)('stories260K', () => {
   const model = ['--model', data('stories260K/stories260K.bin'), '--tokenizer', data('stories260K/tok512.model')]
   const valid = data('stories/tinystories-v1-valid.txt')
