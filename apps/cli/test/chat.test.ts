@@ -49,27 +49,29 @@ describe.skipIf(!hasData)('cria chat', () => {
 
   // `script` gives the command its own terminal.
   test.skipIf(!existsSync('/usr/bin/script'))(
-    'on a terminal: two turns, Ctrl-C in an answer, history, exit',
+    'on a terminal: two turns, Ctrl-C in an answer, history, exit; Ctrl-C twice leaves',
     { timeout: 300_000, retry: 3 }, // keys and output of a terminal cross each other on a busy machine
     async () => {
       const command = [process.execPath, main, ...flags.slice(0, -4), '--max-tokens', '400', '--temperature', '0']
-      const terminal = () =>
-        spawn('/usr/bin/script', ['-qec', command.map(part => `'${part}'`).join(' '), '/dev/null'], {
+      const openChat = () => {
+        const child = spawn('/usr/bin/script', ['-qec', command.map(part => `'${part}'`).join(' '), '/dev/null'], {
           env: { ...process.env, XDG_STATE_HOME: folder, TERM: 'xterm' },
         })
-      const child = terminal()
-      let screen = ''
-      child.stdout.setEncoding('utf8').on('data', text => (screen += text))
-      const until = async (what: RegExp) => {
-        for (let turn = 0; !what.test(stripVTControlCharacters(screen)); turn++) {
-          if (turn === 2000) {
-            child.kill('SIGKILL')
-            throw new Error(`waited for ${what} in vain: ${JSON.stringify(screen)}`)
+        let screen = ''
+        child.stdout.setEncoding('utf8').on('data', text => (screen += text))
+        const until = async (what: RegExp) => {
+          for (let turn = 0; !what.test(stripVTControlCharacters(screen)); turn++) {
+            if (turn === 2000) {
+              child.kill('SIGKILL')
+              throw new Error(`waited for ${what} in vain: ${JSON.stringify(screen)}`)
+            }
+            await new Promise(resolve => setTimeout(resolve, 20))
           }
-          await new Promise(resolve => setTimeout(resolve, 20))
+          screen = ''
         }
-        screen = ''
+        return { child, until, ended: new Promise(resolve => child.on('close', resolve)) }
       }
+      const { child, until, ended } = openChat()
       await until(/> $/)
       child.stdin.write('Once upon a time\r')
       await until(/Once upon a time\r*\n[\s\S]{20}/)
@@ -82,8 +84,18 @@ describe.skipIf(!hasData)('cria chat', () => {
       child.stdin.write('\x1b[A') // the line before
       await until(/And then/)
       child.stdin.write('\x15/exit\r')
-      expect(await new Promise(resolve => child.on('close', resolve))).toBe(0)
+      expect(await ended).toBe(0)
       expect(readFileSync(join(folder, 'cria', 'chat-history'), 'utf8')).toContain('Once upon a time\nAnd then\n')
+      const again = openChat()
+      await again.until(/> $/)
+      again.child.stdin.write('\x1b[A\x1b[A') // the line before /exit, of the chat before
+      await again.until(/And then/)
+      again.child.stdin.write('\r')
+      await again.until(/\n[\s\S]{20}/)
+      again.child.stdin.write('\x03')
+      await again.until(/> $/)
+      again.child.stdin.write('\x03') // a second Ctrl-C leaves
+      expect(await again.ended).toBe(0)
     },
   )
 })

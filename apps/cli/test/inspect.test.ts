@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cria, data, hasData } from './cria'
 
@@ -85,6 +86,16 @@ describe.skipIf(!hasData)('cria inspect of a file', () => {
     expect(stdout).toMatch(/^layers\.4\.feed_forward\.w2\.weight +64 × 172 +f32 +44\.03 kB$/m)
     expect(stdout).not.toContain('output.weight')
   })
+})
+
+// See tooling/referee/models/saved.py.
+test.each(['byte-level', 'byte-level.gguf'])('cria inspect shows what %s says of generating text', async name => {
+  const { stdout } = await cria(['inspect', fileURLToPath(new URL(`fixtures/saved/${name}`, import.meta.url))])
+  expect(stdout).toMatch(/^BOS +310$/m)
+  expect(stdout).toMatch(/^end tokens +311, 313$/m)
+  expect(stdout).toMatch(/^temperature +0.7$/m)
+  expect(stdout).toMatch(/^topP +0.85$/m)
+  expect(stdout).toMatch(/^chat templates +default$/m)
 })
 
 describe.skipIf(!hasData)('cria inspect knows', () => {
