@@ -90,6 +90,43 @@ describe.skipIf(!hasData)('cria generate with stories260K', () => {
     })
   })
 
+  test('drafts of --draft, the prompt or a model, change no text', async () => {
+    const prompt = [
+      '--prompt',
+      'Once upon a time, there was a little girl. Once upon a time, there was',
+      '--max-tokens',
+      '20',
+    ]
+    for (const sampling of [greedy, ['--seed', '3', '--temperature', '0.8']]) {
+      const { stdout: plain } = await cria([...onCpu, ...sampling, ...prompt])
+      for (const draft of ['prompt', data('stories260K/stories260K.gguf')]) {
+        const { stdout } = await cria([...onCpu, ...sampling, ...prompt, '--draft', draft, '--json'])
+        const { text, draftedTokens } = JSON.parse(stdout)
+        expect(`${text}\n`).toBe(plain)
+        expect(draftedTokens).toBeGreaterThan(0)
+      }
+    }
+  })
+
+  test('--profile tells the share of each op', async () => {
+    const onSimd = ['generate', ...model, '--device', 'simd', '--max-tokens', '5']
+    const { stderr } = await cria([...onSimd, ...greedy, '--profile'])
+    expect(stderr).toMatch(/^attention +simd +25 +[\d.]+ +[\d.]+%/m)
+    expect(stderr).toMatch(/^linear +simd +180 +[\d.]+ +[\d.]+%/m)
+  })
+
+  test.each([
+    ['simd', 'f32', 0, ''],
+    ['simd', 'f16', 0, ''],
+    ['simd', 'q8_0', 1, 'a q8_0 cache needs heads of whole blocks of 32 numbers, not 8: use f16 or f32'],
+    ['cpu', 'f16', 1, 'device "cpu" keeps caches as f32, not f16'],
+  ])('on %s, --cache %s ends with %i', async (device, cache, exitCode, message) => {
+    const args = ['generate', ...model, '--device', device, '--cache', cache, '--max-tokens', '2']
+    const { code, stderr } = await cria(args)
+    expect(stderr).toContain(message)
+    expect(code).toBe(exitCode)
+  })
+
   test('ends before the first of the --stop texts', async () => {
     const { stdout, stderr } = await cria([...onCpu, ...greedy, '--stop', 'ball', '--stop', '. She'])
     expect(stdout).toBe('Once upon a time, there was a little girl named Lily\n')

@@ -125,3 +125,9 @@ describe.skipIf(!hasData)('cria perplexity', () => {
     expect(code).toBe(exitCode)
   })
 })
+
+test('cria evaluate refuses a type of cache, which it would not use', async () => {
+  const { code, stderr } = await cria(['evaluate', '--text', join(folder, 'story.txt'), '--cache', 'f16'])
+  expect(stderr).toBe('cria: --cache is not used here, where texts are read without a cache: leave it out\n')
+  expect(code).toBe(2)
+})

@@ -2,6 +2,7 @@ import { readDocuments } from '@cria/data-mixture/node'
 import { evaluate } from '@cria/training'
 import { type Command, Option } from 'commander'
 import { positiveNumber } from '../arguments'
+import { UsageError } from '../errors'
 import { addModelOptions, type ModelFlags, withModel } from '../model'
 import { progressBar } from '../progress'
 import { write } from '../standard-streams'
@@ -41,6 +42,8 @@ export const addEvaluate = (program: Command, signal: AbortSignal): void => {
 }
 
 const run = async (flags: Flags, signal: AbortSignal): Promise<void> => {
+  if (flags.cache !== undefined)
+    throw new UsageError('--cache is not used here, where texts are read without a cache: leave it out')
   const texts: string[] = []
   for await (const text of readDocuments({ files: flags.text, separator: flags.separator }, { signal })) {
     texts.push(newlines[flags.newlines](text.trim()))
