@@ -9,8 +9,9 @@ export const addDevices = (program: Command, signal: AbortSignal): void => {
   const command = program
     .command('devices')
     .description('list the devices that can run a model here, and why the others cannot')
-  addTuneOptions(command).action(async ({ tune, weights }: TuneFlags) => {
-    checkTuneFlags({ tune, weights })
+  addTuneOptions(command).action(async (flags: TuneFlags) => {
+    checkTuneFlags(flags)
+    const { tune, weights } = flags
     if (tune !== undefined) {
       await write(await tuneTable(tune, weights, signal))
       return
