@@ -104,7 +104,7 @@ describe.skipIf(!chromium || !storiesModel)('a model of the user', () => {
     const page = await measured.open()
     // Threads that sleep cannot be counted, and `cpu` has none.
     await chooseDevice(page, 'cpu')
-    const other = [model.llama2c, model.gguf]
+    const both = [model.llama2c, model.gguf]
     const bytesOf = async (files: string | string[]) => {
       await openModel(page, files)
       return page.evaluate(
@@ -112,9 +112,9 @@ describe.skipIf(!chromium || !storiesModel)('a model of the user', () => {
       )
     }
     // What the views and the code of both formats take is there after the first two.
-    for (const files of other) await bytesOf(files)
+    for (const files of both) await openModel(page, files)
     const before = await bytesOf(model.gguf)
-    for (const files of [...other, ...other]) await bytesOf(files)
+    for (const files of [...both, ...both]) await openModel(page, files)
     const after = await bytesOf(model.gguf)
     expect(before).toBeGreaterThan(statSync(model.gguf).size)
     // Five models later: less than one of them, by the size of its file.

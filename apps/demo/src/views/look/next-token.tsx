@@ -105,16 +105,22 @@ const drawSteps = (
       Plot.barX(rows, { y: 'rank', x: 'before', fill: colours.muted, fillOpacity: 0.35 }),
       Plot.barX(rows, { y: 'rank', x: 'after', fill: colours.accent, insetTop: 5, insetBottom: 5 }),
       Plot.ruleX([0], { stroke: colours.muted }),
-      Plot.text(rows, {
-        y: 'rank',
-        x: () => 0,
-        dx: -8,
-        textAnchor: 'end',
-        text: row => (row.after === 0 ? [...row.name].map(letter => `${letter}\u0336`).join('') : row.name),
-        fill: row => (row.after === 0 ? colours.muted : colours.ink),
-        fontSize: 14,
-        fontWeight: 600,
-      }),
+      ...[false, true].map(struck =>
+        Plot.text(
+          rows.filter(({ after }) => (after === 0) === struck),
+          {
+            y: 'rank',
+            x: () => 0,
+            dx: -8,
+            textAnchor: 'end',
+            text: 'name',
+            fill: struck ? colours.muted : colours.ink,
+            fontSize: 14,
+            fontWeight: 600,
+            ...(struck && { className: 'struck' }),
+          },
+        ),
+      ),
       Plot.text(rows, {
         y: 'rank',
         x: row => Math.max(row.before, row.after),
