@@ -1,9 +1,10 @@
 import type { CacheType } from '@cria/attention-variants'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { DeviceName } from 'cria'
+import type { DeviceName, Tune } from 'cria'
 import { collect, type ModelArgument, model, nodePath, positiveNumber } from '../arguments'
 import type { CeilingSample } from '../ceilings/measure'
 import { UsageError } from '../errors'
+import { checkHardware } from '../gpu/device'
 import { type ContenderOptions, type Entries, entriesOf } from '../inference/contenders'
 import { cacheBytesPerPass, prefillFlops, weightBytesPerPass } from '../inference/cost'
 import { firstTokenReport, firstTokenResults, freshly } from '../inference/first-token'
@@ -32,6 +33,8 @@ interface Flags extends ThreadFlags {
   readonly peer?: readonly Engine[]
   readonly llamaBench?: string
   readonly node?: string
+  readonly software?: true
+  readonly tune?: Tune
 }
 
 const cacheTypes = ['f32', 'f16', 'q8_0'] as const satisfies readonly CacheType[]
@@ -65,6 +68,14 @@ export const addInference = (program: Command): void => {
     .addOption(new Option('--peer <name>', 'a program to compare with (may be given more than once)').argParser(peers))
     .option('--llama-bench <path>', "llama.cpp's llama-bench, its other programs beside it (default: on the PATH)")
     .option('--node <path or version>', 'the Node that runs Cria in place of this one; a version comes from npm')
+    .addOption(
+      new Option('--tune <when>', 'with --device webgpu: whether it measures its variants first').choices([
+        'auto',
+        'on',
+        'off',
+      ]),
+    )
+    .option('--software', 'with --device webgpu: run on a software adapter too, whose times say nothing of a GPU')
   addThreadOptions(command, 5).action(inference)
 }
 
@@ -76,7 +87,7 @@ const peers = (text: string, before?: readonly string[]): string[] => {
 
 /** @throws UsageError for options that would be ignored, or that a peer does not know */
 const checkFlags = (flags: Flags, command: Command): void => {
-  const { peer = [], batch, depth, prompt = 128, load, llamaBench, cache } = flags
+  const { peer = [], batch, depth, prompt = 128, load, llamaBench, cache, device } = flags
   const isGiven = (option: string) => command.getOptionValueSource(option) === 'cli'
   const refuse = (problem: string): never => {
     throw new UsageError(problem)
@@ -87,6 +98,8 @@ const checkFlags = (flags: Flags, command: Command): void => {
   if (only && cache) refuse(`--cache ${cache}: ${only} keeps its own type of cache here; compare with llama-bench`)
   if (peer.includes('wllama') && depth !== undefined) refuse('--depth: wllama decodes behind its prompt alone')
   if (depth !== undefined && depth < prompt) refuse(`--depth ${depth} is less than --prompt ${prompt}`)
+  for (const option of ['tune', 'software'])
+    if (isGiven(option) && device !== 'webgpu') refuse(`--${option} is for --device webgpu: add that, or leave it out`)
   if (!load) return
   for (const option of ['tokens', 'depth', 'batch'])
     if (isGiven(option)) refuse(`--${option} has no meaning with --load: leave it out`)
@@ -103,7 +116,8 @@ const requirePeers = ({ peer = [], batch, load, llamaBench }: Flags): void => {
 const inference = async (flags: Flags, command: Command): Promise<void> => {
   checkFlags(flags, command)
   requirePeers(flags)
-  const { load, rounds, peer = [], batch: sequences, cache, device, threads, llamaBench } = flags
+  const { load, rounds, peer = [], batch: sequences, cache, device, tune, threads, llamaBench } = flags
+  if (device === 'webgpu') await checkHardware(flags.software)
   const prompt = flags.prompt ?? (load ? 8 : 128)
   const { depth = prompt, tokens } = flags
   const node = await nodePath(flags.node)
@@ -118,7 +132,7 @@ const inference = async (flags: Flags, command: Command): Promise<void> => {
   const weightBytes = weightBytesPerPass(llama, held)
   const size = { prompt, depth, tokens, sequences }
   const options = {
-    ...{ model: path, held, vocabSize: config.vocab_size, device, cache, threads, peers: peer, llamaBench, node },
+    ...{ model: path, held, vocabSize: config.vocab_size, device, cache, tune, threads, peers: peer, llamaBench, node },
     bytesPerPass: weightBytes,
   }
   if (load) return timeFirstToken({ ...options, ...size, depth: prompt, tokens: 0 }, name, weights, flags)

@@ -1,6 +1,6 @@
 import type { CacheType } from '@cria/attention-variants'
 import type { DType } from '@cria/dtypes'
-import type { DeviceName } from 'cria'
+import type { DeviceName, Tune } from 'cria'
 import type { Contender } from '../hosts/contender'
 import { inPage, modelUrl, wllamaUrls } from '../hosts/page'
 import { inProcess } from '../hosts/process'
@@ -17,6 +17,8 @@ export interface ContenderOptions extends StreamSize {
   readonly bytesPerPass: number
   readonly device: DeviceName | 'auto'
   readonly cache?: CacheType | undefined
+  /** Of webgpu: whether it measures its variants first. */
+  readonly tune?: Tune | undefined
   readonly threads: number
   readonly peers: readonly Engine[]
   /** The program that `--llama-bench` names. */
@@ -43,6 +45,10 @@ export interface Entries {
 }
 
 const IN_NODE = 'ceilings in Node'
+/** Bytes of a small model that a GPU reads in no time. */
+const LEAST_READ = 2 ** 26
+
+const ON_GPU = 'ceilings of WebGPU in Node'
 const IN_CHROMIUM = 'ceilings in Chromium'
 
 /** Cria runs in Node beside native peers, in Chromium beside wllama, and in Node without a peer. */
@@ -62,17 +68,27 @@ export const entriesOf = (options: ContenderOptions): Entries => {
 const sizeOf = ({ prompt, depth, tokens, sequences }: StreamSize): StreamSize => ({ prompt, depth, tokens, sequences })
 
 const criaOptions = (options: ContenderOptions) => {
-  const { device, threads, held: weights, cache } = options
-  return { ...sizeOf(options), device, threads, weights, cache }
+  const { device, threads, tune, held: weights, cache } = options
+  return { ...sizeOf(options), device, threads, tune, weights, cache }
 }
 
 const nodeEntries = (options: ContenderOptions, peers: readonly Engine[]): Entries => {
-  const { model, threads, node, sequences, bytesPerPass, vocabSize } = options
+  const { model, threads, node, sequences, bytesPerPass, vocabSize, device } = options
+  const limits =
+    device === 'webgpu'
+      ? {
+          name: ON_GPU,
+          start: () => inProcess(ON_GPU, 'gpu-ceilings', { bytes: Math.max(bytesPerPass, LEAST_READ) }, { node }),
+        }
+      : {
+          name: IN_NODE,
+          start: () => inProcess(IN_NODE, 'ceilings', { threads, bytes: bytesPerPass }, { node }),
+        }
   const entry = (name: string, start: Entry['start'], against: readonly string[] = []): Entry => ({
     name,
     sequences,
     start,
-    ceilings: IN_NODE,
+    ceilings: limits.name,
     against,
   })
   const cria = (name: string, size: Partial<StreamSize> = {}) =>
@@ -100,9 +116,7 @@ const nodeEntries = (options: ContenderOptions, peers: readonly Engine[]): Entri
       ),
       ...beside,
     ],
-    ceilings: [
-      { name: IN_NODE, start: () => inProcess(IN_NODE, 'ceilings', { threads, bytes: bytesPerPass }, { node }) },
-    ],
+    ceilings: [limits],
   }
 }
 

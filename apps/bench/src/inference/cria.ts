@@ -1,7 +1,7 @@
 import type { Addition, CacheType, CausalModel, Sequence } from '@cria/attention-variants'
 import type { Checkpoint } from '@cria/checkpoint'
 import type { DType } from '@cria/dtypes'
-import { argMax, type Tensor } from '@cria/tensor'
+import { argMax, type Tensor, type Tune } from '@cria/tensor'
 import { type DeviceName, loadNetwork } from 'cria'
 import { openOnThreads } from '../device'
 import type { Job } from '../job'
@@ -11,6 +11,8 @@ import { type StreamSize, timeStream } from './stream'
 export interface CriaOptions extends StreamSize {
   readonly device: DeviceName | 'auto'
   readonly threads: number
+  /** Of webgpu: whether it measures its variants first; as it does by itself unless given. */
+  readonly tune?: Tune | undefined
   /** The type to hold matrices in; as stored unless given. */
   readonly weights?: DType | undefined
   /** How keys and values are stored; as the device does unless given. */
@@ -62,14 +64,16 @@ const readPass = async (network: CausalModel, additions: readonly Addition[]): P
 
 /** Cria with a model loaded, in Node or in a page. The checkpoint is closed once it is loaded. */
 export const criaJob = async (checkpoint: Checkpoint, options: CriaOptions): Promise<Job> => {
-  const { device: name, threads, weights, cache: dtype, sequences, depth, tokens } = options
-  const device = await openOnThreads(name, threads)
+  const { device: name, threads, tune, weights, cache: dtype, sequences, depth, tokens } = options
+  const device = await openOnThreads(name, threads, tune)
   const { network } = await loadNetwork(checkpoint, { device, weights }).finally(() => checkpoint.close())
   const capacity = depth + tokens
   using empty = network.createCache({ dtype })
   const { dtype: cacheType } = empty
+  const chosen = device.tuning?.choices.filter(({ chosen, standard }) => chosen !== standard).length
+  const tuned = chosen === undefined ? '' : `, ${counted(chosen, 'variant')} chosen by the tuner`
   return {
-    description: `device ${device.name}: ${device.description}, cache ${cacheType}, ${counted(sequences, 'sequence')}`,
+    description: `device ${device.name}: ${device.description}, cache ${cacheType}, ${counted(sequences, 'sequence')}${tuned}`,
     run: async () => {
       using cache = network.createCache({ dtype })
       const held = Array.from({ length: sequences }, () => cache.sequence({ capacity }))

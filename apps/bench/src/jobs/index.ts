@@ -1,6 +1,7 @@
 /** The jobs of child processes. A module is loaded only where it runs. */
 export const jobs = {
   ceilings: () => import('./ceilings'),
+  'gpu-ceilings': () => import('./gpu-ceilings'),
   inference: () => import('./inference'),
   'node-llama-cpp': () => import('./node-llama-cpp'),
   load: () => import('./load'),

@@ -19,8 +19,12 @@ const config = (
     ...others,
   })
 
-/** Sizes of well-known models: llama2.c's stories15M, 42M and 110M, TinyLlama 1.1B, LLaMA 2 7B. The weights are random. */
+/**
+ * Sizes of well-known models: llama2.c's stories15M, 42M and 110M, TinyLlama 1.1B, LLaMA 2 7B; and a small one, for slow machines.
+ * The weights are random.
+ */
 export const syntheticSizes = {
+  '10m': config(256, 2, 4, { n_kv_heads: 2, hidden_dim: 512 }),
   '15m': config(288, 6, 6),
   '42m': config(512, 8, 8),
   '110m': config(768, 12, 12),
