@@ -208,3 +208,17 @@ describe('typicalP', () => {
     expect(kept(typicalP(1)(logits, []))).toHaveLength(61)
   })
 })
+
+// e^-50 is lost when it is added to 1, so the sum of the first token alone is the sum of all.
+test.each([
+  ['topP', topP(1)],
+  ['typicalP', typicalP(1)],
+])('%s of 1 keeps a token whose probability rounding loses', (_, sampler) => {
+  expect(kept(sampler(Float32Array.of(0, -50), []))).toEqual([0, 1])
+})
+
+test('typicalP leaves tokens that are already barred out of the entropy', () => {
+  const open = kept(typicalP(0.5)(Float32Array.of(2, 1, 0), []))
+  expect(open.length).toBeGreaterThan(0)
+  expect(kept(typicalP(0.5)(Float32Array.of(2, 1, 0, -Infinity), []))).toEqual(open)
+})
