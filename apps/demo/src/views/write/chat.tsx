@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { answer, writing } from '../../actions'
 import { chat } from '../../state'
+import { Figures } from './figures'
 import { StartOrStop } from './start-or-stop'
 
 /** A conversation, for models that were trained for it. */
@@ -23,6 +24,7 @@ export const Chat = () => {
           </li>
         ))}
       </ol>
+      {messages.length > 0 && <Figures />}
       <form
         class="field"
         onSubmit={event => {
@@ -55,6 +57,7 @@ export const Chat = () => {
           >
             Start again
           </button>
+          <span class="hint">Enter sends too</span>
         </div>
       </form>
     </section>

@@ -1,23 +1,26 @@
 import { signal } from '@preact/signals'
 import './write.css'
-import { stats, write, writing } from '../../actions'
+import { write, writing } from '../../actions'
 import { go } from '../../route'
 import { loading, model, prompt, written } from '../../state'
 import { Segments } from '../../ui/fields'
 import { Chat } from './chat'
 import { Controls } from './controls'
+import { Figures } from './figures'
 import { ModelLine } from './model-line'
 import { StartOrStop } from './start-or-stop'
 
 const starts = ['Once upon a time', 'The little llama looked up and', 'One day, Lily found a', 'It was raining, so']
 
+const isChatting = () => model.value?.canChat === true && mode.value === 'chat'
+
 export const Write = () => (
   <>
     <div class="view-head">
-      <h1>Let a small LLaMA write</h1>
+      <h1>{isChatting() ? 'Chat with the model' : 'Let a small LLaMA write'}</h1>
       <p>
-        Give it the start of a story and press Write. The model runs in this tab, one piece of a word at a time, and you
-        can look inside at every step.
+        {isChatting() ? 'Ask something and press Send.' : 'Give it the start of a story and press Write.'} The model
+        runs in this tab, one piece of a word at a time, and you can look inside at every step.
       </p>
     </div>
     <div class="write">
@@ -37,7 +40,7 @@ export const Write = () => (
             }}
           />
         )}
-        {model.value?.canChat && mode.value === 'chat' ? <Chat /> : <Writing />}
+        {isChatting() ? <Chat /> : <Writing />}
       </div>
       <Controls />
     </div>
@@ -101,7 +104,6 @@ const whyNot = (): string | undefined => {
 const Text = () => {
   const { prompt: start, text } = written.value
   if (start === '' && text === '' && !writing.value) return null
-  const { value: figures } = stats
   return (
     <section class="card" aria-labelledby="text-title">
       <h2 id="text-title" class="only-read">
@@ -112,20 +114,7 @@ const Text = () => {
         <span class="made">{text}</span>
         {writing.value && <span class="caret" aria-hidden="true" />}
       </p>
-      {figures && (
-        <p class="figures">
-          <span>
-            <strong>{figures.tokens}</strong> tokens
-          </span>
-          <span>
-            <strong>{figures.perSecond > 0 ? Math.round(figures.perSecond) : '…'}</strong> tokens a second
-          </span>
-          <span>
-            seed <strong>{figures.seed}</strong>
-          </span>
-          <span role="status">{figures.end}</span>
-        </p>
-      )}
+      <Figures />
       {!writing.value && text !== '' && (
         <div class="buttons">
           <button type="button" class="quiet" onClick={() => go('look')}>
