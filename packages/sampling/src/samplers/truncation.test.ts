@@ -222,3 +222,7 @@ test('typicalP leaves tokens that are already barred out of the entropy', () => 
   expect(open.length).toBeGreaterThan(0)
   expect(kept(typicalP(0.5)(Float32Array.of(2, 1, 0, -Infinity), []))).toEqual(open)
 })
+
+test('typicalP stops as soon as the probabilities add up to exactly p', () => {
+  expect(kept(typicalP(0.5)(Float32Array.of(0, 0), []))).toEqual([0])
+})
