@@ -101,7 +101,7 @@ export const gpuCeilings = async (gpu: Gpu, { bytes }: GpuCeilingOptions): Promi
       ],
     }),
   )
-  /** Seconds from a submit of so many dispatches until a result can be read. */
+  /** Seconds from a submit of this number of dispatches until a result can be read. */
   const time = async (pipeline: GpuHandle, dispatches: number, groupsOfEach: number): Promise<number> => {
     const encoder = gpu.createCommandEncoder()
     const pass = encoder.beginComputePass()

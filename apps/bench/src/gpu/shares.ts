@@ -26,7 +26,7 @@ export const measureTuning = async (
 ): Promise<GpuTuning> => {
   await using device = await openDevice('webgpu', { tune: 'on' })
   let report = await tuneFor(device, config, { tensors })
-  // A round has a limit of time; the next goes on where it ended.
+  // A round has a time limit; the next round continues from where it ended.
   for (let left = Number.POSITIVE_INFINITY; report && report.open.length > 0 && report.open.length < left; ) {
     left = report.open.length
     report = await tuneFor(device, config, { tensors })
