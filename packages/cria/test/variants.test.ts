@@ -9,7 +9,9 @@ import { greedyCases, hasStories, stories } from './stories'
 const available = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
 const [golden] = greedyCases
 /** Emulated GPUs decode a few tokens a second. */
-const TOKENS = 12
+const TOKENS = 4
+/** Tokens that are read in passes of many: more than tiles are for. */
+const READ = 40
 
 /** By variant: its ops, each with the variant and the implementations of other kinds. */
 const forcedVariants = async (): Promise<Record<string, Record<string, readonly string[]>>> => {
@@ -36,7 +38,7 @@ test.skipIf(!available || !hasStories)('a golden text with each variant', { time
   await using reference = await load(cpu)
   const { text, ids } = await generateGreedily(reference, golden)
   expect(text).toBe(golden.text)
-  const whole = [...golden.prompt_ids, ...ids]
+  const whole = [...golden.prompt_ids, ...ids].slice(0, READ + 1)
   const sets = { kernels: 'kernels' as const, ...(await forcedVariants()) }
   expect(Object.keys(sets).length).toBeGreaterThan(10)
   for (const [name, force] of Object.entries(sets)) {
@@ -48,7 +50,7 @@ test.skipIf(!available || !hasStories)('a golden text with each variant', { time
     const short = { ...golden, steps: golden.prompt_ids.length - 1 + TOKENS }
     expect((await generateGreedily(model, short)).ids, name).toEqual(ids.slice(0, TOKENS))
     const likeliest = await likeliestAfterEach(model, whole.slice(0, -1))
-    expect(likeliest.slice(golden.prompt_ids.length - 1), name).toEqual(ids)
+    expect(likeliest.slice(golden.prompt_ids.length - 1), name).toEqual(whole.slice(golden.prompt_ids.length))
     expect([...ran]).toContain(name)
   }
 })
