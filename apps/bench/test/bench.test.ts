@@ -100,7 +100,7 @@ test('a stream longer than the context is refused before anything starts', async
   expect(code).toBe(2)
 })
 
-test('a mixture of types is no type to hold weights in', async () => {
+test('a mixture of types is not a type for weights', async () => {
   const { code, stderr } = await bench('inference', '--model', model, '--weights', 'q4_k_m', ...short)
   expect(stderr).toContain('--weights q4_k_m is a mixture of types')
   expect(code).toBe(2)

@@ -95,7 +95,7 @@ describe('the stream', () => {
   })
 })
 
-test('passes hold at most so many tokens, and the last token of each sequence has logits', async () => {
+test('passes have at most the given number of tokens, and the last token of each sequence has logits', async () => {
   await using shapes = await openDevice('shape')
   const network = llama2(shapes, syntheticSizes['15m'])
   for (const [, parameter] of network.parameters()) parameter.load(shapes.zeros(parameter.shape))

@@ -118,8 +118,8 @@ describe.skipIf(!hasData)('cria generate with stories260K', () => {
   test.each([
     ['simd', 'f32', 0, ''],
     ['simd', 'f16', 0, ''],
-    ['simd', 'q8_0', 1, 'a q8_0 cache needs heads of whole blocks of 32 numbers, not 8: use f16 or f32'],
-    ['cpu', 'f16', 1, 'device "cpu" keeps caches as f32, not f16'],
+    ['simd', 'q8_0', 1, 'option cache: a q8_0 cache needs heads of whole blocks of 32 numbers, not 8: use f16 or f32'],
+    ['cpu', 'f16', 1, 'option cache: device "cpu" holds a cache as f32, not f16'],
   ])('on %s, --cache %s ends with %i', async (device, cache, exitCode, message) => {
     const args = ['generate', ...model, '--device', device, '--cache', cache, '--max-tokens', '2']
     const { code, stderr } = await cria(args)

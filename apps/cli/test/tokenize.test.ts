@@ -28,7 +28,7 @@ describe.skipIf(!hasData)('cria tokenize with the tokenizer of stories260K', () 
       'an id beyond the vocabulary in a line',
       ['--jsonl', '--decode'],
       '[1]\n[2,512]\n',
-      'line 2 of standard input: 512 is no token id: expected an integer from 0 to 511',
+      'line 2 of standard input: 512 is not a token id: expected an integer from 0 to 511',
     ],
     ['lists without end', ['--jsonl', '--decode'], '['.repeat(300_000), 'line 1 of standard input is not JSON'],
     [
@@ -38,7 +38,7 @@ describe.skipIf(!hasData)('cria tokenize with the tokenizer of stories260K', () 
       'line 1 of standard input is not a JSON array of token ids',
     ],
     ['a blank line', ['--jsonl'], '"a"\n\n', 'line 2 of standard input is not JSON'],
-    ['an id beyond the vocabulary', ['--decode'], '512', '512 is no token id: expected an integer from 0 to 511'],
+    ['an id beyond the vocabulary', ['--decode'], '512', '512 is not a token id: expected an integer from 0 to 511'],
     ['a line that is not JSON', ['--jsonl'], '"a"\noops\n', 'line 2 of standard input is not JSON'],
     ['a line that is not a string', ['--jsonl'], '[1]\n', 'line 1 of standard input is not a JSON string'],
     [
@@ -95,7 +95,7 @@ test.each<[string, string, string]>([
   ['missing', 'no-such.model', 'no-such.model: does not exist'],
   ['a folder', '.', '.: cannot be opened (it is not a regular file)'],
   ['no tokenizer', 'package.json', 'package.json: '],
-  ['of another kind', 'README.md', 'README.md: is no tokenizer.model, tokenizer.json or tokenizer.bin'],
+  ['of another kind', 'README.md', 'README.md: is not a tokenizer.model, tokenizer.json or tokenizer.bin'],
 ])('a tokenizer that is %s is told by name', async (_, path, message) => {
   const { code, stderr } = await cria(['tokenize', '--tokenizer', path])
   expect(stderr).toContain(message)

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { storiesModel } from './site'
 
 describe.skipIf(!storiesModel)('the built package in Node', () => {
-  test('loads a model in the worker that it brings along', async () => {
+  test('loads a model in its own worker', async () => {
     const { llama2c, golden } = storiesModel as NonNullable<typeof storiesModel>
     const [weights, tokenizer] = llama2c
     const { text } = JSON.parse(readFileSync(golden, 'utf8')).cases[0]

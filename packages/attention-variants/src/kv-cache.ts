@@ -1,4 +1,4 @@
-import { copyRows, type Device, type Tensor, TensorError, writeRows } from '@cria/tensor'
+import { copyRows, type Device, type Tensor, writeRows } from '@cria/tensor'
 import { ContextOverflowError } from './errors'
 
 // Shapes: S rows, N tokens of a pass, K kv heads, C head dim.
@@ -40,13 +40,12 @@ export class KvCache implements Disposable {
   readonly #sequences = new Set<Sequence>()
   #rows = 0
 
-  /** @throws TensorError for a type that the device's cache cannot have */
+  /** @throws TensorError for a type that the device's cache cannot have, or not with heads of this size */
   constructor(
     readonly device: Device,
     { layers, kvHeads, headDim, rows = 0, dtype = device.cacheTypes[0] as CacheType }: KvCacheOptions,
   ) {
-    if (!device.cacheTypes.includes(dtype))
-      throw new TensorError(`device "${device.name}" holds a cache as ${device.cacheTypes.join(', ')}, not ${dtype}`)
+    device.checkCache(dtype, headDim)
     this.dtype = dtype
     this.layers = Array.from({ length: layers }, () => new LayerCache(device, kvHeads, headDim, dtype))
     if (rows > 0) this.#grow(rows)

@@ -117,6 +117,15 @@ test('a type that the device cannot hold is refused', () => {
   )
 })
 
+test('a q8_0 cache of heads that are not whole blocks is refused before a pass', async () => {
+  await using simd = await openDevice('simd')
+  expect(() => new KvCache(simd, { ...shape, headDim: 48, dtype: 'q8_0' })).toThrow(
+    new TensorError('a q8_0 cache needs heads of whole blocks of 32 numbers, not 48: use f16 or f32'),
+  )
+  using cache = new KvCache(simd, { ...shape, headDim: 64, dtype: 'q8_0', rows: 1 })
+  expect(cache.bytes).toBe(2 * 2 * 2 * 34)
+})
+
 test('documents must start within the tokens', () => {
   expect(() => packDocuments([1, 2, 3], { vocabSize: 4 }, [0, 4])).toThrow(RangeError)
   expect(packDocuments([1, 2, 3], { vocabSize: 4 }, [2]).positions).toEqual(Int32Array.of(0, 1, 0))

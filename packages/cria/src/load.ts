@@ -6,7 +6,7 @@ import {
   selectWeights,
   type Vocabulary,
 } from '@cria/checkpoint'
-import { type DType, isDType } from '@cria/dtypes'
+import { isDType } from '@cria/dtypes'
 import { type Architecture, chooseArchitecture } from '@cria/llama'
 import { llama2Architecture } from '@cria/llama2'
 import type { GenerateTextOptions } from '@cria/sampling'
@@ -153,7 +153,7 @@ const openNetwork = async (
   try {
     network = architecture.build(device, config)
     check(network)
-    checkCache(options.cache, device)
+    checkCache(options.cache, network)
     checkLoadable(network, weights, options.weights)
     // On a software adapter compiling would take longer than loading.
     const prepared =
@@ -219,9 +219,13 @@ const loadCheckpoint = async (
   return new Model({ ...opened, tokenizer, format, defaults, chatTemplates, cacheType: options.cache, reload })
 }
 
-const checkCache = (cache: CacheType | undefined, { name, cacheTypes }: Device): void => {
-  if (cache !== undefined && !(cacheTypes as readonly DType[]).includes(cache))
-    throw new LoadError(`device "${name}" keeps caches as ${cacheTypes.join(', ')}, not ${cache}`)
+const checkCache = (cache: CacheType | undefined, { device, cacheShape }: CausalModel): void => {
+  if (cache === undefined) return
+  try {
+    device.checkCache(cache, cacheShape.headDim)
+  } catch (error) {
+    throw new LoadError(`option cache: ${(error as Error).message}`)
+  }
 }
 
 /** How many more tokens than rows a tokenizer may have: a share of the rows, and the minimum of that. */

@@ -81,6 +81,25 @@ describe('a decoding step', async () => {
     await expect(planDecode(config, undefined, 64)).rejects.toThrow('1 tokens at position 64 do not fit')
   })
 
+  test.each(['f16', 'q8_0', 'q4_0', 'q4_k'] as const)(
+    'of TinyLlama in %s has at most 180 dispatches on webgpu',
+    async weights => {
+      const tinyLlama = {
+        dim: 2048,
+        n_layers: 22,
+        n_heads: 32,
+        n_kv_heads: 4,
+        vocab_size: 32000,
+        hidden_dim: 5632,
+        max_seq_len: 2048,
+      }
+      await using planned = await openDevice('shape', { plan: { device: 'webgpu' } })
+      const { dispatches } = await planDecode(tinyLlama, planned, 0, weights)
+      expect(dispatches.length).toBeGreaterThan(22 * 5)
+      expect(dispatches.length).toBeLessThanOrEqual(180)
+    },
+  )
+
   test.skipIf(!webgpu?.available)('is one submit on webgpu', { timeout: 300_000 }, async () => {
     await using device = (await openDevice('webgpu')) as WebGpuDevice
     using network = llama2(device, config)

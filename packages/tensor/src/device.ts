@@ -1,5 +1,5 @@
 import { allocate, byteLength, type DType, dtypes } from '@cria/dtypes'
-import { DeviceClosedError, OutOfMemoryError, ShapeError, UnsupportedOpError } from './errors'
+import { DeviceClosedError, OutOfMemoryError, ShapeError, TensorError, UnsupportedOpError } from './errors'
 import type { Extent } from './kernel'
 import { type Observed, type Observer, Recorder, type Recording } from './observers'
 import type { Call, Implementation, Op, Operand, View } from './op'
@@ -153,6 +153,18 @@ export abstract class Device implements AsyncDisposable {
       )
     const spec = { shape, dtype }
     return Tensor.of(this, this.hold(this.allocate(undefined, spec), spec), spec)
+  }
+
+  /** @throws TensorError unless a cache here can hold keys and values of this type, for heads of `headDim` numbers */
+  checkCache(dtype: DType, headDim: number): void {
+    if (!this.cacheTypes.includes(dtype))
+      throw new TensorError(`device "${this.name}" holds a cache as ${this.cacheTypes.join(', ')}, not ${dtype}`)
+    const { blockElements } = dtypes[dtype]
+    if (headDim % blockElements === 0) return
+    const others = this.cacheTypes.filter(type => headDim % dtypes[type].blockElements === 0)
+    throw new TensorError(
+      `a ${dtype} cache needs heads of whole blocks of ${blockElements} numbers, not ${headDim}: use ${others.join(' or ')}`,
+    )
   }
 
   /**

@@ -28,7 +28,7 @@ export class TokenIdError extends RangeError {
     readonly id: unknown,
     vocabSize: number,
   ) {
-    super(`${String(id)} is no token id: expected an integer from 0 to ${vocabSize - 1}`)
+    super(`${String(id)} is not a token id: expected an integer from 0 to ${vocabSize - 1}`)
   }
 }
 
@@ -40,7 +40,7 @@ export class SpecialTokenError extends Error {
     known: Iterable<string>,
   ) {
     super(
-      `${JSON.stringify(token)} is no special token: the vocabulary has ${[...known].slice(0, 20).join(' ') || 'none'}`,
+      `${JSON.stringify(token)} is not a special token: the vocabulary has ${[...known].slice(0, 20).join(' ') || 'none'}`,
     )
   }
 }

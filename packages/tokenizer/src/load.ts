@@ -39,7 +39,7 @@ export function loadTokenizer(bytes: Uint8Array, options: LoadTokenizerOptions =
     )
   // Its fields are 1 to 5, and all have a length.
   if (bytes.length === 0 || bytes[0] > 0x2a || (bytes[0] & 7) !== 2)
-    throw new TokenizerFormatError(name, 'is no tokenizer.model, tokenizer.json or tokenizer.bin: give one of these')
+    throw new TokenizerFormatError(name, 'is not a tokenizer.model, tokenizer.json or tokenizer.bin: give one of these')
   return readSentencePiece(bytes, { ...files, name })
 }
 

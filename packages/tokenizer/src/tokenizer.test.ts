@@ -42,7 +42,7 @@ test('special tokens are text unless they are allowed', () => {
   ])
   expect(tokenizer.encode(text, { special: [] })).toEqual(tokenizer.encode(text))
   expect(() => tokenizer.encode(text, { special: ['<mask>'] })).toThrow(SpecialTokenError)
-  expect(() => tokenizer.encode(text, { special: ['a'] })).toThrow('"a" is no special token')
+  expect(() => tokenizer.encode(text, { special: ['a'] })).toThrow('"a" is not a special token')
 })
 
 test('batches and counts are those of encode', () => {

@@ -82,9 +82,9 @@ const nested = '['.repeat(200_000) + ']'.repeat(200_000)
 
 /** For each malformed file: its bytes, and what the error says of it. */
 const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
-  'an empty file': [bytesOf(), /is no tokenizer.model, tokenizer.json or tokenizer.bin/],
-  'a text': [bytesOf('# A tokenizer'), /is no tokenizer.model/],
-  'a GGUF file': [bytesOf('GGUF', [3, 0, 0, 0]), /is no tokenizer.model/],
+  'an empty file': [bytesOf(), /is not a tokenizer.model, tokenizer.json or tokenizer.bin/],
+  'a text': [bytesOf('# A tokenizer'), /is not a tokenizer.model/],
+  'a GGUF file': [bytesOf('GGUF', [3, 0, 0, 0]), /is not a tokenizer.model/],
   'a model without pieces': [model({ pieces: [] }), /vocabulary is empty/],
   'a model cut within a piece': [model().subarray(0, 1000), /not valid protobuf/],
   'a varint without an end': [bytesOf(model(), [0x80, 0x80]), /not valid protobuf/],

@@ -62,7 +62,7 @@ export const addInference = (program: Command): void => {
     .option('--device <name>', 'where Cria runs; `cria devices` lists them', 'auto')
     .option('--prompt <n>', 'tokens of the prompt (default: 128; with --load, 8)', positiveNumber)
     .option('--tokens <n>', 'tokens to decode', positiveNumber, 64)
-    .option('--depth <n>', 'decode behind so many tokens (default: behind the prompt)', positiveNumber)
+    .option('--depth <n>', 'decode after n tokens (default: after the prompt)', positiveNumber)
     .option('--batch <n>', 'sequences that are decoded together', positiveNumber, 1)
     .option('--load', 'time from the start of a process to the first token instead')
     .addOption(new Option('--peer <name>', 'a program to compare with (may be given more than once)').argParser(peers))

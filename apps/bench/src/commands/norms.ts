@@ -20,7 +20,7 @@ const sizes = ['15m', '42m', '110m'] as const satisfies readonly SyntheticSize[]
 export const addNorms = (program: Command): void => {
   const command = program
     .command('norms')
-    .description('time a forward pass with RMSNorm and with LayerNorm, all else alike')
+    .description('time a forward pass with RMSNorm and with LayerNorm, everything else equal')
     .option('--device <name>', 'where to run; `cria devices` lists them', 'auto')
     .option('--prompt <n>', 'tokens of a pass', positiveNumber, 128)
   addThreadOptions(command, 5).action(timeNorms)

@@ -35,7 +35,7 @@ export const opsReport = (devices: readonly DeviceResult[]): Findings => ({
   })),
   notes: [
     "An op's cost is its own account of operations and of bytes that must move. Its ceiling is the time that WebAssembly SIMD needs, on as many threads, to do those operations in f32 or to read those bytes, of a working set of 6 MB, whichever is longer.",
-    'An op whose inputs lie in a nearer cache may exceed it, and so may products of quantised weights, for they are integers.',
+    'An op whose inputs lie in a nearer cache may exceed it, and so may products of quantised weights, because they are integers.',
   ],
   data: devices,
 })

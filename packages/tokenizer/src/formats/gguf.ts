@@ -241,7 +241,7 @@ export function writeGgufVocabulary({ vocabulary }: Tokenizer): GgufVocabulary {
 function spacePrefixOf({ rules, normalizer }: Vocabulary) {
   if (rules === undefined) return undefined
   if (rules.stripsSpace !== normalizer.addDummyPrefix)
-    throw cannotSay('GGUF', 'decoding drops another space than the one that goes before the text')
+    throw cannotSay('GGUF', 'decoding drops a space other than the one before the text')
   return rules.metaspace?.prepend === 'never' ? undefined : rules.metaspace?.prepend
 }
 

@@ -12,7 +12,7 @@ export function requireLlamaText(format: string, { normalizer, unkSurface }: Voc
   const { removeExtraWhitespaces, escapeWhitespaces, whitespaceAsSuffix, charsMap } = normalizer
   if (removeExtraWhitespaces || !escapeWhitespaces || whitespaceAsSuffix || charsMap.length > 0)
     throw cannotSay(format, 'the normaliser does more than put a space first')
-  if (unkSurface !== defaultUnkSurface) throw cannotSay(format, 'unk decodes to another text than U+2047')
+  if (unkSurface !== defaultUnkSurface) throw cannotSay(format, 'unk decodes to a text other than U+2047')
 }
 
 export const cannotSay = (format: string, what: string) =>

@@ -62,7 +62,7 @@ function mergesOfScores(vocabulary: Vocabulary, refuse: (problem: string) => Err
   const idOf = mergeableIds(vocabulary)
   for (const [piece] of idOf)
     for (const char of piece)
-      if (!idOf.has(char)) throw refuse(`${JSON.stringify(char)} of ${JSON.stringify(piece)} is no piece`)
+      if (!idOf.has(char)) throw refuse(`${JSON.stringify(char)} of ${JSON.stringify(piece)} is not a piece`)
   const merges = [...splits(vocabulary)].sort((a, b) => scores[b.id] - scores[a.id] || byLength(a, b))
   const ofScore = new Map<number, Set<number>>()
   for (const { id } of merges) ofScore.set(scores[id], (ofScore.get(scores[id]) ?? new Set()).add(id))
