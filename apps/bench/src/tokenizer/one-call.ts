@@ -25,7 +25,8 @@ export const CALL = 300_000
 export const longCalls = async (rounds: number): Promise<string[]> => {
   const text = await readText(inOneCall)
   const most = Math.floor(text.length / CALL)
-  if (rounds > most) throw new UsageError(`--rounds ${rounds}: there is text for ${most}, because no text is used twice`)
+  if (rounds > most)
+    throw new UsageError(`--rounds ${rounds}: there is text for ${most}, because no text is used twice`)
   const others = await Promise.all(warmUp.map(readText))
   const calls = Array.from({ length: rounds }, (_, round) => text.slice(round * CALL, (round + 1) * CALL))
   return [others.join('\n').slice(0, CALL), ...calls]

@@ -20,8 +20,8 @@ export const TokenizerPanel = () => {
       text={
         <>
           A model reads numbers, not letters. The tokenizer starts from single characters and joins two neighbours again
-          and again: always the pair that it learned first, because that pair was the most frequent in its training text.
-          Frequent words end as one token, rare ones stay in parts.
+          and again: always the pair that it learned first, because that pair was the most frequent in its training
+          text. Frequent words end as one token, rare ones stay in parts.
         </>
       }
       more={<>A space belongs to the word that follows; it is shown as a dot (·).</>}
