@@ -56,7 +56,7 @@ describe.skipIf(!chromium)('the views', () => {
     const shared = await site.open(new URL(link).hash)
     await shared.locator('main[aria-label="Look inside"]').waitFor()
     await shared.getByRole('link', { name: 'Layer by layer' }).and(shared.locator('[aria-current=page]')).waitFor()
-    expect(await shared.getByLabel('Text').inputValue()).toBe('Lily & the 7 llamas?')
+    expect(await shared.getByRole('textbox', { name: 'Text' }).inputValue()).toBe('Lily & the 7 llamas?')
     await goTo(shared, 'Write')
     expect(await shared.getByLabel('Start of the text').inputValue()).toBe('Lily & the 7 llamas?')
     expect(await shared.getByLabel('Seed').inputValue()).toBe('42')
