@@ -51,7 +51,10 @@ afterAll(() => rm(folder, { recursive: true }))
 describe('a wrong command line ends with code 2 and one line', () => {
   test.each([
     [['inference'], "required option '--model <model>' not specified"],
-    [['inference', '--model', 'synth:13b'], 'There are synth:10m, synth:15m, synth:42m, synth:110m, synth:1b, synth:7b.'],
+    [
+      ['inference', '--model', 'synth:13b'],
+      'There are synth:10m, synth:15m, synth:42m, synth:110m, synth:1b, synth:7b.',
+    ],
     [['inference', '--model', 'synth:15m', '--weights', 'q9_0'], 'Allowed choices are f32, f16, bf16, q4_0, q4_1,'],
     [['inference', '--model', 'synth:15m', '--tokens', '0'], 'Expected a whole number of at least 1.'],
     [['inference', '--model', 'synth:15m', '--peer', 'ollama'], 'There are llama-bench, node-llama-cpp, wllama.'],
