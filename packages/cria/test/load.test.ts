@@ -250,7 +250,7 @@ describe('what cannot be loaded', () => {
 
   test('an option that is misspelt', async () => {
     const error = await refused(await tiny(), { devise: 'cpu' } as LoadOptions)
-    expect(error.message).toMatch(/^loadModel has no option "devise": it knows device, threads, tokenizer/)
+    expect(error.message).toMatch(/^loadModel has no option "devise": it knows device, threads, tune, tokenizer/)
   })
 
   test('threads for a device that has none', async () => {

@@ -64,8 +64,11 @@ describe.each(cases)('on %s: %s', (name, _, of) => {
       i++
     }
     const expected = arraysOf(model, of, of.weights)
+    // AdamW divides by √v, so the rounding of a gradient near zero may change its step as much as a large gradient does. Relaxed
+    // SIMD rounds a product and a sum once, PyTorch and plain SIMD twice.
+    const limit = name === 'simd' ? 2e-4 : 1e-4
     for (const [path, { tensor }] of model.parameters())
-      expect(relativeError(await tensor.read(), expected.get(path) ?? []), path).toBeLessThan(1e-4)
+      expect(relativeError(await tensor.read(), expected.get(path) ?? []), path).toBeLessThan(limit)
   })
 })
 
