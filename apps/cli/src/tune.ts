@@ -36,13 +36,7 @@ export const tuneTable = async (model: string, weights: TuneFlags['weights'], si
   const { openDevice, tuneFor } = await import('cria')
   const { config, types } = await described(model, weights, signal)
   await using device = await openDevice('webgpu', { tune: 'on' })
-  let report = await tuneFor(device, config, types)
-  // Each round has a time limit; the next one continues where it ended.
-  for (let left = Number.POSITIVE_INFINITY; report && report.open.length > 0 && report.open.length < left; ) {
-    left = report.open.length
-    report = await tuneFor(device, config, types)
-  }
-  const { choices = [], open = [], place = '' } = report ?? {}
+  const { choices = [], open = [], place = '' } = (await tuneFor(device, config, types)) ?? {}
   const rows = choices.map(choice => [choice.call, choice.chosen, reasonOf(choice), choice.kept ? 'earlier' : 'now'])
   const lines = [
     `${model} on webgpu: ${device.description}`,

@@ -25,12 +25,7 @@ export const measureTuning = async (
   depth: number,
 ): Promise<GpuTuning> => {
   await using device = await openDevice('webgpu', { tune: 'on' })
-  let report = await tuneFor(device, config, { tensors })
-  // A round has a time limit; the next round continues from where it ended.
-  for (let left = Number.POSITIVE_INFINITY; report && report.open.length > 0 && report.open.length < left; ) {
-    left = report.open.length
-    report = await tuneFor(device, config, { tensors })
-  }
+  const report = await tuneFor(device, config, { tensors })
   if (!report) throw new Error('the device does not tune')
   return { ...report, step: sharesOf(report, await countCalls(config, weights, depth)) }
 }
