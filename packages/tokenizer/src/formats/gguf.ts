@@ -110,14 +110,16 @@ function readSpacePrefix({ tokens }: GgufVocabulary, prepend: string, types: Int
       name,
       `cria.tokenizer.space_prefix is ${JSON.stringify(prepend)}, expected "first" or "always"`,
     )
-  const special: readonly number[] = [PieceType.control, PieceType.unknown]
-  const isAdded = (id: number) => special.includes(types[id]) || types[id] === PieceType.userDefined
   const rules: TextRules = { ...plainRules, metaspace: { prepend, split: false }, stripsSpace: true }
-  const added = tokens.flatMap((token, id) =>
-    isAdded(id) ? [addedToken(id, token, { special: special.includes(types[id]) })] : [],
-  )
-  return { rules, added }
+  return { rules, added: addedTokensOf(tokens, types, [PieceType.control, PieceType.unknown]) }
 }
+
+/** The tokens that are recognised before a text is cut: those of the special types, and the user's own. */
+const addedTokensOf = (tokens: readonly string[], types: ArrayLike<number>, specialTypes: readonly number[]) =>
+  tokens.flatMap((token, id) => {
+    const special = specialTypes.includes(types[id])
+    return special || types[id] === PieceType.userDefined ? [addedToken(id, token, { special })] : []
+  })
 
 const plainRules: TextRules = {
   normalizers: [],
@@ -141,7 +143,6 @@ function readGpt2(gguf: GgufVocabulary, name: string): Vocabulary {
   if (merges === undefined) throw new TokenizerFormatError(name, 'tokenizer.ggml.merges is missing')
   const types =
     gguf.types === undefined ? new Uint8Array(tokens.length).fill(PieceType.normal) : bytesOfTypes(gguf.types)
-  const isAdded = (id: number) => types[id] === PieceType.control || types[id] === PieceType.userDefined
   const unkId = types.indexOf(PieceType.unknown)
   return {
     ...idsOf(gguf),
@@ -156,9 +157,7 @@ function readGpt2(gguf: GgufVocabulary, name: string): Vocabulary {
     unkSurface: gguf.unkSurface ?? defaultUnkSurface,
     normalizer: { ...llamaNormalizer, addDummyPrefix: false, escapeWhitespaces: false },
     merges: readMerges(merges, tokens, name),
-    added: tokens.flatMap((token, id) =>
-      isAdded(id) ? [addedToken(id, token, { special: types[id] === PieceType.control })] : [],
-    ),
+    added: addedTokensOf(tokens, types, [PieceType.control]),
     rules: { ...plainRules, byteLevel: true, splits: pattern.splits, ignoreMerges: pattern.ignoreMerges },
   }
 }
