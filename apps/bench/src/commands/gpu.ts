@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
-import { isDType } from '@cria/dtypes'
+import { type DType, isDType } from '@cria/dtypes'
 import { type Command, InvalidArgumentError } from 'commander'
-import { collect, positiveNumber } from '../arguments'
+import { positiveNumber } from '../arguments'
 import { ContenderError } from '../errors'
 import type { GpuCeilingSample } from '../gpu/ceilings'
 import { checkHardware } from '../gpu/device'
@@ -22,7 +22,7 @@ import { addRoundOptions, type RoundFlags, tell, tellRound, withContenders } fro
 
 interface Flags extends RoundFlags {
   readonly size: SyntheticSize
-  readonly weights?: readonly string[]
+  readonly weights?: readonly DType[]
   readonly prompt: number
   readonly tokens: number
   readonly python: string
@@ -30,7 +30,7 @@ interface Flags extends RoundFlags {
 }
 
 /** What people run: floats, and GGUF's blocks. */
-const commonTypes = ['f16', 'q8_0', 'q4_0', 'q4_k']
+const commonTypes: readonly DType[] = ['f16', 'q8_0', 'q4_0', 'q4_k']
 
 const pytorchScript = fileURLToPath(new URL('../python/decoding.py', import.meta.url))
 
@@ -43,7 +43,7 @@ export const addGpu = (program: Command): void => {
     .option(
       '--weights <type>',
       `a type of weights (may be given more than once); default: ${commonTypes.join(', ')}`,
-      collect,
+      (text: string, before: readonly DType[] = []) => [...before, dtype(text)],
     )
     .option('--prompt <n>', 'tokens of the prompt', positiveNumber, 512)
     .option('--tokens <n>', 'tokens to decode', positiveNumber, 64)
@@ -58,9 +58,12 @@ const size = (text: string): SyntheticSize => {
   return text as SyntheticSize
 }
 
+const dtype = (text: string): DType => {
+  if (!isDType(text)) throw new InvalidArgumentError('Name one type, such as f16 or q4_0.')
+  return text
+}
+
 const timeGpu = async ({ weights = commonTypes, software, ...flags }: Flags): Promise<void> => {
-  for (const type of weights)
-    if (!isDType(type)) throw new InvalidArgumentError(`--weights ${type}: name one type, such as f16 or q4_0`)
   await checkHardware(software)
   const { size } = flags
   const absent: string[] = []
@@ -74,13 +77,12 @@ const timeGpu = async ({ weights = commonTypes, software, ...flags }: Flags): Pr
 
 /** Cria with tuning and without, and PyTorch beside the first type. */
 const timeType = async (
-  type: string,
+  type: DType,
   { size, prompt, tokens, rounds, python }: Flags,
   withPyTorch: boolean,
   software: boolean,
   absent: string[],
 ): Promise<GpuFinding> => {
-  if (!isDType(type)) throw new InvalidArgumentError(type)
   const { path, name, llama, weights } = await prepareModel({ kind: 'synthetic', size }, type, false)
   const { config } = llama
   const weightBytes = weightBytesPerPass(llama)
