@@ -20,6 +20,7 @@ import {
   type LoadOptions,
   loadModel,
   loadWeights,
+  type Model,
   type ModelLocation,
   openDevice,
   PromptError,
@@ -34,6 +35,17 @@ const golden = { ...greedyCases[0], steps: 60 }
 const textOf = async (from: ModelLocation, options: LoadOptions = {}): Promise<string> => {
   await using model = await loadModel(from, { device: 'cpu', ...options })
   return (await generateGreedily(model, golden)).text
+}
+
+/** Pieces that a model writes until `end`, after the third, ends it with an error of this class. */
+const piecesUntil = async (model: Model, end: () => Promise<void>, expected: new (...of: never[]) => Error) => {
+  let pieces = 0
+  const write = async () => {
+    for await (const _ of model.generate('Once upon a time', { temperature: 0, maxTokens: 20 }))
+      if (++pieces === 3) await end()
+  }
+  await expect(write()).rejects.toThrow(expected)
+  return pieces
 }
 
 const begins = (text: string) => expect(text.length > 100 && golden.text.startsWith(text), text).toBe(true)
@@ -114,13 +126,7 @@ describe.skipIf(!hasStories)('stories260K writes the same from every place', () 
     await using device = await openDevice('cpu')
     for (const where of ['cpu', device] as const) {
       const model = await loadModel(stories('stories260K.bin'), { device: where })
-      let pieces = 0
-      const write = async () => {
-        for await (const _ of model.generate('Once upon a time', { temperature: 0, maxTokens: 20 }))
-          if (++pieces === 3) await model.dispose()
-      }
-      await expect(write()).rejects.toThrow(DisposedError)
-      expect(pieces).toBe(3)
+      expect(await piecesUntil(model, () => model.dispose(), DisposedError)).toBe(3)
       await expect(model.generate('Once').all).rejects.toThrow('the model was disposed of: load it again')
       await expect(model.generateBatch(['Once']).all).rejects.toThrow(DisposedError)
     }
@@ -132,13 +138,7 @@ describe.skipIf(!hasStories)('stories260K writes the same from every place', () 
     async name => {
       const device = await openDevice(name)
       const model = await loadModel(stories('stories260K.bin'), { device })
-      let pieces = 0
-      const write = async () => {
-        for await (const _ of model.generate('Once upon a time', { temperature: 0, maxTokens: 20 }))
-          if (++pieces === 3) await device.close()
-      }
-      await expect(write()).rejects.toThrow(DeviceClosedError)
-      expect(pieces).toBe(3)
+      expect(await piecesUntil(model, () => device.close(), DeviceClosedError)).toBe(3)
       await model.dispose()
     },
   )
