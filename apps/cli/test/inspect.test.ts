@@ -32,7 +32,7 @@ describe('cria inspect of a published size', () => {
 })
 
 describe('cria inspect --plan --device webgpu needs no GPU', () => {
-  // Bytes of a token's weights: 6,607,343,616 in matrices of which 131,072,000 are a table that is not read; 4,096 positions of
+  // Bytes of a token's weights: 6,607,343,616 in matrices, without the 131,072,000 of a table that is not read; 4,096 positions of
   // 32 layers, 2 x 4,096 numbers of f16.
   const matrices = 6_738_415_616 - 131_072_000 - 65 * 4096
   const plan = async (...flags: string[]) => {

@@ -83,7 +83,7 @@ export interface Addition {
   readonly ids: TokenIds
   /** Which of the tokens' logits are wanted. Default `last`. */
   readonly logits?: 'none' | 'last' | 'all' | undefined
-  /** Length of the sequence after the whole request, of which these ids are a part. Default: after these ids. */
+  /** Length of the sequence after the whole request. These ids may be a part of it. Default: after these ids. */
   readonly length?: number | undefined
 }
 

@@ -78,7 +78,7 @@ const readSingle = async (source: Source, signal: AbortSignal | undefined): Prom
   if (magic === zipMagic) {
     throw new UnsupportedModelError(
       { file: source.name },
-      'is a PyTorch archive, of which only consolidated.NN.pth are read; use the safetensors of the same model',
+      'is a PyTorch archive. Only consolidated.NN.pth are read: use the safetensors of the same model',
     )
   }
   return readLlama2c(source, signal)

@@ -43,7 +43,7 @@ export const byteLevelRan = async (native: string | undefined): Promise<Findings
 
 interface NativeOptions {
   readonly vocabulary: string
-  /** The parts of each round, the first of which warms up. */
+  /** The parts of each round. The first round warms up. */
   readonly rounds: readonly (readonly Part[])[]
   /** Where files for the process may lie. */
   readonly folder: string

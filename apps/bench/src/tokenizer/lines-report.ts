@@ -60,7 +60,7 @@ export const linesReport = (results: readonly TextResult[]) => ({
   ...perText(summary(results), results),
   notes: [
     'Each text is cut in as many parts as there are rounds. The tokenizers take turns with a part, in one process, and no part comes twice, so that no cache has seen it; other texts warm up. spm_encode takes the whole text in each round, in a new process, and the time to start it is taken off.',
-    'Not all give the same: the last columns are the shares of lines of which the ids are those that Cria gives, and of which they are as many.',
+    'Not all give the same ids. The last columns are the shares of lines with the ids that Cria gives, and of lines with as many ids.',
   ],
 })
 

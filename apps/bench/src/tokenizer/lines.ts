@@ -42,7 +42,7 @@ export interface Entry extends Pick<Contender, 'run'> {
 export const encoding = (text: string): string => `encode ${text}`
 export const decoding = (text: string): string => `decode ${text}`
 
-/** @param rounds the parts of each round, the first of which warms up */
+/** @param rounds the parts of each round; the first round warms up */
 export const entryOf = (contender: TokenizerContender, rounds: readonly (readonly Part[])[]): Entry => {
   const { name } = contender
   let round = 0

@@ -32,7 +32,7 @@ export const longCalls = async (rounds: number): Promise<string[]> => {
   return [others.join('\n').slice(0, CALL), ...calls]
 }
 
-/** @param calls the text of each round, the first of which warms up */
+/** @param calls the text of each round; the first round warms up */
 const entryOf = ({ name, encode }: TokenizerContender, calls: readonly string[]): Pick<Contender, 'run'> => {
   let round = 0
   return {
