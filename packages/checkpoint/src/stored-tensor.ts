@@ -42,9 +42,14 @@ const checkTarget = (stored: StoredTensor, dtype: DType) => {
 }
 
 /** Memory for the result. @throws ConversionError if there is not enough */
-const allocate = (stored: StoredTensor, bytes: number): Uint8Array<ArrayBuffer> => {
+const allocate = (
+  stored: StoredTensor,
+  bytes: number,
+  memory: ReadTensorOptions['memory'] = length => new Uint8Array(length),
+): Uint8Array<ArrayBuffer> => {
   try {
-    return new Uint8Array(bytes)
+    // Memory that threads share is written like any other.
+    return memory(bytes) as Uint8Array<ArrayBuffer>
   } catch (error) {
     const problem = `needs ${bytes} bytes, more memory than is available; read it in a smaller type`
     throw new ConversionError(placeOf(stored), problem, { cause: error })
@@ -128,7 +133,7 @@ const converter = (
 ) => {
   const { rows, columns } = matrixOf(tensor.shape)
   const slice = Math.min(rows, Math.max(1, Math.floor(sliceElements / columns)))
-  const direct = dtype === 'f32' && !tensor.permuteRows ? new Float32Array(out.buffer) : undefined
+  const direct = dtype === 'f32' && !tensor.permuteRows ? viewOf('f32', out) : undefined
   const scratch = direct ? undefined : new Float32Array(slice * columns)
   return async ({ first: start, last: end, parts }: TensorChunk) => {
     for (let first = start; first < end; first += slice) {
@@ -166,7 +171,7 @@ export const readStored = async (stored: StoredTensor, options: ReadTensorOption
   const joined = join(stored, shardAxis)
   const { shape } = joined
   checkTarget(joined, dtype)
-  const out = allocate(joined, byteLength(dtype, elementCount(shape) ?? 0))
+  const out = allocate(joined, byteLength(dtype, elementCount(shape) ?? 0), options.memory)
   const result = () => ({ dtype, shape, data: viewOf(dtype, out) }) as TensorData
   if (stored.dtype === dtype && joined.parts.length === 1 && !permuteRows) {
     const [{ source, offset }] = joined.parts

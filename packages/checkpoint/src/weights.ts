@@ -24,7 +24,7 @@ export interface Weights {
   readonly name: string
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /** Reads one tensor. Throws as `Checkpoint.read`. */
-  read(path: string, options?: Pick<ReadTensorOptions, 'dtype' | 'signal' | 'onBytes'>): Promise<TensorData>
+  read(path: string, options?: Pick<ReadTensorOptions, 'dtype' | 'signal' | 'onBytes' | 'memory'>): Promise<TensorData>
 }
 
 const namesOf = ({ name }: WeightSpec): readonly string[] => (typeof name === 'string' ? [name] : name)
@@ -144,15 +144,17 @@ export interface ReadWeightsOptions {
   readonly dtype?: ((path: string, info: TensorInfo) => ReadTensorOptions['dtype']) | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** The memory of tensors, in turns: a tensor is valid until the caller asks for the next one. Default: new memory for each. */
+  readonly memory?: readonly [ReadTensorOptions['memory'], ReadTensorOptions['memory']] | undefined
 }
 
 /**
  * Reads all weights in order. While the caller uses one, the next is read: these two are in memory besides those that the
- * caller keeps.
+ * caller keeps. Nothing is being read any more once the iteration has ended, also by an error or an abort.
  */
 export async function* readWeights(
   weights: Weights,
-  { dtype, signal, onProgress }: ReadWeightsOptions = {},
+  { dtype, signal, onProgress, memory }: ReadWeightsOptions = {},
 ): AsyncGenerator<[path: string, tensor: TensorData]> {
   let loaded = 0
   let total = 0
@@ -161,18 +163,30 @@ export async function* readWeights(
     loaded += bytes
     onProgress?.({ loaded, total })
   }
-  const read = ([path, info]: [string, TensorInfo]) => {
-    const reading = weights.read(path, { dtype: dtype?.(path, info), signal, onBytes })
+  const tensors = [...weights.tensors]
+  const ended = new AbortController()
+  const abort = () => ended.abort(signal?.reason)
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort)
+  const read = (i: number) => {
+    const [path, info] = tensors[i]
+    const options = { dtype: dtype?.(path, info), signal: ended.signal, onBytes, memory: memory?.[i % 2] }
+    const reading = weights.read(path, options)
     // If the caller stops early, nobody awaits this read, so its error must not become an unhandled rejection.
     reading.catch(() => {})
     return { path, reading }
   }
-  const tensors = [...weights.tensors]
-  let next = tensors.length > 0 ? read(tensors[0]) : undefined
-  for (let i = 1; next; i++) {
-    const { path, reading } = next
-    const tensor = await reading
-    next = i < tensors.length ? read(tensors[i]) : undefined
-    yield [path, tensor]
+  let next = tensors.length > 0 ? read(0) : undefined
+  try {
+    for (let i = 1; next; i++) {
+      const { path, reading } = next
+      const tensor = await reading
+      next = i < tensors.length ? read(i) : undefined
+      yield [path, tensor]
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    ended.abort()
+    await next?.reading.catch(() => {})
   }
 }

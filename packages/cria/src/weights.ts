@@ -30,7 +30,11 @@ export const loadWeights = async (
   const parameters = new Map(network.parameters())
   const source = wanted ? weights : withoutOverflow(weights)
   const dtype = (_path: string, info: TensorInfo) => heldType(info, reads, wanted)
-  for await (const [path, tensor] of readWeights(source, { dtype, signal, onProgress })) {
+  // One is read while the other is uploaded.
+  using first = device.staging()
+  using second = device.staging()
+  const memory = [(bytes: number) => first.take(bytes), (bytes: number) => second.take(bytes)] as const
+  for await (const [path, tensor] of readWeights(source, { dtype, signal, onProgress, memory })) {
     try {
       parameters.get(path)?.load(upload(device, tensor))
       await device.granted()

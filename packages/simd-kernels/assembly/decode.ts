@@ -2,7 +2,6 @@
 
 import {
   groupColumns,
-  hasMinima,
   IQ4_NL,
   IQ4_XS,
   Q2_K,
@@ -38,18 +37,16 @@ export function sourceRowBytes(type: i32, k: i32): usize {
   return <usize>(k / groupColumns(type)) * <usize>sourceBytes(type)
 }
 
-/** The f16 scale of a group. */
-export function scaleOf(type: i32, group: usize): u16 {
-  if (type == Q2_K) return load<u16>(group, 80)
-  if (type == Q3_K) return load<u16>(group, 108)
-  if (type == Q6_K) return load<u16>(group, 208)
-  return load<u16>(group)
+/** Where a group has its f16 scale. */
+export function scaleAt(type: i32): usize {
+  if (type == Q2_K) return 80
+  if (type == Q3_K) return 108
+  return type == Q6_K ? 208 : 0
 }
 
-/** The f16 minimum of a group, or the scale of the minima. */
-export function minimumOf(type: i32, group: usize): u16 {
-  if (!hasMinima(type)) return 0
-  return type == Q2_K ? load<u16>(group, 82) : load<u16>(group, 2)
+/** Where a group of a type that has minima has its f16 minimum, or the scale of the minima. */
+export function minimumAt(type: i32): usize {
+  return type == Q2_K ? 82 : 2
 }
 
 /** The small scale of sub-block i of a group; of q2_k the byte that holds scale and minimum. */

@@ -1,6 +1,6 @@
 // The size of packed weights, and how rows of any type are packed: floats by float-panels.ts, GGUF blocks as formats.ts describes.
 
-import { decodeBlock, minimumOf, scaleOf, smallMinimumOf, smallScaleOf, sourceBytes, sourceRowBytes } from './decode'
+import { decodeBlock, minimumAt, scaleAt, smallMinimumOf, smallScaleOf, sourceBytes, sourceRowBytes } from './decode'
 import { elementBytes, packFloats } from './float-panels'
 import {
   BLOCK,
@@ -23,12 +23,13 @@ import {
   valueBytes,
 } from './formats'
 import { factorOf, INFINITE, RAISABLE, raised } from './half'
+import { interleaveHalves, interleaveWords } from './interleave'
 import { nibbles } from './lanes'
 import { OFFSET } from './panels'
 import { get, parallel, privateScratch, put, reserve, sharedScratch } from './parallel'
 
-/** Private scratch memory: 32 values of a row, and those of a block of a panel. */
-const SCRATCH: usize = 32 + BLOCK_VALUES
+/** Private scratch memory: the values of a block of a panel, row by row, and in the order of the kernels. */
+const SCRATCH: usize = 2 * BLOCK_VALUES
 
 /** Bytes of a packed weight [n, k]: f64, because it can exceed 2^32. */
 export function weightBytes(type: i32, n: i32, k: i32): f64 {
@@ -85,10 +86,13 @@ function packPanels(begin: i32, end: i32): void {
 
 /** The greatest magnitude of the f16 scales and minima in `bytes` bytes of rows, as bits. */
 function greatestScale(type: i32, rows: usize, bytes: usize): i32 {
+  const step = <usize>sourceBytes(type)
+  const scale = scaleAt(type)
+  const minimum = hasMinima(type) ? minimumAt(type) : scale
   let greatest = 0
-  for (let group = rows; group < rows + bytes; group += <usize>sourceBytes(type)) {
-    greatest = max(greatest, <i32>scaleOf(type, group) & 0x7fff)
-    greatest = max(greatest, <i32>minimumOf(type, group) & 0x7fff)
+  for (let group = rows; group < rows + bytes; group += step) {
+    greatest = max(greatest, <i32>load<u16>(group + scale) & 0x7fff)
+    greatest = max(greatest, <i32>load<u16>(group + minimum) & 0x7fff)
   }
   return greatest
 }
@@ -96,28 +100,31 @@ function greatestScale(type: i32, rows: usize, bytes: usize): i32 {
 /** Packs `count` rows, at most 8; rows that are missing become zeros. */
 function packPanel(type: i32, rows: usize, rowBytes: usize, count: i32, to: usize, k: i32, raise: bool): void {
   const flip = get<i32>(6)
-  const unit = get<i32>(7) != 0 ? 2 : 4
+  const pairs = get<i32>(7) != 0
   const decoded = privateScratch()
-  const values = decoded + 32
+  const values = decoded + BLOCK_VALUES
   const groups = k / groupColumns(type)
   const blocks = groupColumns(type) / BLOCK
-  memory.fill(values, 0, BLOCK_VALUES)
+  const groupStep = sourceBytes(type)
+  const scaleFrom = scaleAt(type)
+  const minimumFrom = minimumAt(type)
+  memory.fill(decoded, 0, BLOCK_VALUES)
   for (let g = 0; g < groups; g++) {
-    const group = rows + <usize>(g * sourceBytes(type))
+    const group = rows + <usize>(g * groupStep)
     for (let r = 0; r < ROWS; r++) {
       const row = group + <usize>r * rowBytes
-      const scale = r < count ? scaleOf(type, row) : 0
+      const scale = r < count ? load<u16>(row + scaleFrom) : 0
       store<u16>(to + <usize>(2 * r), raise ? raised(scale) : scale)
       if (!hasMinima(type)) continue
-      const minimum = r < count ? minimumOf(type, row) : 0
+      const minimum = r < count ? load<u16>(row + minimumFrom) : 0
       store<u16>(to + <usize>(2 * r + 2 * ROWS), raise ? raised(minimum) : minimum)
     }
     to += <usize>headBytes(type)
     for (let b = 0; b < blocks; b++) {
-      for (let r = 0; r < count; r++) {
-        decodeBlock(type, group + <usize>r * rowBytes, b, decoded, flip)
-        placeRow(decoded, values, r, unit)
-      }
+      for (let r = 0; r < count; r++)
+        decodeBlock(type, group + <usize>r * rowBytes, b, decoded + <usize>(r * BLOCK), flip)
+      if (pairs) interleaveHalves(decoded, values)
+      else interleaveWords(decoded, values)
       storeValues(type, values, to)
       to += <usize>valueBytes(type)
       if (!hasTwoLevels(type)) continue
@@ -125,45 +132,6 @@ function packPanel(type: i32, rows: usize, rowBytes: usize, count: i32, to: usiz
       to += <usize>smallBytes(type)
     }
   }
-}
-
-/** Stores 32 values of row r where the kernels read them. */
-// @ts-ignore: decorator
-@inline
-function placeRow(decoded: usize, values: usize, r: i32, unit: i32): void {
-  const first = v128.load(decoded)
-  const second = v128.load(decoded, 16)
-  if (unit == 4) {
-    const to = values + <usize>(r << 2)
-    placeWords(first, to)
-    placeWords(second, to + 128)
-  } else {
-    const to = values + <usize>(r << 1)
-    placeHalves(first, to)
-    placeHalves(second, to + 128)
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function placeWords(bytes: v128, to: usize): void {
-  v128.store_lane<u32>(to, bytes, 0)
-  v128.store_lane<u32>(to, bytes, 1, 32)
-  v128.store_lane<u32>(to, bytes, 2, 64)
-  v128.store_lane<u32>(to, bytes, 3, 96)
-}
-
-// @ts-ignore: decorator
-@inline
-function placeHalves(bytes: v128, to: usize): void {
-  v128.store_lane<u16>(to, bytes, 0)
-  v128.store_lane<u16>(to, bytes, 1, 16)
-  v128.store_lane<u16>(to, bytes, 2, 32)
-  v128.store_lane<u16>(to, bytes, 3, 48)
-  v128.store_lane<u16>(to, bytes, 4, 64)
-  v128.store_lane<u16>(to, bytes, 5, 80)
-  v128.store_lane<u16>(to, bytes, 6, 96)
-  v128.store_lane<u16>(to, bytes, 7, 112)
 }
 
 function packSmall(type: i32, group: usize, rowBytes: usize, count: i32, block: i32, to: usize): void {

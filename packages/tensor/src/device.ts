@@ -75,6 +75,12 @@ export interface Storage {
 /** Elements as they are uploaded: numbers for f32 and i32, bit patterns for f16 and bf16, bytes for blocks. */
 export type TensorData = Float32Array | Int32Array | Uint16Array | Uint8Array | readonly number[]
 
+/** Memory for the bytes of one upload at a time. */
+export interface Staging extends Disposable {
+  /** Memory of so many bytes, valid until the next call. */
+  take(bytes: number): Uint8Array
+}
+
 /** One tensor of an upload of several. */
 export interface Upload {
   readonly data: TensorData
@@ -135,6 +141,14 @@ export abstract class Device implements AsyncDisposable {
     this.checkUpload(data, shape, dtype)
     const spec = { shape, dtype }
     return Tensor.of(this, this.hold(this.allocate(data, spec), spec), spec)
+  }
+
+  /**
+   * Memory to read a file into before {@link tensor} uploads what is there: a device may take it without a copy of its own.
+   * Dispose it after the last upload.
+   */
+  staging(): Staging {
+    return { take: bytes => new Uint8Array(bytes), [Symbol.dispose]: () => {} }
   }
 
   /** Uploads several tensors; devices with a queue do it in one write. @throws as {@link tensor} */

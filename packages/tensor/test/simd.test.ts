@@ -43,6 +43,54 @@ test('weights beyond one memory go into others, and give the same bits', async (
   expect(cramped.memory).toEqual({ allocations: 0, bytes: 0 })
 })
 
+test('a weight that was read into staging memory is packed there, with the same bits', async () => {
+  await using device = await SimdDevice.open({ threads: 2 })
+  const [out, columns] = [100, 256]
+  const draw = new Draw(seed)
+  using x = device.tensor(Float32Array.from(draw.normal(3, columns).data), [3, columns])
+  const halves = Uint16Array.from({ length: out * columns }, () => draw.integer(0x3000, 0x3bff))
+  // Zero scales are valid blocks of any values.
+  const blocks = Uint8Array.from({ length: (out * columns * 34) / 32 }, (_, i) =>
+    i % 34 < 2 ? 0x2c : draw.integer(0, 255),
+  )
+  const used = () => device.memory.bytes
+  const before = used()
+  for (const [dtype, data] of [
+    ['f16', halves],
+    ['q8_0', blocks],
+  ] as const) {
+    const products = async (weights: Uint16Array | Uint8Array) => {
+      using weight = device.tensor(weights, [out, columns], dtype)
+      // Another weight takes memory that is free: what is staged must not be freed too early.
+      using _other = device.tensor(data, [out, columns], dtype)
+      using product = linear(x, weight)
+      return product.read()
+    }
+    using first = device.staging()
+    using second = device.staging()
+    const staged = [first, second].map(staging => {
+      staging.take(10)
+      const bytes = staging.take(data.byteLength)
+      bytes.set(new Uint8Array(data.buffer))
+      return dtype === 'f16' ? new Uint16Array(bytes.buffer, bytes.byteOffset, data.length) : bytes
+    })
+    const expected = await products(data)
+    expect(expected.some(value => value !== 0)).toBe(true)
+    for (const weights of staged) expect(await products(weights)).toEqual(expected)
+  }
+  expect(used()).toBe(before)
+})
+
+test('staging memory that has no room in an engine lies outside of it', async () => {
+  await using device = await SimdDevice.open({ threads: 1 }, 2 ** 20)
+  using staging = device.staging()
+  const bytes = staging.take(2 ** 21)
+  expect(bytes.length).toBe(2 ** 21)
+  using weight = device.tensor(bytes.subarray(0, 34 * 16), [16, 32], 'q8_0')
+  using x = device.zeros([1, 32])
+  expect(await linear(x, weight).read()).toEqual(new Float32Array(16))
+})
+
 test('an op that fails frees its memory', async () => {
   await using device = await SimdDevice.open({ threads: 1 }, 2 ** 20)
   const x = device.zeros([24, 4096])

@@ -5,7 +5,7 @@ import type { Checkpoint } from '../checkpoint'
 import { SourceError } from '../errors'
 import { addedTokensNames, chooseFiles, configName, ggufParts, isCompanion, isPartOfFolder } from '../files'
 import { type OpenOptions, openCheckpoint } from '../open'
-import { abortable, localChunkBytes, type Source } from '../sources/source'
+import { localChunkBytes, type Source } from '../sources/source'
 
 /** The path that a location names. @throws SourceError for a `file:` URL that is not a path of this machine */
 const pathOf = (location: string | URL): string => {
@@ -21,7 +21,7 @@ const pathOf = (location: string | URL): string => {
 }
 
 /** Bytes of one read call. An abort is noticed after at most one call, and each reports progress. */
-const pieceBytes = 16 * 2 ** 20
+const pieceBytes = 4 * 2 ** 20
 
 const problem = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
@@ -51,9 +51,9 @@ export const fileSource = async (location: string | URL): Promise<Source> => {
     async read(offset, length, { signal, onBytes, into = new Uint8Array(length) } = {}) {
       for (let done = 0; done < length; ) {
         signal?.throwIfAborted()
+        // Awaited even after an abort: the caller may use `into` again once this has ended.
         const reading = handle.read(into, done, Math.min(pieceBytes, length - done), offset + done)
-        const { bytesRead } = await abortable(reading, signal).catch(error => {
-          signal?.throwIfAborted()
+        const { bytesRead } = await reading.catch(error => {
           throw new SourceError({ file: path }, `cannot be read at byte ${offset + done} (${problem(error)})`, {
             cause: error,
           })
@@ -65,6 +65,7 @@ export const fileSource = async (location: string | URL): Promise<Source> => {
           )
         }
         done += bytesRead
+        signal?.throwIfAborted()
         onBytes?.(bytesRead)
       }
       return into

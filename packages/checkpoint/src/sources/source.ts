@@ -4,7 +4,10 @@ export interface ReadBytesOptions {
   readonly signal?: AbortSignal | undefined
   /** Called as bytes arrive, with the number of new bytes. */
   readonly onBytes?: ((bytes: number) => void) | undefined
-  /** A buffer of exactly `length` bytes to read into and to resolve with, instead of a new one. */
+  /**
+   * A buffer of exactly `length` bytes to read into and to resolve with, instead of a new one. Nothing is written into it once
+   * the read has ended.
+   */
   readonly into?: Uint8Array<ArrayBuffer> | undefined
 }
 

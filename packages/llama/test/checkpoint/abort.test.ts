@@ -24,3 +24,31 @@ test('a load of a gigabyte ends at an abort, whatever it is doing', async () => 
     for (const delay of [0, 15, 60, 120])
       expect(await readAfterAbort(path, dtype, delay), `${dtype}, aborted after ${delay} ms`).toBe(0)
 })
+
+test('tensors lie in the memory that is given, and nothing is written there after the end', async () => {
+  const path = await sparseGguf(wideConfig(1024, 16_000))
+  const places = [0, 1].map(() => new Uint8Array(new SharedArrayBuffer(2 ** 26)))
+  const memory = places.map(place => (bytes: number) => place.subarray(0, bytes))
+  for (const ending of ['the caller stops', 'the caller fails', 'an abort'] as const) {
+    const checkpoint = await open(path)
+    const controller = new AbortController()
+    const reading = (async () => {
+      const options = { dtype: () => 'f32', signal: controller.signal, memory: [memory[0], memory[1]] } as const
+      let count = 0
+      for await (const [, { data }] of readWeights(checkpoint, options)) {
+        expect(data.buffer).toBe(places[count % 2].buffer)
+        if (++count < 3) continue
+        if (ending === 'the caller stops') return
+        if (ending === 'the caller fails') throw new Error('no memory')
+        controller.abort(new Error('enough'))
+      }
+    })()
+    if (ending === 'the caller stops') await reading
+    else await expect(reading).rejects.toThrow(ending === 'an abort' ? 'enough' : 'no memory')
+    // The file is all zeros.
+    for (const place of places) place.fill(7)
+    await new Promise(resolve => setTimeout(resolve, 100))
+    for (const [i, place] of places.entries()) expect(place.indexOf(0), `${ending}, ${i}`).toBe(-1)
+    await checkpoint.close()
+  }
+})

@@ -1,12 +1,21 @@
 import type { DType } from '@cria/dtypes'
-import { type CacheType, cacheRowBytes, openSimd, type SimdEngine, type Weight, weightTypes } from '@cria/simd-kernels'
-import { Device, type DeviceOptions, type Storage, type TensorData } from '../../device'
+import {
+  type CacheType,
+  cacheRowBytes,
+  openSimd,
+  type SimdEngine,
+  type Weight,
+  type WeightData,
+  weightTypes,
+} from '@cria/simd-kernels'
+import { Device, type DeviceOptions, type Staging, type Storage, type TensorData } from '../../device'
 import { DeviceFailedError } from '../../errors'
 import type { Call, Implementation, Op, Operand } from '../../op'
 import { asMatrix, sizeOf } from '../../shape'
 import { bytesOf, type Spec } from '../../spec'
 import { simdKernels } from './kernels'
 import type { SimdInput, SimdKernel } from './simd-kernel'
+import { SimdStaging } from './staging'
 
 /** Bytes in the memory of an engine; of a weight that is packed, in the order in which its kernels read it. */
 interface SimdStorage extends Storage {
@@ -32,6 +41,7 @@ export class SimdDevice extends Device {
   override readonly weightTypes: readonly DType[] = weightTypes
   override readonly cacheTypes: readonly DType[] = ['f16', 'f32', 'q8_0']
   readonly #engines: SimdEngine[]
+  readonly #stagings = new Set<SimdStaging>()
 
   private constructor(engine: SimdEngine, force: DeviceOptions['force']) {
     super(force)
@@ -89,6 +99,12 @@ export class SimdDevice extends Device {
       else engine.u32(pointer, sizeOf(shape)).set(data)
       return storage
     })
+  }
+
+  override staging(): Staging {
+    const staging = new SimdStaging(this.#engines[0], () => this.#stagings.delete(staging))
+    this.#stagings.add(staging)
+    return staging
   }
 
   protected release(storage: Storage): void {
@@ -163,8 +179,25 @@ export class SimdDevice extends Device {
   #pack(data: Uint16Array | Uint8Array, { dtype, shape }: Spec): SimdStorage {
     const { rows, columns } = asMatrix(shape)
     const engine = this.#engineFor(data.byteLength)
-    const weight = engine.packWeight({ dtype: dtype as Weight['dtype'], data, out: rows, in: columns })
+    const weight = this.#packed(engine, { dtype: dtype as Weight['dtype'], data, out: rows, in: columns })
     return { engine, pointer: weight.pointer, bytes: weight.bytes, weight }
+  }
+
+  /** A weight whose bytes may lie in the memory of its engine already. */
+  #packed(engine: SimdEngine, packing: WeightData): Weight {
+    for (const staging of this.#stagings) {
+      const pointer = staging.pointerOf(packing.data)
+      if (pointer === undefined || staging.engine !== engine) continue
+      const weight = engine.weight(packing.dtype, packing.out, packing.in)
+      try {
+        engine.packAt(weight, 0, pointer, packing.out)
+        return weight
+      } catch (error) {
+        engine.free(weight.pointer)
+        throw error
+      }
+    }
+    return engine.packWeight(packing)
   }
 
   /** The engine whose memory gets an upload. */
