@@ -1,4 +1,4 @@
-import { readWeights } from '@cria/checkpoint'
+import { readWeights, type Weights } from '@cria/checkpoint'
 import type { EncodableDType } from '@cria/dtypes'
 import { expect, test } from 'vitest'
 import { sparseGguf, wideConfig } from './sparse'
@@ -25,7 +25,7 @@ test('a load of a gigabyte ends at an abort, whatever it is doing', async () => 
       expect(await readAfterAbort(path, dtype, delay), `${dtype}, aborted after ${delay} ms`).toBe(0)
 })
 
-test('tensors lie in the memory that is given, and nothing is written there after the end', async () => {
+test('tensors of a file lie in the memory that is given, and nothing is written there after the end', async () => {
   const path = await sparseGguf(wideConfig(1024, 16_000))
   const places = [0, 1].map(() => new Uint8Array(new SharedArrayBuffer(2 ** 26)))
   const memory = places.map(place => (bytes: number) => place.subarray(0, bytes))
@@ -51,4 +51,26 @@ test('tensors lie in the memory that is given, and nothing is written there afte
     for (const [i, place] of places.entries()) expect(place.indexOf(0), `${ending}, ${i}`).toBe(-1)
     await checkpoint.close()
   }
+})
+
+test('an iteration ends when the read ahead of it has ended, and aborts it', async () => {
+  const info = { shape: [8], dtype: 'f32', byteLength: 32, shards: 1 } as const
+  let running = 0
+  let aborted = 0
+  const weights: Weights = {
+    name: 'slow',
+    tensors: new Map(['a', 'b', 'c'].map(path => [path, info])),
+    async read(_path, { signal } = {}) {
+      running++
+      await new Promise(resolve => setTimeout(resolve, 50))
+      running--
+      if (signal?.aborted) aborted++
+      return { ...info, data: new Float32Array(8) }
+    },
+  }
+  for await (const _ of readWeights(weights)) {
+    expect(running).toBe(1)
+    break
+  }
+  expect([running, aborted]).toEqual([0, 1])
 })
