@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium as playwright } from 'playwright-core'
 
-/** The browser that tests drive: `CRIA_CHROMIUM`, else Debian's; undefined where there is none, for `test.skipIf`. */
-export const chromium = [process.env.CRIA_CHROMIUM, '/usr/bin/chromium'].find(path => path && existsSync(path))
+/** The browser that tests drive: `CRIA_CHROMIUM` if it is set, else Debian's; undefined where there is none, for `test.skipIf`. */
+export const chromium = [process.env.CRIA_CHROMIUM ?? '/usr/bin/chromium'].find(path => existsSync(path))
 
 /** Flags under which WebGPU runs on SwiftShader, Chromium's software adapter, whatever the machine has. */
 export const softwareGpu: readonly string[] = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
