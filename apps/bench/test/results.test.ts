@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 const folder = new URL('../results/', import.meta.url)
 const readme = readFileSync(new URL('README.md', folder), 'utf8')
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.json'))
-const linked = [...readme.matchAll(/\]\(([^)]+\.json)\)/g)].map(([, file]) => file)
+const linked = [...new Set([...readme.matchAll(/\]\(([^)]+\.json)\)/g)].map(([, file]) => file))]
 
 test('each result is in the README, and each of its links is a result', () => {
   expect([...linked].sort()).toEqual([...files].sort())
