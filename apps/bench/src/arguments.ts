@@ -16,6 +16,14 @@ export const positiveNumber = (text: string): number => {
 /** For an option that may be given more than once: all its arguments, in order. */
 export const collect = (text: string, before: readonly string[] = []): string[] => [...before, text]
 
+/** As `collect`, for arguments that are one of some names. */
+export const collectNames =
+  (names: readonly string[]) =>
+  (text: string, before?: readonly string[]): string[] => {
+    if (!names.includes(text)) throw new InvalidArgumentError(`There are ${names.join(', ')}.`)
+    return collect(text, before)
+  }
+
 /** A model to run: random weights of a size, or a file. */
 export type ModelArgument =
   | { readonly kind: 'synthetic'; readonly size: SyntheticSize }

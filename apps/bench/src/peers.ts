@@ -15,6 +15,14 @@ export const engineNames = ['llama-bench', ...(Object.keys(engines) as (keyof ty
 
 export type Engine = (typeof engineNames)[number]
 
+/** Frameworks that train in JavaScript, and the package of `peers/` that each is. */
+export const trainers = { tfjs: '@tensorflow/tfjs-backend-wasm', 'jax-js': '@jax-js/jax' } as const
+
+/** Frameworks that Cria's training is compared with: those from npm, and PyTorch of a Python. */
+export const trainerNames = ['pytorch', ...(Object.keys(trainers) as (keyof typeof trainers)[])] as const
+
+export type TrainingPeer = (typeof trainerNames)[number]
+
 /** Tokenizers that Cria's is compared with, and the package of `peers/` that each is. */
 export const tokenizers = {
   'llama-tokenizer-js': 'llama-tokenizer-js',
@@ -32,7 +40,7 @@ export const vocabularies = {
 
 export const vocabularyNames = Object.keys(vocabularies) as (keyof typeof vocabularies)[]
 
-export const peers = { ...engines, ...tokenizers, ...vocabularies }
+export const peers = { ...engines, ...trainers, ...tokenizers, ...vocabularies }
 
 export type Peer = keyof typeof peers
 

@@ -13,6 +13,8 @@ test.each([
   [['tokenizer'], 'llama-tokenizer-js'],
   [['tokenizer', '--byte-level'], "Hugging Face's"],
   [['inference', '--model', 'synth:15m', '--peer', 'wllama'], 'wllama'],
+  [['training', '--peer', 'pytorch', '--peer', 'tfjs'], 'tfjs'],
+  [['training', '--peer', 'jax-js'], 'jax-js'],
 ])('without peers, %j says how to install them', async (args, peer) => {
   await expect(bench(...args)).rejects.toMatchObject({
     name: 'PeerError',

@@ -70,6 +70,8 @@ describe('a wrong command line ends with code 2 and one line', () => {
     [['ops', '--device', 'tpu'], '--device tpu: there are webgpu'],
     [['training', '--size', '7B'], '--size 7B: there are 1.2M, 5M, 13.8M'],
     [['training', '--compile'], '--compile needs --peer pytorch'],
+    [['training', '--peer', 'tfjs', '--python', 'python3'], '--python needs --peer pytorch'],
+    [['training', '--peer', 'tensorflow'], 'There are pytorch, tfjs, jax-js.'],
     [['load', '--gigabytes', '0'], 'Expected a number from 0.4 to 100.'],
     [['tokenizer', '--worst-cases', '--rounds', '0'], 'Expected a whole number of at least 1.'],
     [['tokenizer', '--train', '--rounds', '3'], '--rounds: training runs once, so leave it out'],

@@ -1,7 +1,7 @@
 import type { CacheType } from '@cria/attention-variants'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { DeviceName, Tune } from 'cria'
-import { collect, type ModelArgument, model, nodePath, positiveNumber } from '../arguments'
+import { collectNames, type ModelArgument, model, nodePath, positiveNumber } from '../arguments'
 import type { CeilingSample } from '../ceilings/measure'
 import { UsageError } from '../errors'
 import { checkHardware } from '../gpu/device'
@@ -65,7 +65,7 @@ export const addInference = (program: Command): void => {
     .option('--depth <n>', 'decode after n tokens (default: after the prompt)', positiveNumber)
     .option('--batch <n>', 'sequences that are decoded together', positiveNumber, 1)
     .option('--load', 'time from the start of a process to the first token instead')
-    .addOption(new Option('--peer <name>', 'a program to compare with (may be given more than once)').argParser(peers))
+    .option('--peer <name>', 'a program to compare with (may be given more than once)', collectNames(engineNames))
     .option('--llama-bench <path>', "llama.cpp's llama-bench, its other programs beside it (default: on the PATH)")
     .option('--node <path or version>', 'the Node that runs Cria in place of this one; a version comes from npm')
     .addOption(
@@ -77,12 +77,6 @@ export const addInference = (program: Command): void => {
     )
     .option('--software', 'with --device webgpu: run on a software adapter too, whose times say nothing of a GPU')
   addThreadOptions(command, 5).action(inference)
-}
-
-const peers = (text: string, before?: readonly string[]): string[] => {
-  if (!(engineNames as readonly string[]).includes(text))
-    throw new InvalidArgumentError(`There are ${engineNames.join(', ')}.`)
-  return collect(text, before)
 }
 
 /** @throws UsageError for options that would be ignored, or that a peer does not know */

@@ -1,11 +1,12 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { DeviceName } from 'cria'
-import { collect, nodePath, positiveNumber } from '../arguments'
+import { collect, collectNames, nodePath, positiveNumber } from '../arguments'
 import type { CeilingSample } from '../ceilings/measure'
 import { UsageError } from '../errors'
 import { trainingScript } from '../folders'
 import { inProcess } from '../hosts/process'
 import { inPython } from '../hosts/python'
+import { requirePeer, type TrainingPeer, trainerNames } from '../peers'
 import { deliver, reportOf } from '../report/deliver'
 import { interleave } from '../rounds'
 import { type TrainingFinding, trainingFindings, trainingReport } from '../training/report'
@@ -16,7 +17,7 @@ interface Flags extends ThreadFlags {
   readonly size?: readonly string[]
   readonly device: DeviceName | 'auto'
   readonly rows: number
-  readonly peer?: 'pytorch'
+  readonly peer?: readonly TrainingPeer[]
   readonly compile?: true
   readonly python?: string
   readonly node?: string
@@ -24,27 +25,32 @@ interface Flags extends ThreadFlags {
 
 const sizeNames = Object.keys(trainingSizes) as TrainingSizeName[]
 
-/** `bench training`: whole training steps, beside PyTorch. */
+/** `bench training`: whole training steps, beside other frameworks. */
 export const addTraining = (program: Command): void => {
   const command = program
     .command('training')
-    .description('time training steps of small models, beside PyTorch and the limits of the machine')
+    .description('time training steps of small models, beside other frameworks and the limits of the machine')
     .option('--size <name>', `${sizeNames.join(', ')} (may be given more than once); default: all`, collect)
     .option('--device <name>', 'where Cria trains; `cria devices` lists them', 'auto')
     .option('--rows <n>', 'rows of 256 tokens in a step', positiveNumber, 16)
-    .addOption(new Option('--peer <name>', 'a program to compare with').choices(['pytorch']))
+    .option('--peer <name>', `${trainerNames.join(', ')} (may be given more than once)`, collectNames(trainerNames))
     .option('--compile', 'time compiled PyTorch too')
     .option('--python <path>', 'the Python that has torch (default: python3)')
-    .option('--node <path or version>', 'the Node that runs Cria in place of this one; a version comes from npm')
+    .option(
+      '--node <path or version>',
+      'the Node that runs Cria, tfjs and jax-js in place of this one; a version comes from npm',
+    )
   addThreadOptions(command, 5).action(timeTraining)
 }
 
 const timeTraining = async (flags: Flags): Promise<void> => {
-  const { size = sizeNames, device, rows, peer, compile, threads, rounds } = flags
+  const { size = sizeNames, device, rows, peer = [], compile, threads, rounds } = flags
   for (const name of size)
     if (!Object.hasOwn(trainingSizes, name)) throw new UsageError(`--size ${name}: there are ${sizeNames.join(', ')}`)
   for (const option of ['compile', 'python'] as const)
-    if (flags[option] !== undefined && !peer) throw new UsageError(`--${option} needs --peer pytorch`)
+    if (flags[option] !== undefined && !peer.includes('pytorch'))
+      throw new UsageError(`--${option} needs --peer pytorch`)
+  for (const one of peer) if (one !== 'pytorch') requirePeer(one)
   const node = await nodePath(flags.node)
   const findings: TrainingFinding[] = []
   let tokens = 0
@@ -60,8 +66,12 @@ const timeTraining = async (flags: Flags): Promise<void> => {
     // The f32 ceiling does not depend on bytes; 8 MB lie in a cache of the processor.
     const ceilings = () => inProcess('ceilings', 'ceilings', { threads, bytes: 2 ** 23 }, { node })
     const cria = () => inProcess('Cria', 'training', { device, threads, size: model, rows }, { node })
-    const starts = [ceilings, cria, ...(peer ? [pytorch(false)] : []), ...(compile ? [pytorch(true)] : [])]
-    await withContenders(starts, async started => {
+    const peerStarts = peer.flatMap(one =>
+      one === 'pytorch'
+        ? [pytorch(false), ...(compile ? [pytorch(true)] : [])]
+        : [() => inProcess(one, `training-${one}`, { threads, size: model, rows }, { node })],
+    )
+    await withContenders([ceilings, cria, ...peerStarts], async started => {
       const [limits, ...samples] = await interleave(started, rounds, tellRound(rounds))
       const runs = await Promise.all(
         started.slice(1).map(async ({ name, description, peakBytes }, i) => ({

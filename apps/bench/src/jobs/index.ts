@@ -8,6 +8,8 @@ export const jobs = {
   norms: () => import('./norms'),
   ops: () => import('./ops'),
   training: () => import('./training'),
+  'training-jax-js': () => import('./training-jax-js'),
+  'training-tfjs': () => import('./training-tfjs'),
 }
 
 export type JobName = keyof typeof jobs

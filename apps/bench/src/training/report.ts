@@ -78,8 +78,8 @@ export const trainingReport = (findings: readonly TrainingFinding[], tokens: num
   ],
   notes: [
     'A step is forward, backward, clipping and AdamW, in f32, on the same rows of random ids. All models have grouped-query attention and a tied output.',
-    "The ceiling is that of WebAssembly SIMD on as many threads, in the same rounds. PyTorch's share counts the same operations: native code with wider vectors may exceed it.",
-    'Peak memory is the most that the process held resident. For Cria it includes Node, for PyTorch Python.',
+    "The ceiling is that of WebAssembly SIMD on as many threads, in the same rounds. The shares of others count the operations of Cria's step: native code with wider vectors may exceed it.",
+    'Peak memory is the most that the process held resident. It includes Node or Python.',
   ],
   data: findings,
 })

@@ -1,0 +1,28 @@
+import type { Job } from '../job'
+import { importPeer, versionOf } from '../peers'
+import { counted } from '../report/format'
+import { initialWeights, type PeerTrainingOptions, trainingBatch } from '../training/peer'
+import { type Tfjs, tfjsStep } from '../training/tfjs'
+import { enableThreads, type TfjsWasm } from '../training/tfjs-threads'
+
+/** Training steps in TensorFlow.js, on its wasm backend. */
+export const prepare = async ({ threads, size, rows }: PeerTrainingOptions): Promise<Job> => {
+  const { default: tf } = await importPeer<{ default: Tfjs }>('@tensorflow/tfjs', 'dist/tf.node.js')
+  const wasm = await importPeer<TfjsWasm>('@tensorflow/tfjs-backend-wasm', 'dist/tf-backend-wasm.node.js')
+  tf.enableProdMode()
+  if (threads > 1) enableThreads(tf, wasm, threads)
+  if (!(await tf.setBackend('wasm'))) throw new Error('the wasm backend of tfjs does not start')
+  const step = tfjsStep(tf, size, await initialWeights(size), trainingBatch(size, rows))
+  return {
+    description: `tfjs ${await versionOf('@tensorflow/tfjs')}, wasm backend, SIMD, ${counted(threads, 'thread')}`,
+    run: async () => {
+      const start = performance.now()
+      const loss = step()
+      const [value] = await loss.data()
+      const seconds = (performance.now() - start) / 1000
+      loss.dispose()
+      return { seconds, loss: value }
+    },
+    close: async () => {},
+  }
+}
