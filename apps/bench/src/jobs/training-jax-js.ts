@@ -26,7 +26,7 @@ export const prepare = async ({ threads, size, rows }: PeerTrainingOptions): Pro
   const correction = (beta: number, t: number) => np.array(Float32Array.of(1 / (1 - beta ** t)))
   let t = 0
   return {
-    description: `jax-js ${await versionOf('@jax-js/jax')}, jit, wasm device, ${counted(threads, 'worker')}`,
+    description: `jax-js ${await versionOf('@jax-js/jax')}, jit, wasm device, SIMD, ${counted(threads, 'thread')}`,
     run: async () => {
       const start = performance.now()
       t++

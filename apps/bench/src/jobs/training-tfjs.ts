@@ -14,7 +14,7 @@ export const prepare = async ({ threads, size, rows }: PeerTrainingOptions): Pro
   if (!(await tf.setBackend('wasm'))) throw new Error('the wasm backend of tfjs does not start')
   const step = tfjsStep(tf, size, await initialWeights(size), trainingBatch(size, rows))
   return {
-    description: `tfjs ${await versionOf('@tensorflow/tfjs')}, wasm backend, SIMD, ${counted(threads, 'thread')}`,
+    description: `tfjs ${await versionOf('@tensorflow/tfjs')}, wasm backend, SIMD, ${counted(wasm.default.getThreadsCount(), 'thread')}`,
     run: async () => {
       const start = performance.now()
       const loss = step()

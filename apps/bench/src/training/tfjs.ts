@@ -26,7 +26,7 @@ interface Differentiable {
 export interface Tfjs {
   enableProdMode(): void
   setBackend(name: 'wasm'): Promise<boolean>
-  env(): { get(flag: string): boolean; set(flag: string, value: boolean): void }
+  env(): { set(flag: string, value: boolean): void }
   tidy<T>(run: () => T): T
   tensor(values: ArrayLike<number>, shape: readonly number[], dtype?: 'int32'): Tensor
   variable(value: Tensor, trainable: boolean, name: string): Variable
@@ -60,12 +60,7 @@ export interface Tfjs {
   mean(x: Tensor, axis: number, keepDims: boolean): Tensor
   sum(x: Tensor, axis?: number, keepDims?: boolean): Tensor
   readonly train: {
-    adam(
-      learningRate: number,
-      beta1: number,
-      beta2: number,
-      epsilon: number,
-    ): { applyGradients(grads: Grads): void; dispose(): void }
+    adam(learningRate: number, beta1: number, beta2: number, epsilon: number): { applyGradients(grads: Grads): void }
   }
 }
 
