@@ -1,11 +1,13 @@
-import { ShapeError } from '@cria/tensor'
+import { add, ShapeError, type Tensor } from '@cria/tensor'
 import { describe, expect, test } from 'vitest'
 import {
+  ConfigError,
   checkTokenIds,
   Embedding,
   FeedForward,
   LayerNorm,
   Linear,
+  ParameterError,
   RmsNorm,
   SwiGlu,
   swiGluWidth,
@@ -42,6 +44,55 @@ test('SwiGlu is w2(silu(w1 x) ⊙ w3 x)', async () => {
   expect(relativeError(await runRows(layer, rows), expected)).toBeLessThan(1e-6)
 })
 
+/** A norm and a layer that compute something else than their weights say, as an adapter does. */
+class DoubledNorm extends RmsNorm {
+  override forward(x: Tensor): Tensor {
+    using y = super.forward(x)
+    return add(y, y)
+  }
+}
+class DoubledLinear extends Linear {
+  override forward(x: Tensor): Tensor {
+    using y = super.forward(x)
+    return add(y, y)
+  }
+}
+
+describe('SwiGlu with the norm before it and the residual after it', () => {
+  const residual = [numbers(6, 6), numbers(6, 7), numbers(6, 8)]
+
+  test.each<[string, SwiGlu, RmsNorm, { readonly norm?: number; readonly gate?: number }]>([
+    ['plain layers', new SwiGlu(6, 10), new RmsNorm(6, 0.5), {}],
+    ['biases', new SwiGlu(6, 10, { bias: true }), new RmsNorm(6, 0.5), {}],
+    ['a norm of its own', new SwiGlu(6, 10), new DoubledNorm(6, 0.5), { norm: 2 }],
+    [
+      'a gate of its own',
+      Object.assign(new SwiGlu(6, 10), { w1: new DoubledLinear(6, 10) }),
+      new RmsNorm(6, 0.5),
+      { gate: 2 },
+    ],
+  ])('of %s computes all three', async (_, layer, norm, { norm: normFactor = 1, gate: gateFactor = 1 }) => {
+    const weights = randomise(layer)
+    const { weight: scale } = randomise(norm)
+    const product = (name: string, row: readonly number[]) =>
+      times(weights[`${name}.weight`], row).map((value, i) => value + (weights[`${name}.bias`]?.[i] ?? 0))
+    const expected = rows.map((row, at) => {
+      const rms = Math.sqrt(mean(row.map(value => value ** 2)) + 0.5)
+      const normal = row.map((value, i) => normFactor * (value / rms) * scale[i])
+      const up = product('w3', normal)
+      const hidden = product('w1', normal).map((value, i) => silu(gateFactor * value) * up[i])
+      return product('w2', hidden).map((value, i) => value + residual[at][i])
+    })
+    using added = device.tensor(residual.flat(), [1, 3, 6])
+    const found = await runRows({ forward: x => layer.forward(x, { norm, residual: added }) }, rows)
+    expect(relativeError(found, expected)).toBeLessThan(1e-6)
+  })
+})
+
+test('FeedForward has GELU unless it is told otherwise', () => {
+  expect(new FeedForward(6, 10).activation).toBe('gelu')
+})
+
 test.each(['gelu', 'relu'] as const)('FeedForward with %s is w2(activation(w1 x))', async activation => {
   using layer = new FeedForward(6, 10, activation)
   const weights = randomise(layer)
@@ -76,6 +127,7 @@ test('norms begin at one and zero: RmsNorm keeps the direction, LayerNorm subtra
   using rms = new RmsNorm(2, 0)
   rms.weight.load(device.tensor([1, 1], [2]))
   expect((await runRows(rms, [[3, 3]]))[0]).toEqual([1, 1])
+  expect(new RmsNorm(2).weight.initialisation).toBe('ones')
   expect([...new LayerNorm(2).parameters()].map(([path, { initialisation }]) => [path, initialisation])).toEqual([
     ['weight', 'ones'],
     ['bias', 'zeros'],
@@ -136,4 +188,39 @@ test('a bias is added where a layer has one', async () => {
   const expected = rows.map(row => times(weight, row).map((value, i) => value + bias[i]))
   expect(relativeError(await runRows(layer, rows), expected)).toBeLessThan(1e-6)
   expect([...new SwiGlu(6, 10, { bias: true }).parameters()].map(([path]) => path)).toContain('w2.bias')
+})
+
+test('a bias begins at zero', () => {
+  expect(new Linear(6, 4, { bias: true }).bias?.initialisation).toBe('zeros')
+})
+
+test.each([false, true])('a residual is added to the result, bias: %s', async bias => {
+  using layer = new Linear(6, 4, { bias })
+  const weights = randomise(layer)
+  const residual = [numbers(4, 6), numbers(4, 7), numbers(4, 8)]
+  const expected = rows.map((row, at) =>
+    times(weights.weight, row).map((value, i) => value + (weights.bias?.[i] ?? 0) + residual[at][i]),
+  )
+  using added = device.tensor(residual.flat(), [1, 3, 4])
+  const found = await runRows({ forward: x => layer.forward(x, added) }, rows)
+  expect(relativeError(found, expected)).toBeLessThan(1e-6)
+})
+
+test('the weight of a layer or norm is plain only if nothing is added to the product', () => {
+  const [plain, biased] = [new Linear(6, 4), new Linear(6, 4, { bias: true })]
+  const [norm, own] = [new RmsNorm(6), new DoubledNorm(6)]
+  for (const layer of [plain, biased, norm, own]) randomise(layer)
+  expect(plain.plainWeight).toBe(plain.weight.tensor)
+  expect(biased.plainWeight).toBeUndefined()
+  expect(new DoubledLinear(6, 4).plainWeight).toBeUndefined()
+  expect(norm.plainWeight).toBe(norm.weight.tensor)
+  expect(own.plainWeight).toBeUndefined()
+})
+
+test('errors have stable names', () => {
+  expect([new ConfigError('x'), new ParameterError('x'), new TokenIdsError('x')].map(({ name }) => name)).toEqual([
+    'ConfigError',
+    'ParameterError',
+    'TokenIdsError',
+  ])
 })

@@ -1,4 +1,5 @@
 import { openDevice } from '@cria/tensor'
+import { Random } from '@cria/vitest/random'
 import { describe, expect, test } from 'vitest'
 import { initialise, LayerNorm, Linear, Module, Parameter, ParameterError, RmsNorm, SwiGlu } from '../src'
 import { device, initialised } from './device'
@@ -107,10 +108,31 @@ describe('initialise', () => {
     expect(Math.abs(moment(4) - 3)).toBeLessThan(0.25)
   })
 
-  test('is undone by dispose', () => {
+  test('draws the numbers of Box and Muller over mulberry32, scaled by the path of the parameter', async () => {
+    using module = new Tower()
+    initialise(module, device, { seed: 3, deviation: 0.5, scale: path => (path === 'scale' ? 4 : 1) })
+    const random = new Random(3)
+    const values = await valuesOf(module)
+    const drawn = Object.keys(values).filter(path => !path.includes('norm'))
+    for (const path of drawn) {
+      const factor = path === 'scale' ? 2 : 0.5
+      expect(values[path]).toEqual(values[path].map(() => expect.closeTo(factor * random.gaussian(), 5)))
+    }
+    expect(drawn).toHaveLength(7)
+  })
+
+  test('is undone by dispose, also at the end of a block', () => {
     const before = device.memory.allocations
     initialised(new Tower()).dispose()
+    {
+      using _module = initialised(new Tower())
+      expect(device.memory.allocations).toBeGreaterThan(before)
+    }
     expect(device.memory.allocations).toBe(before)
+  })
+
+  test('need not have happened before a module is disposed of', () => {
+    expect(() => new Tower().dispose()).not.toThrow()
   })
 
   test('allocates nothing on the shape device', async () => {

@@ -112,6 +112,26 @@ describe('scaling', () => {
     expect(await turn(rotary, [q], 5, 8)).toEqual(await turn(new RotaryEmbedding(8), [q], 5))
   })
 
+  test('dynamic scaling rotates a short sequence beside a long one as it would be alone', async () => {
+    using _scope = device.scope()
+    const scaling = { type: 'dynamic', factor: 4, original_max_seq_len: 8 } as const
+    const rotary = new RotaryEmbedding(8, { scaling })
+    const angles = rotary.angles(device, Int32Array.of(20, 5), Int32Array.of(40, 8))
+    const x = device.tensor([...q, ...k], [2, 1, 8])
+    const y = await rotary.forward(x, angles, device.tensor(angles.rows, [2])).read()
+    expect([...y.subarray(0, 8)]).toEqual((await turn(rotary, [q], 20, 40))[0])
+    expect([...y.subarray(8)]).toEqual((await turn(rotary, [k], 5, 8))[0])
+  })
+
+  test('dynamic scaling frees the tables of a pass', () => {
+    const scaling = { type: 'dynamic', factor: 4, original_max_seq_len: 8 } as const
+    const before = device.memory.allocations
+    const angles = new RotaryEmbedding(8, { scaling }).angles(device, Int32Array.of(20), Int32Array.of(21))
+    expect(device.memory.allocations).toBe(before + 2)
+    angles.dispose()
+    expect(device.memory.allocations).toBe(before)
+  })
+
   test('dynamic scaling begins beyond the original context', () => {
     const scaling = { type: 'dynamic', factor: 2, original_max_seq_len: 64 } as const
     const rotary = new RotaryEmbedding(16, { scaling })
@@ -133,6 +153,17 @@ test('tables stay on the device, grow, and go with the embedding', async () => {
   expect(device.memory.allocations).toBe(before)
 })
 
+test('a table holds the last position and is made once, in whatever order positions come', async () => {
+  using rotary = new RotaryEmbedding(8)
+  const [first] = await turn(rotary, [q], 255)
+  const { cosines } = rotary.angles(device, Int32Array.of(255, 0), new Int32Array(2))
+  expect(cosines.shape).toEqual([256, 4])
+  expect(rotary.angles(device, Int32Array.of(3, 255), new Int32Array(2)).cosines).toBe(cosines)
+  expect(rotary.angles(device, Int32Array.of(256, 0), new Int32Array(2)).cosines.shape).toEqual([512, 4])
+  expect((await turn(rotary, [q], 255))[0]).toEqual(first)
+})
+
 test('heads of an odd size are refused', () => {
   expect(() => new RotaryEmbedding(5)).toThrow(ConfigError)
+  expect(() => new RotaryEmbedding(5)).toThrow('heads of 5 do not form rotary pairs')
 })
