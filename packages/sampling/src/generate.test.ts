@@ -121,7 +121,9 @@ describe('generate', () => {
   test('refuses a generator that gives a value that is not an id', () => {
     const { model } = scripted([5], 1)
     const stopIds = ['</s>'][Symbol.iterator]() as unknown as Iterable<number>
-    expect(() => generate(model, [1], { stopIds })).toThrow(OptionError)
+    expect(() => generate(model, [1], { stopIds })).toThrow(
+      new OptionError('stopIds', ['</s>'], 'token ids, such as an array of them'),
+    )
   })
 
   test('draws no stop id in the first tokens that minTokens asks for', async () => {

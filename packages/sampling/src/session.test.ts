@@ -65,7 +65,9 @@ describe('a session', () => {
     const generation = generate(new Session(sequence, [1, 2]), [1, 2, 3], { ...greedy, maxTokens: 1 })
     expect(await generation.all).toEqual([{ id: 4 }])
     expect(log.passes).toEqual([[1, 2], [3]])
-    expect(() => new Session(sequence, [1])).toThrow(SessionError)
+    expect(() => new Session(sequence, [1])).toThrow(
+      new SessionError('the sequence holds 3 tokens, and 1 ids are given for them'),
+    )
   })
 
   test('serves one generation at a time', async () => {
@@ -78,7 +80,9 @@ describe('a session', () => {
     expect(await generate(session, [1], { ...greedy, maxTokens: 1 }).all).toEqual([{ id: 2 }])
     session.dispose()
     session.dispose()
-    await expect(generate(session, [1], greedy).all).rejects.toThrow(SessionError)
+    await expect(generate(session, [1], greedy).all).rejects.toThrow(
+      new SessionError('the session is disposed of: create another one'),
+    )
   })
 
   test('works again after an abort, when the running pass has ended', async () => {
@@ -103,6 +107,33 @@ describe('a session', () => {
     expect(await answer).toEqual([{ id: 5 }])
     expect(next.stats.cachedTokens).toBe(2)
     expect(log.passes).toEqual([[1, 2, 3], [4]])
+  })
+
+  test('of a model that cannot find the likeliest id says so', () => {
+    const session = createSession(counting().model)
+    expect(session.canBeGreedy).toBe(false)
+    expect(() => session.greedy([1], {})).toThrow("the session's model cannot find the most likely id itself")
+  })
+
+  test('stays disposed of, though a generation that used it ends later', async () => {
+    const { model, log } = counting()
+    const session = createSession(model)
+    const generation = generate(session, [1], greedy)[Symbol.asyncIterator]()
+    await generation.next()
+    session.dispose()
+    await generation.return()
+    await expect(generate(session, [1], greedy).all).rejects.toThrow('the session is disposed of')
+    expect(log.sequences).toBe(0)
+  })
+
+  test('is freed at the end of a block', () => {
+    const { model, log } = counting()
+    {
+      using session = createSession(model)
+      expect(session.capacity).toBe(64)
+      expect(log.sequences).toBe(1)
+    }
+    expect(log.sequences).toBe(0)
   })
 
   test('of a smaller capacity is full sooner', async () => {

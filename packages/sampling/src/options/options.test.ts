@@ -117,7 +117,26 @@ describe('samplerOf', () => {
       'option topP is 0.5: expected it to be left out, or topP to be one of the samplers',
     )
     expect(() => samplerOf({ samplers: ['topK'], xtcThreshold: 0.2 })).toThrow(OptionError)
+    expect(() => samplerOf({ samplers: ['topK'], penaltyWindow: 4 })).toThrow(
+      'or repetitionPenalty or frequencyPenalty or presencePenalty to be one of the samplers',
+    )
+    expect(() => samplerOf({ samplers: ['topK'], topP: undefined })).not.toThrow()
     expect(() => samplerOf({ samplers: ['presencePenalty'], penaltyWindow: 4 })).not.toThrow()
+  })
+
+  test('takes ids as breakers of DRY, but no texts: it has no tokenizer', () => {
+    const options = { dryMultiplier: 1, dryAllowedLength: 1, temperature: 1, topP: 1 }
+    expect([...samplerOf({ ...options, dryBreakers: [3] })(logits, history)]).toEqual([
+      ...temperature(1)(logits, history),
+    ])
+    expect([...samplerOf(options)(logits, [0, 3, 0])][3]).toBe(-6)
+    expect(() => samplerOf({ ...options, dryBreakers: ['x'] })).toThrow(
+      'option dryBreakers is "x": expected token ids: only generateText has a tokenizer for texts',
+    )
+  })
+
+  test('without a context has random numbers of its own for XTC', () => {
+    expect(kept({ temperature: 1, topP: 1, xtcProbability: 1, xtcThreshold: 0 })).toEqual([3])
   })
 
   test('temperature 0 is greedy after the repetition penalty, whatever else is set', () => {
@@ -131,6 +150,7 @@ test('a custom sampler replaces the chain, and excludes its options', () => {
   const sampler = (given: Float32Array) => given
   const context = { random: () => 0 }
   expect(chosenPlan({ sampler, seed: 1 }, context)).toEqual({ sampler, isGreedy: false })
+  expect(chosenPlan({ sampler, topK: undefined }, context).sampler).toBe(sampler)
   expect(() => chosenPlan({ sampler, topK: 4 }, context)).toThrow(
     'option topK is 4: expected it to be left out beside a sampler',
   )

@@ -46,6 +46,18 @@ describe('xtc', () => {
     expect(Math.abs(acted - 3_000)).toBeLessThan(4.5 * Math.sqrt(10_000 * 0.3 * 0.7))
   })
 
+  test('does not act on a number that equals its probability, so a probability of 0 never acts', () => {
+    const logits = fromProbabilities(0.5, 0.5)
+    const acts = (probability: number, number: number) =>
+      kept(xtc({ probability, threshold: 0.1, random: () => number })(logits, [])).length === 1
+    expect([acts(0, 0), acts(0.5, 0.5), acts(0.5, 0.499), acts(1, 0.999)]).toEqual([false, false, true, true])
+  })
+
+  test('with a threshold of 0 keeps the least likely of the tokens that are not barred yet', () => {
+    const logits = Float32Array.of(3, 1, -Infinity, 2)
+    expect(kept(xtc({ probability: 1, threshold: 0, random: always })(logits, []))).toEqual([1])
+  })
+
   test('does not act where it would bar a spared id', () => {
     const logits = fromProbabilities(0.5, 0.3, 0.2)
     const with_ = (...spared: number[]) =>

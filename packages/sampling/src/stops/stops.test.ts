@@ -171,6 +171,53 @@ describe('regular expressions as stops', () => {
     expect(filtered(['a 12', '34'], [/\d+$/])).toEqual({ passed: 'a ', found: { stop: /\d+$/, match: '1234' } })
   })
 
+  // Parts that the patterns above have not: each text is cut into single code units.
+  test.each<[RegExp, string, string | undefined]>([
+    [/\cJb/, 'a\nb', '\nb'],
+    [/\p{Lu}/u, 'ab1Bc', 'B'],
+    [/\P{L}+c/u, 'ab12c', '12c'],
+    [/[\]\\]+x/, 'ab\\]x', '\\]x'],
+    [/[^\]]b/, 'a]bab', 'ab'],
+    [/\ud83e\udd99/, 'a🦙b', '🦙'],
+    [/\uD83E\uDD99/u, 'a🦙b', '🦙'],
+    [/\u{1f999}b/u, 'a🦙b', '🦙b'],
+    [/x-y\/z/, 'ax-y/z', 'x-y/z'],
+    [/(?<name>b)c/, 'abc', 'bc'],
+    [/(?<a>a)(?<b>b)/, 'xab', 'ab'],
+    [/a{3}b/, 'aaaab', 'aaab'],
+    [/a{2,3}b/, 'xaaaab', 'aaab'],
+    [/xa{0,12}b/, `x${'a'.repeat(12)}b`, `x${'a'.repeat(12)}b`],
+    [/xa{0,12}b/, `x${'a'.repeat(13)}b`, undefined],
+    [/xa{2,}b/, 'xab xaaaaab', 'xaaaaab'],
+    [/xa??b/, 'axb', 'xb'],
+    [/xa{1,2}?b/, 'xaab', 'xaab'],
+    [/b{/, 'ab{', 'b{'],
+    [/ÄB/i, 'xäb', 'äb'],
+    [/a\*\.\$b/i, 'A*.$B', 'A*.$B'],
+    [/]}/i, 'a]}', ']}'],
+    [/(?:ab|c|)d/, 'xabd', 'abd'],
+    [/.c/, '\ncbc', 'bc'],
+    [/.c/s, '\nc', '\nc'],
+    [/^b/, 'ab\nb', undefined],
+    [/^b/m, 'ab\rb', 'b'],
+    [/b$/m, 'bab\u2028', 'b'],
+    [/\bb\b/, 'ab_b b', 'b'],
+    [/a\Bb/, 'a bab', 'ab'],
+    [/a/dg, 'ba', 'a'],
+  ])('%s finds in %j what the platform finds: %j', (pattern, text, match) => {
+    expect(filtered(text.split(''), [pattern]).found).toEqual(match && { stop: pattern, match })
+    expect(new RegExp(pattern.source, pattern.flags.replace('g', '')).exec(text)?.[0]).toBe(match)
+  })
+
+  test('are accepted up to the limits', () => {
+    const nested = new RegExp(`${'('.repeat(100)}a${')'.repeat(100)}`)
+    expect(filtered(['ba'], [nested]).passed).toBe('b')
+    expect(filtered(['ba'], [new RegExp(`[${'a'.repeat(9_998)}]`)]).passed).toBe('b')
+    const text = `c${'a'.repeat(9_999)}`
+    expect(filtered(['b', text], [text]).passed).toBe('b')
+    expect(filtered(['b', 'a'.repeat(1_990)], [/a{1990}/]).passed).toBe('b')
+  })
+
   test.each([/(a+)+b/, /(a|a)*b/, /(a*)*b/, /(?:a?){100}a{100}b/, /(.*)(.*)(.*)(.*)(.*)x/s])(
     '%s, on which backtracking takes exponential time, takes bounded time',
     pattern => {
@@ -192,6 +239,10 @@ describe('regular expressions as stops', () => {
     [/((a{1000}){1000}){1000}/, 'a pattern of at most 2000 states'],
     [/(((^){1000}){1000}){1000}a/, 'a pattern of at most 2000 states'],
     [new RegExp(`${'('.repeat(200)}a${')'.repeat(200)}`), 'groups nested at most 100 deep'],
+    [new RegExp(`${'('.repeat(101)}a${')'.repeat(101)}`), 'groups nested at most 100 deep'],
+    [new RegExp(`[${'a'.repeat(9_999)}]`), 'a pattern of at most 10000 characters'],
+    ['a'.repeat(10_001), 'a text of at most 10000 characters'],
+    [/a{2100}/, 'a pattern of at most 2000 states (repetition copies what it repeats)'],
     [new RegExp('a'.repeat(20_000)), 'a pattern of at most 10000 characters'],
     ['a'.repeat(20_000), 'a text of at most 10000 characters'],
   ])('refuses %s', (stop, message) => {
