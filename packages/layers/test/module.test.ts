@@ -72,6 +72,10 @@ describe('a parameter', () => {
     parameter.dispose()
   })
 
+  test('begins with drawn values, unless it is told otherwise', () => {
+    expect(new Parameter([2]).initialisation).toBe('normal')
+  })
+
   test('refuses another shape', () => {
     using other = device.tensor([1, 2], [1, 2])
     expect(() => new Parameter([2]).load(other)).toThrow('a parameter [2] was given a tensor [1,2]')

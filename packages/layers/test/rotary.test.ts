@@ -123,6 +123,25 @@ describe('scaling', () => {
     expect([...y.subarray(8)]).toEqual((await turn(rotary, [k], 5, 8))[0])
   })
 
+  test('dynamic scaling turns a token by its position times the frequencies of its length', async () => {
+    const rotary = new RotaryEmbedding(8, { scaling: { type: 'dynamic', factor: 4, original_max_seq_len: 8 } })
+    const frequencies = rotary.frequencies(40)
+    const [turned] = await turn(rotary, [q], 20, 40)
+    const expected = [0, 1, 2, 3].flatMap(i => {
+      const [cosine, sine] = [Math.cos(20 * frequencies[i]), Math.sin(20 * frequencies[i])]
+      const [first, second] = [q[2 * i], q[2 * i + 1]]
+      return [first * cosine - second * sine, first * sine + second * cosine]
+    })
+    expect(turned).toEqual(closeTo(expected, 5))
+  })
+
+  test('dynamic scaling keeps one table for all sequences within the original context', () => {
+    using rotary = new RotaryEmbedding(8, { scaling: { type: 'dynamic', factor: 4, original_max_seq_len: 8 } })
+    const tableOf = (position: number, length: number) =>
+      rotary.angles(device, Int32Array.of(position), Int32Array.of(length)).cosines
+    expect(tableOf(7, 8)).toBe(tableOf(3, 5))
+  })
+
   test('dynamic scaling frees the tables of a pass', () => {
     const scaling = { type: 'dynamic', factor: 4, original_max_seq_len: 8 } as const
     const before = device.memory.allocations
@@ -139,6 +158,38 @@ describe('scaling', () => {
     expect(rotary.frequencies(64)).toEqual(plain.frequencies(64))
     expect(rotary.frequencies(65)[7]).toBeLessThan(plain.frequencies(65)[7])
   })
+})
+
+// As Meta's own code has it, by wavelengths (llama-models, apply_scaling): the interpolation is of their inverse.
+test.each([
+  { theta: 500_000, factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_seq_len: 8192 },
+  { theta: 10_000, factor: 32, low_freq_factor: 2, high_freq_factor: 9, original_max_seq_len: 100 },
+])('scaling of Llama 3.1 divides slow pairs, keeps fast ones and blends those between: %o', ({ theta, ...scaling }) => {
+  const { factor, low_freq_factor: low, high_freq_factor: high, original_max_seq_len: context } = scaling
+  const kinds = new Set<string>()
+  const expected = Array.from({ length: 32 }, (_, i) => {
+    const frequency = theta ** (-i / 32)
+    const wavelength = (2 * Math.PI) / frequency
+    const kind = wavelength < context / high ? 'fast' : wavelength > context / low ? 'slow' : 'between'
+    kinds.add(kind)
+    if (kind === 'fast') return frequency
+    if (kind === 'slow') return frequency / factor
+    const smooth = (context / wavelength - low) / (high - low)
+    return ((1 - smooth) * frequency) / factor + smooth * frequency
+  })
+  expect(kinds.size).toBe(3)
+  const found = new RotaryEmbedding(64, { theta, scaling: { type: 'llama3', ...scaling } }).frequencies(0)
+  for (const [i, value] of expected.entries()) expect(found[i] / value).toBeCloseTo(1, 12)
+})
+
+test('YaRN blends pairs up to the head dim at most, as transformers does', () => {
+  const scaling = { type: 'yarn', factor: 4, original_max_seq_len: 4096, attention_factor: 1 } as const
+  // Fast enough pairs would be the first one alone, and slow enough ones those from 12 on.
+  const rotary = new RotaryEmbedding(8, { theta: 10, scaling: { ...scaling, beta_fast: 400, beta_slow: 1 } })
+  for (const [i, value] of rotary.frequencies(0).entries()) {
+    const frequency = 10 ** (-i / 4)
+    expect(value).toBeCloseTo((frequency / 4) * (i / 7) + frequency * (1 - i / 7), 12)
+  }
 })
 
 test('tables stay on the device, grow, and go with the embedding', async () => {
