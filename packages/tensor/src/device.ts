@@ -14,8 +14,8 @@ export interface DeviceOptions {
   /** Threads of `simd`, including the calling thread; also if `auto` chooses `simd`. Default: one for each core. */
   readonly threads?: number | undefined
   /**
-   * Which implementations may run: `kernels` for those of gpu.js alone, or by op the names of those allowed. For tests and
-   * measurements.
+   * Which implementations may run: `kernels` for those of gpu.js alone, or by op the names of those allowed, the preferred one first.
+   * For tests and measurements.
    */
   readonly force?: 'kernels' | Readonly<Record<string, string | readonly string[]>> | undefined
   /**
@@ -24,11 +24,23 @@ export interface DeviceOptions {
    * adapters too, whose times mean little. `off`: never, and what is kept is not read. Default `auto`.
    */
   readonly tune?: Tune | undefined
+  /**
+   * Of `webgpu`: the least precise numbers in which tuning may let the products of prompts be computed, if that is faster.
+   * `f32`: none but those of the other implementations. `int8`: also products of quantised weights that round x to int8 in blocks of 32, as
+   * the device `simd` does on most machines: x moves by up to 1/254 of its block's largest. Results then depend on what was measured,
+   * and on whether a token is computed in a prompt or alone. Default `f32`.
+   */
+  readonly precision?: Precision | undefined
   /** Of `shape`: which device's dispatches it plans. Default: those of the generic kernels. */
   readonly plan?: PlanOptions | undefined
 }
 
 export type Tune = 'auto' | 'on' | 'off'
+
+/** Numbers in which products are computed, the most precise first. */
+export const precisions = ['f32', 'int8'] as const
+
+export type Precision = (typeof precisions)[number]
 
 /** What measurements chose for calls of one kind. */
 export interface TunedChoice {
@@ -39,7 +51,7 @@ export interface TunedChoice {
   readonly standard: string
   /** Median time of a run by implementation. */
   readonly microseconds: Readonly<Record<string, number>>
-  /** Implementations whose values differed from those of the default: they are not chosen. */
+  /** Implementations whose values differed from those of the default by more than they may round: they are not chosen. */
   readonly wrong: readonly string[]
   /** Whether it was measured earlier, and kept. */
   readonly kept: boolean
@@ -372,7 +384,8 @@ export abstract class Device implements AsyncDisposable {
   #allowed(op: Op, implementations: readonly Implementation[]): readonly Implementation[] {
     const { force } = this
     const wanted = force === 'kernels' ? 'kernels' : force?.[op.name]
-    return wanted === undefined ? implementations : implementations.filter(({ name }) => [wanted].flat().includes(name))
+    if (wanted === undefined) return implementations
+    return [wanted].flat().flatMap(name => implementations.filter(one => one.name === name))
   }
 }
 

@@ -3,6 +3,7 @@ export {
   Device,
   type DeviceName,
   type DeviceOptions,
+  type Precision,
   type Staging,
   type Storage,
   type TensorData,

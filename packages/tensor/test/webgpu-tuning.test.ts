@@ -3,9 +3,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, runInBrowser } from '@cria/browser'
 import { describe, expect, test } from 'vitest'
-import { type Device, linear, listDevices, normGatedLinear, openDevice, TensorError, type TunedChoice } from '../src'
+import {
+  type Device,
+  linear,
+  listDevices,
+  normGatedLinear,
+  openDevice,
+  type Precision,
+  TensorError,
+  type TunedChoice,
+} from '../src'
 import { WebGpuDevice } from '../src/devices/webgpu/device'
 import { type Bench, type Contest, choose, perRun, tune, type Verdict } from '../src/devices/webgpu/tuning/tune'
+import { variants } from './cases/variants'
 import { TinyLlama } from './tiny-llama'
 
 const available = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
@@ -202,6 +212,41 @@ describe.skipIf(!available)('tuning on webgpu', { timeout: 300_000 }, () => {
     })
   })
 
+  describe('a variant that rounds x to int8', () => {
+    const prompt = (on: Device) => {
+      using _scope = on.scope()
+      linear(on.zeros([12, 512]), on.zeros([96, 512], 'q4_0'))
+    }
+    const tuned = async (precision: Precision | undefined, change = (code: string) => code) => {
+      await using device = await WebGpuDevice.open({ tune: 'on', precision, tuner: patient })
+      const { gpu } = device as unknown as { readonly gpu: GPUDevice }
+      const create = gpu.createShaderModule.bind(gpu)
+      gpu.createShaderModule = descriptor => create({ ...descriptor, code: change(descriptor.code) })
+      await device.prepare(prompt)
+      const [{ wrong, microseconds }] = device.tuning?.choices ?? []
+      return { wrong, measured: Object.keys(microseconds) }
+    }
+    const int8 = [...variants.keys()].filter(name => name.startsWith('tiled int8'))
+
+    test('is measured only with leave', async () => {
+      await withCacheFolder(async () => {
+        const without = await tuned(undefined)
+        expect(without.measured).toContain('tiled 32x32')
+        expect(without.measured.filter(name => int8.includes(name))).toEqual([])
+        const { wrong, measured } = await tuned('int8')
+        expect(wrong).toEqual([])
+        expect(measured).toEqual(expect.arrayContaining(int8))
+      })
+    })
+
+    test('is found wrong beyond what rounding may change', async () => {
+      await withCacheFolder(async () => {
+        const { wrong } = await tuned('int8', code => code.replaceAll('127.0 / greatest', '116.0 / greatest'))
+        expect(wrong).toEqual(int8)
+      })
+    })
+  })
+
   test('software adapters are tuned only if asked to', async () => {
     for (const tune of [undefined, 'auto', 'off'] as const) {
       await using device = await openDevice('webgpu', { tune })
@@ -217,6 +262,14 @@ test('tune is refused where it would be ignored', async () => {
   await expect(openDevice('cpu', { tune: 'on' })).rejects.toThrow('tune is for the device "webgpu"')
   await expect(openDevice('webgpu', { tune: 'fast' as 'on' })).rejects.toThrow('expected auto, on or off')
   await expect(openDevice('webgpu', { tune: 'on', force: 'kernels' })).rejects.toBeInstanceOf(TensorError)
+})
+
+test('precision is refused where it would be ignored', async () => {
+  await expect(openDevice('simd', { precision: 'int8' })).rejects.toThrow('precision is for the device "webgpu"')
+  await expect(openDevice('webgpu', { precision: 'int4' as 'int8' })).rejects.toThrow('expected one of f32')
+  await expect(openDevice('webgpu', { precision: 'int8', tune: 'off' })).rejects.toThrow('tune is off')
+  const force = { linear: 'tiled int8' }
+  await expect(openDevice('webgpu', { precision: 'int8', force })).rejects.toThrow('force leaves nothing to choose')
 })
 
 test.skipIf(!chromium)('a page keeps what it measured in IndexedDB', { timeout: 300_000 }, async () => {

@@ -1,4 +1,4 @@
-import type { Device, DeviceName, DeviceOptions } from '../device'
+import { type Device, type DeviceName, type DeviceOptions, precisions } from '../device'
 import { DeviceUnavailableError, TensorError } from '../errors'
 import { add } from '../ops/add'
 import type { GlName } from './gl'
@@ -145,7 +145,13 @@ export const listDevices = async (): Promise<readonly DeviceReport[]> => {
   return reports
 }
 
-const known: readonly string[] = ['threads', 'force', 'tune', 'plan'] satisfies readonly (keyof DeviceOptions)[]
+const known: readonly string[] = [
+  'threads',
+  'force',
+  'tune',
+  'precision',
+  'plan',
+] satisfies readonly (keyof DeviceOptions)[]
 
 /** @throws TensorError for an option that no device knows, or that the chosen one would ignore */
 const checkOptions = (name: DeviceName | 'auto', options: DeviceOptions): void => {
@@ -154,13 +160,21 @@ const checkOptions = (name: DeviceName | 'auto', options: DeviceOptions): void =
       throw new TensorError(`openDevice has no option "${option}": it knows ${known.join(', ')}`)
   if (options.threads !== undefined && name !== 'simd' && name !== 'auto')
     throw new TensorError(`threads are for the device "simd", and this is "${name}": leave them out`)
-  const { tune, force } = options
+  const { tune, precision, force } = options
   if (tune !== undefined && !['auto', 'on', 'off'].includes(tune))
     throw new TensorError(`tune is ${JSON.stringify(tune)}, expected auto, on or off`)
   if (tune !== undefined && name !== 'webgpu' && name !== 'auto')
     throw new TensorError(`tune is for the device "webgpu", and this is "${name}": leave it out`)
   if (tune === 'on' && force !== undefined)
     throw new TensorError('tune is on, and force leaves nothing to choose: leave one of them out')
+  if (precision !== undefined && !precisions.includes(precision))
+    throw new TensorError(`precision is ${JSON.stringify(precision)}, expected one of ${precisions.join(', ')}`)
+  if (precision !== undefined && name !== 'webgpu' && name !== 'auto')
+    throw new TensorError(`precision is for the device "webgpu", and this is "${name}": leave it out`)
+  if (precision !== undefined && precision !== 'f32' && (tune === 'off' || force !== undefined))
+    throw new TensorError(
+      `precision ${precision} is what tuning may choose, and ${force ? 'force leaves nothing to choose' : 'tune is off'}: leave one of them out`,
+    )
   if (options.plan !== undefined && name !== 'shape')
     throw new TensorError(`plan is for the device "shape", and this is "${name}": leave it out`)
 }

@@ -3,6 +3,7 @@ import type { Device } from '../../src/device'
 import type { Values } from '../../src/op'
 import { embedding, embeddingOp } from '../../src/ops/embedding'
 import { linear, linearOp } from '../../src/ops/linear'
+import { linearAdd, linearAddOp } from '../../src/ops/linear-add'
 import { type Outcome, relativeError, TOLERANCE } from './check'
 import { Draw } from './draw'
 
@@ -74,8 +75,15 @@ const roundingBound = (x: Values, weight: Values): number => {
   return 6 * Math.sqrt(sums.reduce((most, sum) => Math.max(most, sum)))
 }
 
-/** `linear` and `embedding` on a device's other weight types, against dequantise-then-multiply in float64. */
-export const runQuantised = async (device: Device, seed: number): Promise<Outcome[]> => {
+/**
+ * `linear` and `embedding` on a device's other weight types, against dequantise-then-multiply in float64.
+ * @param roundsX whether x of quantised weights is rounded to int8
+ */
+export const runQuantised = async (
+  device: Device,
+  seed: number,
+  roundsX = device.name === 'simd',
+): Promise<Outcome[]> => {
   const draw = new Draw(seed)
   const outcomes: Outcome[] = []
   for (const dtype of device.weightTypes) {
@@ -94,13 +102,12 @@ export const runQuantised = async (device: Device, seed: number): Promise<Outcom
       const [expected] = linearOp.reference([x, dense], undefined)
       const typical = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / out)
       const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), typical)
-      const roundsX = device.name === 'simd' && dtypes[dtype].kind === 'block'
       outcomes.push(
         {
           op: `linear ${dtype}`,
           shapes: at,
           error: relativeError(await y.read(), expected, typical),
-          limit: TOLERANCE + (roundsX ? roundingBound(x, dense) / largest : 0),
+          limit: TOLERANCE + (roundsX && dtypes[dtype].kind === 'block' ? roundingBound(x, dense) / largest : 0),
         },
         {
           op: `embedding ${dtype}`,
@@ -111,5 +118,45 @@ export const runQuantised = async (device: Device, seed: number): Promise<Outcom
       )
     }
   }
+  return outcomes
+}
+
+/** Numbers that are whole multiples of 1/127 of the largest of their block, which is 127 times a power of two, or zero. */
+const drawOnGrid = (draw: Draw, rows: number, columns: number): Values => {
+  const data = new Float64Array(rows * columns)
+  for (let block = 0; block < data.length; block += BLOCK) {
+    const scale = draw.next() < 0.1 ? 0 : 2 ** draw.integer(-6, 6)
+    for (let i = 0; i < BLOCK; i++) data[block + i] = scale * draw.integer(-127, 127)
+    data[block + draw.integer(0, BLOCK - 1)] = scale * (draw.next() < 0.5 ? -127 : 127)
+  }
+  return { shape: [rows, columns], data }
+}
+
+/** `linearAdd` with quantised weights and x that int8 holds exactly: who rounds x to int8 is as right as others. */
+export const runOnGrid = async (device: Device, seed: number): Promise<Outcome[]> => {
+  const draw = new Draw(seed)
+  const outcomes: Outcome[] = []
+  for (const dtype of device.weightTypes.filter(type => dtypes[type].kind === 'block'))
+    for (const [rows, narrow, out] of shapes) {
+      const columns = Math.max(narrow, dtypes[dtype].blockElements)
+      if (columns % dtypes[dtype].blockElements !== 0) continue
+      using _scope = device.scope()
+      const { data, values } = drawWeight(draw, dtype, out, columns)
+      const dense: Values = { shape: [out, columns], data: values }
+      const x = drawOnGrid(draw, rows, columns)
+      const residual = draw.normal(rows, out)
+      const upload = ({ data, shape }: Values) => device.tensor(Float32Array.from(data), shape)
+      const y = linearAdd(upload(x), device.tensor(data, [out, columns], dtype), upload(residual))
+      const [expected] = linearAddOp.reference([x, dense, residual], undefined)
+      const size = (all: ArrayLike<number>) => Math.sqrt(Array.from(all).reduce((sum, one) => sum + one * one, 0))
+      const typical = (size(values) / Math.sqrt(out)) * (size(x.data) / Math.sqrt(x.data.length))
+      const error = relativeError(await y.read(), expected, typical)
+      outcomes.push({
+        op: `linearAdd ${dtype}`,
+        shapes: `${rows}x${columns}x${out} on a grid`,
+        error,
+        limit: TOLERANCE,
+      })
+    }
   return outcomes
 }

@@ -6,7 +6,7 @@ import { attentionOp } from '../../src/ops/attention'
 import { drawAttention } from './attention'
 import { type Outcome, relativeError, runCases, TOLERANCE } from './check'
 import { Draw } from './draw'
-import { runQuantised } from './quantised'
+import { runOnGrid, runQuantised } from './quantised'
 
 /** The variants of the shaders of "webgpu", and the ops that have each. */
 export const variants: ReadonlyMap<string, readonly string[]> = (() => {
@@ -16,9 +16,12 @@ export const variants: ReadonlyMap<string, readonly string[]> = (() => {
   return found
 })()
 
+const roundsX = (name: string): boolean =>
+  shaderImplementations.some(one => one.name === name && one.precision === 'int8')
+
 /** Allows one variant of its ops, and for calls that it does not fit another kind of implementation. */
 export const forced = (name: string): DeviceOptions['force'] => {
-  const others = name.startsWith('few rows') ? ['tiled', 'kernels'] : ['kernels']
+  const others = name.startsWith('few rows') || roundsX(name) ? ['tiled', 'kernels'] : ['kernels']
   return Object.fromEntries((variants.get(name) ?? []).map(op => [op, [name, ...others]]))
 }
 
@@ -39,7 +42,8 @@ export const runVariant = async (name: string, seed: number): Promise<VariantOut
     },
   })
   const outcomes = await runCases(device, seed, ops)
-  if (ops.includes('linear')) outcomes.push(...(await runQuantised(device, seed)))
+  if (ops.includes('linear')) outcomes.push(...(await runQuantised(device, seed, roundsX(name))))
+  if (roundsX(name)) outcomes.push(...(await runOnGrid(device, seed)))
   if (!ops.includes('attention')) return { calls, outcomes }
   // Behind contexts of any length, so that any number of workgroups share a row.
   const draw = new Draw(seed)

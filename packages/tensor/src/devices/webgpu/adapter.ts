@@ -20,6 +20,9 @@ const systemGpu = (): GPU | undefined => {
   return instance
 }
 
+/** Features of the WGSL that the adapters of this machine compile. */
+export const languageFeatures = (): ReadonlySet<string> => instance?.wgslLanguageFeatures ?? new Set()
+
 /** Whether the adapter runs on the CPU: correct but slow. It is used only if the device is named. */
 export const isSoftware = ({ info }: GPUAdapter): boolean =>
   (info as { isFallbackAdapter?: boolean }).isFallbackAdapter === true ||

@@ -2,6 +2,7 @@ import { bytesOf as bytesOfView, type DType, decode } from '@cria/dtypes'
 import {
   type Device,
   type DeviceOptions,
+  type Precision,
   type Preparation,
   type Storage,
   type TensorData,
@@ -18,24 +19,25 @@ import { bytesOf, type Spec } from '../../spec'
 import { Tensor } from '../../tensor'
 import { translateToWgsl, type Wgsl } from '../gpu-js'
 import { asFloats, type KernelArguments } from '../kernel-device'
-import { describe, isSoftware, requestAdapter } from './adapter'
+import { describe, isSoftware, languageFeatures, requestAdapter } from './adapter'
 import { Buffers, type GpuStorage, type Window } from './buffers'
 import { checkWeight, packWeight, rowsPerBinding } from './pack-weight'
 import type { WebGpuPlan } from './plan'
 import { DispatchQueue, type Program } from './queue'
 import { type RowsCopy, ShaderDevice, shadersOf } from './shader-device'
 import { gatherRows } from './shaders/embedding'
-import type { Shader, ShaderImplementation, ShaderStep, Slot } from './shaders/shader'
+import type { Shader, ShaderFeature, ShaderImplementation, ShaderStep, Slot } from './shaders/shader'
 import { Choices, type PlannedContest } from './tuning/contest'
 import { Tuner, type TunerOptions, tunerDefaults } from './tuning/tuner'
 
 /** How long a failed read waits for the device to say that it was lost. */
 const LOSS_MS = 500
 
-/** Features that shaders use where the adapter has them. */
-const usefulFeatures: readonly GPUFeatureName[] = ['subgroups']
+/** Features that shaders use where the adapter has them, and where its WGSL has them. */
+const usefulFeatures = ['subgroups'] as const satisfies readonly ShaderFeature[]
+const usefulLanguage = ['packed_4x8_integer_dot_product'] as const satisfies readonly ShaderFeature[]
 
-export interface WebGpuOptions extends Pick<DeviceOptions, 'force' | 'tune'> {
+export interface WebGpuOptions extends Pick<DeviceOptions, 'force' | 'tune' | 'precision'> {
   /** Bytes of one binding at most, if fewer than the adapter allows: for tests of large models. */
   readonly limit?: number | undefined
   /** How tuning goes, if otherwise: for tests. */
@@ -56,14 +58,16 @@ export class WebGpuDevice extends ShaderDevice {
   readonly #kernels = new Map<Kernel, { wgsl: Wgsl; program: Program }>()
   readonly #shaders = new Map<Shader, Program>()
   readonly #tuner: Tuner | undefined
+  readonly #precision: Precision
   #failure: DeviceFailedError | undefined
 
   private constructor(
     adapter: GPUAdapter,
     private readonly gpu: GPUDevice,
-    { force, limit, tune = 'auto', tuner }: WebGpuOptions,
+    { force, limit, tune = 'auto', precision = 'f32', tuner }: WebGpuOptions,
   ) {
     super(force, new Choices())
+    this.#precision = precision
     this.description = describe(adapter)
     this.software = isSoftware(adapter)
     // What is forced is not for measurements to choose.
@@ -98,9 +102,13 @@ export class WebGpuDevice extends ShaderDevice {
     }
   }
 
-  /** Features of the GPU that shaders use. */
+  /** Features of the GPU, and of its WGSL, that shaders use. */
   override get features(): ReadonlySet<string> {
-    return new Set(usefulFeatures.filter(feature => this.gpu.features.has(feature)))
+    const language = languageFeatures()
+    return new Set([
+      ...usefulFeatures.filter(feature => this.gpu.features.has(feature)),
+      ...usefulLanguage.filter(feature => language.has(feature)),
+    ])
   }
 
   override get tuning(): TuningReport | undefined {
@@ -151,7 +159,8 @@ export class WebGpuDevice extends ShaderDevice {
     const { WebGpuPlan } = await import('./plan')
     const planned = (choices: Choices): WebGpuPlan => {
       const { features, force } = this
-      const plan = new WebGpuPlan({ bindingBytes: this.#buffers.limit, features, force, choices })
+      const leave = { features, precision: this.#precision }
+      const plan = new WebGpuPlan({ bindingBytes: this.#buffers.limit, ...leave, force, choices })
       work(plan)
       return plan
     }

@@ -1,5 +1,5 @@
 import type { DType } from '@cria/dtypes'
-import type { Storage, TensorData } from '../../device'
+import type { Precision, Storage, TensorData } from '../../device'
 import { DeviceFailedError, TensorError } from '../../errors'
 import type { Extent, Kernel } from '../../kernel'
 import type { Call, Implementation, Op } from '../../op'
@@ -17,7 +17,7 @@ import { tunedName } from './tuning/name'
 /** What every adapter binds: the default limit of WebGPU. */
 const DEFAULT_BINDING_BYTES = 2 ** 27
 
-interface WebGpuPlanOptions extends Pick<WebGpuOptions, 'force'> {
+interface WebGpuPlanOptions extends Pick<WebGpuOptions, 'force' | 'precision'> {
   readonly bindingBytes?: number | undefined
   readonly features?: ReadonlySet<string> | undefined
   readonly choices?: Choices | undefined
@@ -32,6 +32,7 @@ export class WebGpuPlan extends ShaderDevice {
   readonly description: string
   override readonly features: ReadonlySet<string>
   readonly #bindingBytes: number
+  readonly #precision: Precision
   readonly #steps = new Map<Shader, ShaderStep>()
   readonly #kernels = new Map<Kernel, Extent>()
   readonly #contests = new Map<string, PlannedContest>()
@@ -40,6 +41,7 @@ export class WebGpuPlan extends ShaderDevice {
   constructor({
     bindingBytes = DEFAULT_BINDING_BYTES,
     features = new Set(),
+    precision = 'f32',
     choices = new Choices(),
     force,
   }: WebGpuPlanOptions = {}) {
@@ -48,6 +50,7 @@ export class WebGpuPlan extends ShaderDevice {
       throw new TensorError(`plan: bindingBytes is ${bindingBytes}, expected a whole number of at least 256`)
     this.#bindingBytes = bindingBytes
     this.features = features
+    this.#precision = precision
     this.description = `shapes and costs of webgpu alone, for bindings of ${bindingBytes} bytes`
   }
 
@@ -121,7 +124,7 @@ export class WebGpuPlan extends ShaderDevice {
   #compete(implementation: ShaderImplementation, call: Call): void {
     const name = tunedName(call)
     if (name === undefined || this.#contests.has(name)) return
-    const contest = contestOf(call, implementation, this.features)
+    const contest = contestOf(call, implementation, { features: this.features, precision: this.#precision })
     if (contest) this.#contests.set(name, contest)
   }
 

@@ -23,6 +23,11 @@ export interface Reader {
   readonly scaling: 'none' | 'one' | 'halves' | 'affine'
   /** WGSL of `<w>Unit(unit) -> Unit` and `<w>Quad(quad) -> vec4<f32>` for the array `w`. */
   code(w: string): string
+  /**
+   * WGSL of `<w>Bytes(block) -> Bytes`, behind {@link code}: 32 elements as signed bytes before they are scaled. Undefined for
+   * floats.
+   */
+  readonly bytes: ((w: string) => string) | undefined
 }
 
 interface Format {
@@ -30,6 +35,7 @@ interface Format {
   readonly element: string
   readonly scaling: Reader['scaling']
   readonly code: (w: string) => string
+  readonly bytes?: (w: string) => string
 }
 
 const float = (w: string): string => `
@@ -68,6 +74,10 @@ fn ${w}Scale(block: u32) -> f32 {
   return unpack2x16float(${w}[${at} + (block >> 3u)][(block >> 1u) & 3u])[block & 1u];
 }`
 
+/** The low and the high 4 bits of each byte of a block's words. */
+const LOW_BITS = 'words & vec4<u32>(0x0f0f0f0fu)'
+const HIGH_BITS = '(words >> vec4<u32>(4u)) & vec4<u32>(0x0f0f0f0fu)'
+
 // Four words of a block of 4-bit elements: 0 to 15 in the low halves of the bytes, 16 to 31 in the high ones.
 const lowAndHigh = (quad: (word: string, j: number) => string) =>
   [0, 1, 2, 3, 4, 5, 6, 7].map(j => quad(`(words[${j % 4}] >> ${j < 4 ? 0 : 4}u)`, j)).join(', ')
@@ -87,6 +97,8 @@ fn ${w}Unit(block: u32) -> Unit {
     signedBytes(high.x), signedBytes(high.y), signedBytes(high.z), signedBytes(high.w), ${w}Scale(block));
 }
 fn ${w}Quad(quad: u32) -> vec4<f32> { return signedBytes(${w}[quad / 4u][quad & 3u]) * ${w}Scale(quad / 8u); }`,
+    bytes: w => `
+fn ${w}Bytes(block: u32) -> Bytes { return Bytes(${w}[block * 2u], ${w}[block * 2u + 1u], ${w}Scale(block)); }`,
   },
   q4_0: {
     quads: 8,
@@ -100,6 +112,11 @@ fn ${w}Unit(block: u32) -> Unit {
 fn ${w}Quad(quad: u32) -> vec4<f32> {
   let word = ${w}[quad / 8u][quad & 3u] >> (quad & 4u);
   return (nibbles(word) - 8.0) * ${w}Scale(quad / 8u);
+}`,
+    bytes: w => `
+fn ${w}Bytes(block: u32) -> Bytes {
+  let words = ${w}[block];
+  return Bytes(lowered(${LOW_BITS}, 8u), lowered(${HIGH_BITS}, 8u), ${w}Scale(block));
 }`,
   },
   // Each super-block's header as GGUF has it: f16 scale of the scales and of the minima, then both in 6 bits each.
@@ -125,6 +142,12 @@ fn ${w}Unit(block: u32) -> Unit {
 fn ${w}Quad(quad: u32) -> vec4<f32> {
   let scales = ${w}Scales(quad / 8u);
   return nibbles(${w}[quad / 8u][quad & 3u] >> (quad & 4u)) * scales.x + scales.y;
+}`,
+    bytes: w => `
+fn ${w}Bytes(block: u32) -> Bytes {
+  let words = ${w}[block];
+  let scales = ${w}Scales(block);
+  return Bytes(${LOW_BITS}, ${HIGH_BITS}, scales.x, scales.y);
 }`,
   },
   // Behind the low 4 bits: the high 2 bits, 8 bytes a block; the 8-bit scales, two a block; the f16 scale of each 8 blocks.
@@ -155,6 +178,18 @@ fn ${w}Quad(quad: u32) -> vec4<f32> {
   let scales = ${w}Scales(block);
   return sixBits(word, top) * select(scales.x, scales.y, (quad & 4u) != 0u);
 }`,
+    bytes: w => `
+fn topBits(word: u32) -> vec4<u32> {
+  return ((vec4<u32>(word) >> vec4<u32>(0u, 2u, 4u, 6u)) & vec4<u32>(0x03030303u)) << vec4<u32>(4u);
+}
+fn ${w}Bytes(block: u32) -> Bytes {
+  let words = ${w}[block];
+  let high = ${w}[params.blocks + block / 2u];
+  let top = select(high.xy, high.zw, (block & 1u) == 1u);
+  let scales = ${w}Scales(block);
+  return Bytes(
+    lowered((${LOW_BITS}) | topBits(top.x), 32u), lowered((${HIGH_BITS}) | topBits(top.y), 32u), scales.x, scales.y);
+}`,
   },
 }
 
@@ -165,12 +200,17 @@ const formatOf = (dtype: Readable, columns: number): Format => {
   return { quads, element: quads === 2 ? 'vec4<u32>' : 'vec2<u32>', scaling: 'none', code }
 }
 
+/** Fields of the structs of a unit and of a block of bytes. */
+const factors: Readonly<Record<Reader['scaling'], readonly string[]>> = {
+  none: [],
+  one: ['a: f32'],
+  halves: ['a: f32', 'b: f32'],
+  affine: ['a: f32', 'c: f32'],
+}
+
 /** What readers share: the struct of a unit, and how bits become numbers. */
 const shared = ({ quads, scaling }: Format): string => `
-struct Unit { ${[
-  ...Array.from({ length: quads }, (_, j) => `q${j}: vec4<f32>`),
-  ...{ none: [], one: ['a: f32'], halves: ['a: f32', 'b: f32'], affine: ['a: f32', 'c: f32'] }[scaling],
-].join(', ')} }
+struct Unit { ${[...Array.from({ length: quads }, (_, j) => `q${j}: vec4<f32>`), ...factors[scaling]].join(', ')} }
 fn signedBytes(word: u32) -> vec4<f32> {
   let bits = bitcast<i32>(word);
   return vec4<f32>(vec4<i32>(
@@ -191,11 +231,21 @@ export const readerOf = ({ dtype, shape }: Spec): Reader => {
   return {
     ...{ name: dtype === 'f16' || dtype === 'bf16' ? `${dtype}x${4 * quads}` : dtype, quads, element, scaling },
     code: w => format.code(w),
+    bytes: format.bytes,
   }
 }
 
 /** WGSL that the code of all readers needs once a shader. */
 export const readerPrelude = (weight: Spec): string => shared(formatOf(weight.dtype as Readable, weight.shape[1]))
+
+/** What the code of bytes needs in addition. `low` are the elements 0 to 15 of a block, `high` 16 to 31. */
+export const bytesPrelude = (weight: Spec): string => `
+struct Bytes { ${['low: vec4<u32>', 'high: vec4<u32>', ...factors[readerOf(weight).scaling]].join(', ')} }
+// Takes a number from each byte, all of which are below 128: the highest bits keep the bytes apart.
+fn lowered(words: vec4<u32>, by: u32) -> vec4<u32> {
+  let high = vec4<u32>(0x80808080u);
+  return ((words | high) - vec4<u32>(by * 0x01010101u)) ^ high;
+}`
 
 /** Number of blocks of 32 elements in this many rows: the value of `params.blocks`. */
 export const blocksOf = ({ shape }: Spec, rows: number): number => (rows * shape[1]) / 32

@@ -5,6 +5,7 @@ import { matrixVector } from './matrix-vector'
 import { rowReductions } from './rows'
 import type { ShaderImplementation } from './shader'
 import { linearTiled } from './tiled'
+import { linearTiledInt8 } from './tiled-int8'
 import { writeRowsInPlace } from './write-rows'
 
 /** Every hand-written implementation; those of one op the default first. */
@@ -12,6 +13,7 @@ export const shaderImplementations: readonly ShaderImplementation[] = [
   gatherRows,
   ...matrixVector,
   ...linearTiled,
+  ...linearTiledInt8,
   ...attentionOverRanges,
   ...rowReductions,
   ...elementwiseQuads,

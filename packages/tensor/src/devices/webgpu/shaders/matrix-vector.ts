@@ -11,6 +11,7 @@ import {
   areWhole,
   bindings,
   floatWord,
+  SHARED_BYTES,
   type ShaderImplementation,
   type ShaderStep,
   type Slot,
@@ -64,9 +65,6 @@ const lanesFor = (units: number): number => (units <= 16 ? 16 : units <= 32 ? 32
 
 /** The size of the smallest subgroups that WebGPU allows. */
 const SMALLEST_SUBGROUP = 4
-
-/** Bytes of shared memory that every adapter has. */
-const SHARED_BYTES = 16_384
 
 /** Rows of x that a shader is made for. */
 const rowsFor = (rows: number): number => (rows === 1 ? 1 : rows === 2 ? 2 : rows <= 4 ? 4 : 8)

@@ -1,3 +1,4 @@
+import type { Precision } from '../../../device'
 import type { Call, Op, Operand } from '../../../op'
 import type { GpuStorage, Window } from '../buffers'
 
@@ -32,17 +33,25 @@ export interface ShaderStep {
   readonly writes: readonly Slot[]
 }
 
+/** What an adapter or its WGSL may lack. */
+export type ShaderFeature = 'subgroups' | 'packed_4x8_integer_dot_product'
+
 /** A hand-written implementation of an op: one shader, or several in order. */
 export interface ShaderImplementation {
   readonly op: Op
   readonly name: string
   /** The default implementation that this is a variant of: which is faster depends on the GPU, and the tuner chooses. */
   readonly variantOf?: string | undefined
-  /** A feature of the adapter that its shaders need. */
-  readonly feature?: GPUFeatureName | undefined
+  /** A feature of the adapter, or of the language, that its shaders need. */
+  readonly feature?: ShaderFeature | undefined
+  /** Numbers to which it rounds what it multiplies; f32 unless given. It is never a default, and the tuner needs leave to choose it. */
+  readonly precision?: Precision | undefined
   fits(call: Call): boolean
   plan(call: Call): readonly ShaderStep[]
 }
+
+/** Bytes of a workgroup's shared memory that every adapter has. */
+export const SHARED_BYTES = 16_384
 
 /** Workgroups that one axis of a dispatch holds at most. */
 const MOST_GROUPS = 65_535

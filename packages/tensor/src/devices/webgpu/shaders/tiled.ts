@@ -1,30 +1,10 @@
-import type { Op, Operand } from '../../../op'
-import { linearOp } from '../../../ops/linear'
-import { linearAddOp } from '../../../ops/linear-add'
 import { asMatrix } from '../../../shape'
 import type { Spec } from '../../../spec'
-import type { GpuStorage } from '../buffers'
-import { blocksOf, readerOf, readerPrelude } from '../weight-readers'
-import {
-  areWhole,
-  bindings,
-  type ShaderImplementation,
-  type ShaderStep,
-  shaderOf,
-  storageOf,
-  times,
-  windowsOf,
-} from './shader'
+import { readerOf, readerPrelude } from '../weight-readers'
+import { bindings, SHARED_BYTES, type ShaderImplementation, shaderOf, storageOf, times } from './shader'
+import { implementationsOf, TILE_PARAMETERS, type Tile, tileSteps, writeSums } from './tiles'
 
 // Shapes: R rows of x, D its columns (a multiple of 4), N rows of the weight.
-
-/** The outputs of a workgroup, rows of x by rows of the weight, and the rows of x of each thread. */
-interface Tile {
-  readonly name: string
-  readonly rows: number
-  readonly outputs: number
-  readonly each: 4 | 8
-}
 
 /** The default first. */
 const tiles: readonly Tile[] = [
@@ -55,7 +35,7 @@ const tiled = shaderOf(
     return {
       name: `linearTiled ${name}${add ? ' added' : ''}, ${tile.rows}x${tile.outputs}`,
       code: /* wgsl */ `
-struct Params { size: u32, out: u32, blocks: u32, first: u32, stride: u32, rows: u32 }
+${TILE_PARAMETERS}
 @group(0) @binding(0) var<uniform> params: Params;
 ${bindings([['x', 'vec4<f32>'], ['weight', element], ...(add ? ([['residual', 'f32']] as const) : [])], [['y', 'f32']])}
 ${readerPrelude(weight)}
@@ -86,48 +66,23 @@ ${times(tile.each, i => `      sum${i} += a${Math.floor(i / 4)}[${i % 4}] * b;`)
   }
 ${times(tile.each, i => `  write(sum${i}, firstRow + local.y * ${tile.each}u + ${i}u, firstOut + local.x * 4u);`)}
 }
-
-fn write(sums: vec4<f32>, row: u32, first: u32) {
-  if (row >= params.rows) { return; }
-  for (var j = 0u; j < 4u; j++) {
-    let to = row * params.stride + params.first + first + j;
-    if (first + j < params.out) { y[to] = ${add ? 'residual[to] + ' : ''}sums[j]; }
-  }
-}`,
+${writeSums(add, 1)}`,
     }
   },
   (weight, add, tile) => `${readerOf(weight).name} ${add} ${tile.name}`,
 )
 
-/** One dispatch for each buffer of the weight. */
-const steps = (tile: Tile, x: Operand, weight: Operand, residual: readonly GpuStorage[]): readonly ShaderStep[] => {
-  const { rows, columns } = asMatrix(x.shape)
-  return windowsOf(weight).map(({ storage, first, rows: out }) => ({
-    shader: tiled(weight, residual.length > 0, tile),
-    parameters: [columns / 4, out, blocksOf(weight, out), first, weight.shape[0], rows],
-    groups: [Math.ceil(out / tile.outputs), Math.ceil(rows / tile.rows), 1],
-    reads: [storageOf(x), storage, ...residual],
-    writes: [{ output: 0 }],
-  }))
-}
+const sharedBytes = ({ rows, outputs }: Tile): number => 4 * STEP * (rows + outputs)
 
-const fits = (x: Operand, weight: Operand): boolean => asMatrix(x.shape).columns % (4 * readerOf(weight).quads) === 0
-
-const variantOf = (tile: Tile): string | undefined => (tile === tiles[0] ? undefined : tiles[0].name)
-
-export const linearTiled: readonly ShaderImplementation[] = tiles.flatMap(tile => [
-  {
-    op: linearOp as Op,
-    name: tile.name,
-    variantOf: variantOf(tile),
-    fits: ({ inputs: [x, weight] }) => areWhole([x]) && fits(x, weight),
-    plan: ({ inputs: [x, weight] }) => steps(tile, x, weight, []),
-  },
-  {
-    op: linearAddOp as Op,
-    name: tile.name,
-    variantOf: variantOf(tile),
-    fits: ({ inputs: [x, weight, residual] }) => areWhole([x, residual]) && fits(x, weight),
-    plan: ({ inputs: [x, weight, residual] }) => steps(tile, x, weight, [storageOf(residual)]),
-  },
-])
+export const linearTiled: readonly ShaderImplementation[] = tiles.flatMap(tile =>
+  implementationsOf(
+    { name: tile.name, variantOf: tile === tiles[0] ? undefined : tiles[0].name },
+    ({ x, weight }) =>
+      asMatrix(x.shape).columns % (4 * readerOf(weight).quads) === 0 && sharedBytes(tile) <= SHARED_BYTES,
+    product => {
+      const { x, weight, residual } = product
+      const shader = tiled(weight, residual !== undefined, tile)
+      return tileSteps(shader, tile, product, asMatrix(x.shape).columns / 4, [storageOf(x)])
+    },
+  ),
+)

@@ -1,3 +1,4 @@
+import { type Precision, precisions } from '../../../device'
 import type { Call, Op } from '../../../op'
 import { shaderImplementations } from '../shaders'
 import type { ShaderImplementation } from '../shaders/shader'
@@ -12,17 +13,20 @@ export interface PlannedContest extends Contest {
   readonly code: string
 }
 
+/** What a variant may need. */
+interface Leave {
+  readonly features: ReadonlySet<string>
+  /** The least precise numbers in which it may compute. */
+  readonly precision: Precision
+}
+
 /** The implementations between which a call is open: the one that it has by default and its variants; undefined if there is one alone. */
-export const contestOf = (
-  call: Call,
-  standard: ShaderImplementation,
-  features: ReadonlySet<string>,
-): PlannedContest | undefined => {
+export const contestOf = (call: Call, standard: ShaderImplementation, leave: Leave): PlannedContest | undefined => {
   const name = tunedName(call)
   if (name === undefined) return undefined
   const candidates = new Map<string, ShaderImplementation>()
   let code = ''
-  for (const one of [standard, ...variantsOf(standard, features)]) {
+  for (const one of [standard, ...variantsOf(standard, leave)]) {
     if (!one.fits(call)) continue
     const steps = one.plan(call)
     // Variants may come to the same for a small call.
@@ -36,9 +40,13 @@ export const contestOf = (
   return { name, call, candidates: each, implementations: each.map(one => one.name), code: hashOf(code) }
 }
 
-const variantsOf = ({ op, name }: ShaderImplementation, features: ReadonlySet<string>) =>
+const variantsOf = ({ op, name }: ShaderImplementation, { features, precision }: Leave) =>
   shaderImplementations.filter(
-    one => one.op === op && one.variantOf === name && (one.feature === undefined || features.has(one.feature)),
+    one =>
+      one.op === op &&
+      one.variantOf === name &&
+      (one.feature === undefined || features.has(one.feature)) &&
+      precisions.indexOf(one.precision ?? 'f32') <= precisions.indexOf(precision),
   )
 
 /** FNV-1a over UTF-16 units. */

@@ -7,7 +7,7 @@ import { bytesOf } from '../../../spec'
 import { BINDING_ALIGNMENT, GPU_COPY_DST, GPU_COPY_SRC, GPU_STORAGE, type GpuStorage } from '../buffers'
 import { partsOf } from '../pack-weight'
 import type { DispatchQueue, Program } from '../queue'
-import type { ShaderStep, Slot } from '../shaders/shader'
+import type { ShaderImplementation, ShaderStep, Slot } from '../shaders/shader'
 import type { PlannedContest } from './contest'
 import { fillStep } from './fill'
 import { rowsOf } from './name'
@@ -15,6 +15,12 @@ import type { Bench } from './tune'
 
 /** How far a value may be from the default's, relative to the largest: sums of another order, and the rounding of f16. */
 const TOLERANCE = 2e-3
+/**
+ * The same where x is rounded to int8. The x of a contest are spread evenly over -1 to 1, with a variance of 1/3. Rounding moves each
+ * by up to 1/254, evenly too, so that a sum of such moves has 1/254 of the standard deviation of the value itself. It stays within
+ * six of its own, and the largest value is beyond one.
+ */
+const INT8_TOLERANCE = TOLERANCE + 6 / 254
 /** Bytes at either end of an output that are compared. */
 const COMPARED = 2 ** 19
 /** Inputs of fewer bytes stay in every cache of a model too. */
@@ -98,7 +104,9 @@ export class GpuBench implements Bench<PlannedContest> {
     if (stage.broken.has(implementation)) return false
     stage.expected ??= await this.#sample(contest, standard)
     const found = await this.#sample(contest, implementation)
-    return stage.expected.every((expected, i) => isNear(expected, found[i]))
+    const { precision } = this.#candidate(contest, implementation)
+    const tolerance = precision === 'int8' ? INT8_TOLERANCE : TOLERANCE
+    return stage.expected.every((expected, i) => isNear(expected, found[i], tolerance))
   }
 
   async time(contest: PlannedContest, implementation: string, runs: number): Promise<number> {
@@ -108,6 +116,10 @@ export class GpuBench implements Bench<PlannedContest> {
     const start = performance.now()
     await queue.read(outputs[0], 4)
     return performance.now() - start
+  }
+
+  #candidate({ candidates, implementations }: PlannedContest, implementation: string): ShaderImplementation {
+    return candidates[implementations.indexOf(implementation)]
   }
 
   #stageOf(contest: PlannedContest): Stage {
@@ -173,8 +185,7 @@ export class GpuBench implements Bench<PlannedContest> {
 
   #run(contest: PlannedContest, implementation: string, copy: number): void {
     const { copies, outputs, scratch } = this.#stageOf(contest)
-    const { plan } = contest.candidates[contest.implementations.indexOf(implementation)]
-    for (const step of plan(contest.call))
+    for (const step of this.#candidate(contest, implementation).plan(contest.call))
       this.#dispatch(step, slot => {
         if ('output' in slot) return outputs[slot.output]
         if ('scratch' in slot) return scratch.get(slot.scratch) as GpuStorage
@@ -230,7 +241,7 @@ const floatsOf = ({ bytes, halves }: Sample): Float32Array => {
   return values
 }
 
-const isNear = (expected: Sample, found: Sample): boolean => {
+const isNear = (expected: Sample, found: Sample, tolerance: number): boolean => {
   const [a, b] = [floatsOf(expected), floatsOf(found)]
   let largest = 0
   let worst = 0
@@ -239,5 +250,5 @@ const isNear = (expected: Sample, found: Sample): boolean => {
     largest = Math.max(largest, Math.abs(a[i]))
     worst = Math.max(worst, Math.abs(a[i] - b[i]))
   }
-  return largest > 0 && worst <= TOLERANCE * largest
+  return largest > 0 && worst <= tolerance * largest
 }

@@ -14,7 +14,7 @@ export interface Bench<C extends Contest> {
   prepare(contest: C): Promise<boolean>
   /** Frees what a contest needed. */
   release(contest: C): void
-  /** Whether an implementation gives the values of the default one. */
+  /** Whether an implementation gives the values of the default one, but for what it may round. */
   agrees(contest: C, implementation: string): Promise<boolean>
   /** Milliseconds of `runs` runs, from their start until the GPU reports that they are done. */
   time(contest: C, implementation: string, runs: number): Promise<number>

@@ -1,0 +1,77 @@
+import type { Op, Operand } from '../../../op'
+import { linearOp } from '../../../ops/linear'
+import { linearAddOp } from '../../../ops/linear-add'
+import { asMatrix } from '../../../shape'
+import { blocksOf } from '../weight-readers'
+import {
+  areWhole,
+  type Shader,
+  type ShaderImplementation,
+  type ShaderStep,
+  type Slot,
+  storageOf,
+  windowsOf,
+} from './shader'
+
+// What products by tiles share. Shapes: R rows of x, D its columns, N rows of the weight.
+
+/** The outputs of a workgroup, rows of x by rows of the weight, and the rows of x of each thread, which has 4 outputs in each. */
+export interface Tile {
+  readonly name: string
+  readonly rows: number
+  readonly outputs: number
+  readonly each: number
+}
+
+/** The parameters of a product: units in a row, and rows of the weight, of x and of y. */
+export const TILE_PARAMETERS = 'struct Params { size: u32, out: u32, blocks: u32, first: u32, stride: u32, rows: u32 }'
+
+/** WGSL of `write(sums, row, start)` for a thread's sums in a row of x: outputs lie `apart` from each other. */
+export const writeSums = (add: boolean, apart: number): string => `
+fn write(sums: vec4<f32>, row: u32, start: u32) {
+  if (row >= params.rows) { return; }
+  for (var j = 0u; j < 4u; j++) {
+    let n = start + j * ${apart}u;
+    let to = row * params.stride + params.first + n;
+    if (n < params.out) { y[to] = ${add ? 'residual[to] + ' : ''}sums[j]; }
+  }
+}`
+
+/** Inputs of `linear`, or of `linearAdd` with a residual. */
+export interface Product {
+  readonly x: Operand
+  readonly weight: Operand
+  readonly residual: Operand | undefined
+}
+
+/** One dispatch for each buffer of the weight. @param size units in a row @param reads x as the shader binds it */
+export const tileSteps = (
+  shader: Shader,
+  tile: Tile,
+  { x, weight, residual }: Product,
+  size: number,
+  reads: readonly Slot[],
+): readonly ShaderStep[] => {
+  const { rows } = asMatrix(x.shape)
+  return windowsOf(weight).map(({ storage, first, rows: out }) => ({
+    shader,
+    parameters: [size, out, blocksOf(weight, out), first, weight.shape[0], rows],
+    groups: [Math.ceil(out / tile.outputs), Math.ceil(rows / tile.rows), 1],
+    reads: [...reads, storage, ...(residual ? [storageOf(residual)] : [])],
+    writes: [{ output: 0 }],
+  }))
+}
+
+/** A product as implementations of `linear` and of `linearAdd`. */
+export const implementationsOf = (
+  description: Omit<ShaderImplementation, 'op' | 'fits' | 'plan'>,
+  fits: (product: Product) => boolean,
+  plan: (product: Product) => readonly ShaderStep[],
+): readonly ShaderImplementation[] =>
+  [linearOp as Op, linearAddOp as Op].map(op => ({
+    ...description,
+    op,
+    fits: ({ inputs: [x, weight, residual] }) =>
+      areWhole(residual ? [x, residual] : [x]) && fits({ x, weight, residual }),
+    plan: ({ inputs: [x, weight, residual] }) => plan({ x, weight, residual }),
+  }))
