@@ -5,7 +5,7 @@ import { generateGreedily, likeliestAfterEach } from './greedy'
 import { greedyCases, hasStories, stories } from './stories'
 
 // A trained model writes the same text with each variant of the shaders of "webgpu", and with the kernels of gpu.js alone. Those that
-// round to int8 change results, and are not asked for this.
+// round to f16 or int8 change results, and are not asked for this.
 
 const available = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
 const [golden] = greedyCases
@@ -22,7 +22,7 @@ const forcedVariants = async (): Promise<Record<string, Record<string, readonly 
   for (const op of ops) {
     const names = device.implementationNames(op)
     for (const name of names) {
-      const kind = kinds.find(kind => name.startsWith(kind) && name !== kind && !/ int8/.test(name))
+      const kind = kinds.find(kind => name.startsWith(kind) && name !== kind && !/ (f16|int8)/.test(name))
       if (kind === undefined) continue
       sets[name] ??= {}
       sets[name][op.name] = names.filter(other => other === name || !other.startsWith(kind))

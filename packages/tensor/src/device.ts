@@ -26,8 +26,9 @@ export interface DeviceOptions {
   readonly tune?: Tune | undefined
   /**
    * Of `webgpu`: the least precise numbers in which tuning may let the products of prompts be computed, if that is faster.
-   * `f32`: none but those of the other implementations. `int8`: also products of quantised weights that round x to int8 in blocks of 32, as
-   * the device `simd` does on most machines: x moves by up to 1/254 of its block's largest. Results then depend on what was measured,
+   * `f32`: none but those of the other implementations. `f16`: also products that round x and the weight to f16, by up to 2^-11 of a
+   * number; of x beyond 65,504 they are infinite. `int8`: also products of quantised weights that round x to int8 in blocks of 32, as
+   * the device `simd` does where it multiplies bytes: x moves by up to 1/254 of its block's largest. Results then depend on what was measured,
    * and on whether a token is computed in a prompt or alone. Default `f32`.
    */
   readonly precision?: Precision | undefined
@@ -38,7 +39,7 @@ export interface DeviceOptions {
 export type Tune = 'auto' | 'on' | 'off'
 
 /** Numbers in which products are computed, the most precise first. */
-export const precisions = ['f32', 'int8'] as const
+export const precisions = ['f32', 'f16', 'int8'] as const
 
 export type Precision = (typeof precisions)[number]
 

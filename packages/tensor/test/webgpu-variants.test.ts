@@ -6,7 +6,7 @@ import { WebGpuPlan } from '../src/devices/webgpu/plan'
 import { runVariant, type VariantOutcome, variants } from './cases/variants'
 
 // Every variant of the shaders of "webgpu" against float64: on a user's GPU the tuner may choose any of them.
-// Those of prompts are compiled for a GPU with every feature too, by Dawn without a GPU.
+// Where there is no f16, its shaders run in f32, and all are compiled as they are, by Dawn without a GPU.
 // All take minutes on an emulated GPU, for which CRIA_FUZZ_SECONDS asks. Without it, CRIA_SEED draws one of each kind.
 
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
@@ -15,7 +15,7 @@ const names = [...variants.keys()]
 const draw = new Random(seed)
 const tested =
   process.env.CRIA_FUZZ_SECONDS === undefined
-    ? [/^few rows/, /^tiled \d/, /^tiled int8/, /^online/].map(kind => {
+    ? [/^few rows/, /^tiled \d/, /^tiled f16/, /^tiled int8/, /^online/].map(kind => {
         const ofKind = names.filter(name => kind.test(name))
         return ofKind[draw.integer(0, ofKind.length - 1)]
       })
@@ -47,7 +47,7 @@ describe(`variants, seed ${seed}`, { timeout: 600_000 }, () => {
     const { create } = await import('webgpu')
     const gpu = create(['backend=null'])
     const adapter = await gpu.requestAdapter()
-    const optional = ['subgroups'] as const
+    const optional = ['subgroups', 'shader-f16'] as const
     const device = await adapter?.requestDevice({ requiredFeatures: [...optional] })
     if (!device) throw new Error('Dawn has no adapter without a GPU')
     const features = new Set([...optional, 'packed_4x8_integer_dot_product'])
@@ -75,7 +75,7 @@ describe(`variants, seed ${seed}`, { timeout: 600_000 }, () => {
 
   test.skipIf(!chromium)('one of each kind in Chromium', async () => {
     const entry = new URL('./variants.page.ts', import.meta.url)
-    const kinds = ['few rows, subgroups', 'tiled 32x64', 'tiled int8', 'online, stretches of 64']
+    const kinds = ['few rows, subgroups', 'tiled 32x64', 'tiled f16', 'tiled int8', 'online, stretches of 64']
     const run = { entry, input: { names: kinds, seed }, headers: crossOriginIsolation, timeout: 580_000 }
     const found = (await runInBrowser(run)) as Readonly<Record<string, VariantOutcome>>
     expect(Object.keys(found)).toEqual(kinds)

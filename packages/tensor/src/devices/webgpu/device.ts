@@ -34,7 +34,7 @@ import { Tuner, type TunerOptions, tunerDefaults } from './tuning/tuner'
 const LOSS_MS = 500
 
 /** Features that shaders use where the adapter has them, and where its WGSL has them. */
-const usefulFeatures = ['subgroups'] as const satisfies readonly ShaderFeature[]
+const usefulFeatures = ['subgroups', 'shader-f16'] as const satisfies readonly ShaderFeature[]
 const usefulLanguage = ['packed_4x8_integer_dot_product'] as const satisfies readonly ShaderFeature[]
 
 export interface WebGpuOptions extends Pick<DeviceOptions, 'force' | 'tune' | 'precision'> {

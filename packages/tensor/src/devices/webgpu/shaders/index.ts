@@ -5,6 +5,7 @@ import { matrixVector } from './matrix-vector'
 import { rowReductions } from './rows'
 import type { ShaderImplementation } from './shader'
 import { linearTiled } from './tiled'
+import { linearTiledF16 } from './tiled-f16'
 import { linearTiledInt8 } from './tiled-int8'
 import { writeRowsInPlace } from './write-rows'
 
@@ -13,6 +14,7 @@ export const shaderImplementations: readonly ShaderImplementation[] = [
   gatherRows,
   ...matrixVector,
   ...linearTiled,
+  ...linearTiledF16,
   ...linearTiledInt8,
   ...attentionOverRanges,
   ...rowReductions,

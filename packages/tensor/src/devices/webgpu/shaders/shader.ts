@@ -34,7 +34,7 @@ export interface ShaderStep {
 }
 
 /** What an adapter or its WGSL may lack. */
-export type ShaderFeature = 'subgroups' | 'packed_4x8_integer_dot_product'
+export type ShaderFeature = 'subgroups' | 'shader-f16' | 'packed_4x8_integer_dot_product'
 
 /** A hand-written implementation of an op: one shader, or several in order. */
 export interface ShaderImplementation {
