@@ -68,6 +68,7 @@ describe('a wrong command line ends with code 2 and one line', () => {
     [['inference', '--model', 'synth:15m', '--peer', 'llama-bench', '--llama-bench', '/no/x'], 'there is no /no/x'],
     [['ops', '--op', 'convolution'], '--op convolution: there are adamw, addBias'],
     [['ops', '--device', 'tpu'], '--device tpu: there are webgpu'],
+    [['ops', '--device', 'cpu', '--software'], '--software is for --device webgpu'],
     [['training', '--size', '7B'], '--size 7B: there are 1.2M, 5M, 13.8M'],
     [['training', '--compile'], '--compile needs --peer pytorch'],
     [['training', '--peer', 'tfjs', '--python', 'python3'], '--python needs --peer pytorch'],

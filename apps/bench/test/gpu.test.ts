@@ -11,6 +11,11 @@ import { sharesOf } from '../src/gpu/shares'
 const webgpu = (await listDevices()).find(({ name }) => name === 'webgpu')
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
+test.skipIf(!webgpu?.software)('bench ops refuses a software adapter', async () => {
+  const refused = promisify(execFile)(process.execPath, [main, 'ops', '--device', 'webgpu', '--op', 'linear'])
+  await expect(refused).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('add --software') })
+})
+
 test('a step is the sum of its calls, as often as it makes them', () => {
   const choice = { standard: 'a', wrong: [], kept: false }
   const choices = [

@@ -1,8 +1,10 @@
-import { openDevice, ops } from '@cria/tensor'
+import { linear, linearAdd, listDevices, normLinear, openDevice, ops } from '@cria/tensor'
 import { expect, test } from 'vitest'
-import { titleOf } from '../src/ops/case'
+import { caseTitle, type OpCase, onRandom, titleOf } from '../src/ops/case'
 import { opCases } from '../src/ops/cases'
 import { costOf } from '../src/ops/cost'
+import { timeImplementations } from '../src/ops/implementations'
+import { random } from '../src/ops/inputs'
 import { leastSeconds, resultOf } from '../src/ops/result'
 import { timeCall } from '../src/ops/time'
 
@@ -46,4 +48,45 @@ test('every case of one token runs on the cpu device, and leaves nothing behind'
     expect(await timeCall(device, one.prepare(device)), titleOf(one)).toBeGreaterThan(0)
   }
   expect(device.memory.allocations).toBe(0)
+})
+
+const webgpu = (await listDevices()).find(({ name }) => name === 'webgpu')
+
+test.skipIf(!webgpu?.available)('on webgpu each implementation that fits has a row', { timeout: 300_000 }, async () => {
+  await using device = await openDevice('webgpu')
+  const small: readonly OpCase[] = [
+    onRandom(
+      'linearAdd',
+      12,
+      [
+        [12, 64],
+        [32, 64],
+        [12, 32],
+      ],
+      linearAdd,
+    ),
+    onRandom('normLinear', 12, [[12, 64], [64], [32, 64]], (x, norm, weight) => normLinear(x, norm, weight, 1e-5)),
+    {
+      name: 'linear q8_0',
+      op: 'linear',
+      tokens: 1,
+      prepare: on => {
+        const [x, weight] = [random(on, [1, 64]), random(on, [32, 64], 'q8_0')]
+        return () => linear(x, weight)
+      },
+    },
+  ]
+  const seconds = await timeImplementations(device, small)
+  const rowsOf = (title: string) =>
+    Object.keys(seconds)
+      .filter(row => caseTitle(row) === title)
+      .map(row => row.slice(title.length + 2))
+  // Neither what is for a few rows fits, nor what is for quantised weights.
+  const [linearAdds, linears] = [rowsOf('linearAdd, 12 tokens'), rowsOf('linear q8_0, 1 token')]
+  expect(linearAdds.slice(0, 2)).toEqual(['tiled', 'tiled 32x32'])
+  expect(linearAdds.filter(name => !/^tiled/.test(name) || /int8/.test(name))).toEqual([])
+  expect(linears).toEqual(expect.arrayContaining(['few rows', 'few rows, outputs x2', 'tiled', 'tiled 32x32']))
+  expect(linears).not.toContain('kernels')
+  expect(rowsOf('normLinear, 12 tokens')).toEqual(['in parts'])
+  expect(Math.min(...Object.values(seconds))).toBeGreaterThan(0)
 })

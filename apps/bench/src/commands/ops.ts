@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { collect } from '../arguments'
 import type { CeilingSample } from '../ceilings/measure'
 import { UsageError } from '../errors'
+import { checkHardware } from '../gpu/device'
 import type { Contender } from '../hosts/contender'
 import { inProcess } from '../hosts/process'
 import { titleOf } from '../ops/case'
@@ -15,6 +16,7 @@ import { interleave } from '../rounds'
 import { addThreadOptions, type ThreadFlags, tellRound, withContenders } from './shared'
 
 interface Flags extends ThreadFlags {
+  readonly software?: true
   readonly device?: readonly DeviceName[]
   readonly op?: readonly string[]
 }
@@ -26,19 +28,23 @@ export const addOps = (program: Command): void => {
     .description('time each op on each device here against its cost')
     .option('--device <name>', 'a device (may be given more than once); default: all that run here', collect)
     .option('--op <name>', 'an op (may be given more than once); default: all', collect)
+    .option('--software', 'run webgpu on a software adapter too, whose times say nothing of a GPU')
   addThreadOptions(command, 3).action(timeOps)
 }
 
 /** Bytes that most ops here read, as if from a cache of the processor: the weight of a linear layer in f32. */
 const WORKING_SET = 2048 * 768 * 4
 
-const timeOps = async ({ device, op = [], rounds, threads, ...outputs }: Flags): Promise<void> => {
+const timeOps = async ({ device, op = [], software, rounds, threads, ...outputs }: Flags): Promise<void> => {
   // A reshaped tensor is the same memory: nothing is timed.
   const known = allOps.filter(({ alias }) => !alias).map(({ name }) => name)
   for (const name of op) if (!known.includes(name)) throw new UsageError(`--op ${name}: there are ${known.join(', ')}`)
   for (const name of device ?? [])
     if (!deviceNames.includes(name)) throw new UsageError(`--device ${name}: there are ${deviceNames.join(', ')}`)
-  const devices = device ?? (await runningDevices())
+  if (software && device && !device.includes('webgpu'))
+    throw new UsageError('--software is for --device webgpu: add that, or leave it out')
+  if (device?.includes('webgpu')) await checkHardware(software)
+  const devices = device ?? (await runningDevices(software === true))
   const costs = await costsOf()
   const limits = () => inProcess('ceilings', 'ceilings', { threads, bytes: WORKING_SET })
   const starts = devices.map(name => () => inProcess(name, 'ops', { device: name, threads, ops: op }))
@@ -51,9 +57,12 @@ const timeOps = async ({ device, op = [], rounds, threads, ...outputs }: Flags):
   await deliver(reportOf(opsReport(found)), outputs)
 }
 
-/** All that compute here. */
-const runningDevices = async (): Promise<DeviceName[]> =>
-  (await listDevices()).filter(({ name, available }) => available && name !== 'shape').map(({ name }) => name)
+/** All that compute here; `webgpu` on a software adapter only if asked to. */
+const runningDevices = async (withSoftware: boolean): Promise<DeviceName[]> =>
+  (await listDevices())
+    .filter(({ name, available }) => available && name !== 'shape')
+    .filter(({ name, software }) => name !== 'webgpu' || !software || withSoftware)
+    .map(({ name }) => name)
 
 const costsOf = async (): Promise<ReadonlyMap<string, Cost>> => {
   await using shapes = await openDevice('shape')

@@ -3,6 +3,7 @@ import { openOnThreads } from '../device'
 import type { Job, Sample } from '../job'
 import { titleOf } from '../ops/case'
 import { opCases } from '../ops/cases'
+import { timeImplementations } from '../ops/implementations'
 import { timeCall } from '../ops/time'
 
 export interface OpsOptions {
@@ -12,13 +13,14 @@ export interface OpsOptions {
   readonly ops: readonly string[]
 }
 
-/** Every op on one device: seconds of a call, by the case's title. */
+/** Every op on one device: seconds of a call, by the case's title; of `webgpu` by case and implementation. */
 export const prepare = async ({ device: name, threads, ops }: OpsOptions): Promise<Job> => {
   const device = await openOnThreads(name, threads)
   const cases = opCases(device.weightTypes).filter(({ op }) => ops.length === 0 || ops.includes(op))
   return {
     description: device.description,
     run: async () => {
+      if (name === 'webgpu') return timeImplementations(device, cases)
       const seconds: Record<string, number> = {}
       for (const one of cases) {
         using _scope = device.scope()

@@ -33,3 +33,9 @@ export const size = { dim: 768, hidden: 2048, vocab: 32_000, heads: 12, headDim:
 
 /** Title of a case, different from all others. */
 export const titleOf = ({ name, tokens }: OpCase): string => `${name}, ${counted(tokens, 'token')}`
+
+/** Title of a row for one implementation of a case. */
+export const implementationTitle = (one: OpCase, implementation: string): string => `${titleOf(one)}: ${implementation}`
+
+/** Title of the case of a row. */
+export const caseTitle = (row: string): string => row.split(': ')[0]

@@ -35,6 +35,7 @@ export const opsReport = (devices: readonly DeviceResult[]): Findings => ({
   })),
   notes: [
     "An op's cost is its own account of operations and of bytes that must move. Its ceiling is the time that WebAssembly SIMD needs, on as many threads, to do those operations in f32 or to read those bytes, of a working set of 6 MB, whichever is longer.",
+    'On webgpu a row is one implementation of an op, by its name: the default of each kind, its variants, and the kernels of gpu.js.',
     'An op whose inputs lie in a nearer cache may exceed it, and so may products of quantised weights, because they are integers.',
   ],
   data: devices,

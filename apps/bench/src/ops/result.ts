@@ -2,6 +2,7 @@ import type { Cost } from '@cria/tensor'
 import type { CeilingSample } from '../ceilings/measure'
 import type { Sample } from '../job'
 import { type Measure, measure } from '../measure'
+import { caseTitle } from './case'
 
 /** One op on one device. */
 export interface OpResult {
@@ -36,7 +37,7 @@ export const resultOf = (
   device,
   description,
   ops: Object.keys(samples[0]).map(title => {
-    const cost = costs.get(title)
+    const cost = costs.get(caseTitle(title))
     if (!cost) throw new RangeError(`no cost is known of "${title}"`)
     const seconds = measure(
       's',
