@@ -102,7 +102,7 @@ test('passes have at most the given number of tokens, and the last token of each
   using cache = network.createCache()
   const additions = [5, 2, 6].map(count => ({ sequence: cache.sequence({ capacity: 8 }), ids: fixedIds(count, 300) }))
   const passes = passesOf(additions, 4)
-  expect(passes.map(parts => parts.map(({ ids, logits }) => [ids.length, logits]))).toEqual([
+  expect(passes.map(parts => parts.map(({ ids, logits }) => [(ids as readonly number[]).length, logits]))).toEqual([
     [[4, 'none']],
     [
       [1, 'last'],

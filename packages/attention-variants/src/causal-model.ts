@@ -83,7 +83,7 @@ export abstract class CausalModel extends Module {
     }
   }
 
-  /** The pass that adds tokens to sequences. @throws TokenIdsError @throws ContextOverflowError @throws ConfigError */
+  /** The pass that adds tokens to sequences. @throws TokenIdsError @throws ContextOverflowError @throws ConfigError @throws RangeError */
   extend(additions: readonly Addition[]): TokenList {
     for (const { sequence } of additions) this.#checkCache(sequence)
     return extendSequences(additions, this)

@@ -1,5 +1,5 @@
 import { checkTokenIds, type RotaryEmbedding, type TokenIds } from '@cria/layers'
-import type { Device, Ranges, Tensor } from '@cria/tensor'
+import { type Device, type Ranges, Tensor } from '@cria/tensor'
 import type { KvCache, Sequence } from './kv-cache'
 
 // Shapes: N tokens of a pass, M outputs.
@@ -12,8 +12,8 @@ export type Observe = (name: string, value: Tensor) => void
  * sequence, a part of a prompt, eight sequences of different lengths, and packed documents are all such a list.
  */
 export interface TokenList {
-  /** [N] */
-  readonly ids: Int32Array
+  /** [N]; i32 [N] if they are on the device. */
+  readonly ids: Int32Array | Tensor
   /** Position of each token in its sequence, [N]. */
   readonly positions: Int32Array
   /** Length of each token's sequence after the request that it belongs to, [N]; only dynamic rotary scaling reads it. */
@@ -46,14 +46,15 @@ export interface Pass extends Disposable {
   readonly observe: Observe | undefined
 }
 
-/** Uploads the numbers of a pass, by one write on devices with a queue. */
+/** Uploads the numbers of a pass, by one write on devices with a queue. Ids that are on the device stay the caller's. */
 export const uploadPass = (device: Device, list: TokenList, rotary?: RotaryEmbedding, observe?: Observe): Pass => {
   const { ids, positions, lengths, rows, first, last, outputs, cache } = list
   const angles = rotary?.angles(device, positions, lengths)
-  const some = outputs.length > 0 && outputs.length < ids.length
-  const arrays = [ids, angles?.rows ?? positions, rows, first, last, ...(some ? [outputs] : [])]
+  const some = outputs.length > 0 && outputs.length < positions.length
+  const arrays = [angles?.rows ?? positions, rows, first, last, ...(some ? [outputs] : [])]
+  if (!(ids instanceof Tensor)) arrays.push(ids)
   const tensors = device.tensors(arrays.map(data => ({ data, shape: [data.length] })))
-  const [idsTensor, positionsTensor, rowsTensor, firstTensor, lastTensor, outputsTensor] = tensors
+  const [positionsTensor, rowsTensor, firstTensor, lastTensor, outputsTensor] = tensors
   let span = 1
   let seen = 0
   for (let n = 0; n < first.length; n++) {
@@ -62,12 +63,12 @@ export const uploadPass = (device: Device, list: TokenList, rotary?: RotaryEmbed
     seen += length
   }
   return {
-    ids: idsTensor,
+    ids: ids instanceof Tensor ? ids : tensors[tensors.length - 1],
     positions: positionsTensor,
     angles: angles && { cosines: angles.cosines, sines: angles.sines },
     rows: rowsTensor,
     ranges: { first: firstTensor, last: lastTensor, span, seen },
-    outputs: outputsTensor,
+    outputs: some ? outputsTensor : undefined,
     cache,
     observe,
     [Symbol.dispose]() {
@@ -80,7 +81,8 @@ export const uploadPass = (device: Device, list: TokenList, rotary?: RotaryEmbed
 /** Tokens that a pass adds to a sequence. */
 export interface Addition {
   readonly sequence: Sequence
-  readonly ids: TokenIds
+  /** Numbers, which are checked; or i32 [N] on the device, which is not, for the only addition of a pass. */
+  readonly ids: TokenIds | Tensor
   /** Which of the tokens' logits are wanted. Default `last`. */
   readonly logits?: 'none' | 'last' | 'all' | undefined
   /** Length of the sequence after the whole request. These ids may be a part of it. Default: after these ids. */
@@ -94,9 +96,8 @@ export interface TokenListOptions {
   readonly window?: number | undefined
 }
 
-/** Collects the columns of a {@link TokenList}. */
+/** Collects the columns of a {@link TokenList}, but its ids. */
 class Columns {
-  readonly ids: number[] = []
   readonly positions: number[] = []
   readonly lengths: number[] = []
   readonly rows: number[] = []
@@ -105,10 +106,9 @@ class Columns {
   readonly outputs: number[] = []
 
   /** Tokens of one sequence whose row of position 0 is `start`. */
-  add(ids: Int32Array, position: number, start: number, length: number, window: number): void {
-    for (let t = 0; t < ids.length; t++) {
+  add(count: number, position: number, start: number, length: number, window: number): void {
+    for (let t = 0; t < count; t++) {
       const at = position + t
-      this.ids.push(ids[t])
       this.positions.push(at)
       this.lengths.push(length)
       this.rows.push(start + at)
@@ -117,11 +117,11 @@ class Columns {
     }
   }
 
-  list(cache: KvCache | undefined): TokenList {
-    const { ids, positions, lengths, rows, first, last, outputs } = this
+  list(ids: Int32Array | Tensor, cache: KvCache | undefined): TokenList {
+    const { positions, lengths, rows, first, last, outputs } = this
     const column = (values: number[]) => Int32Array.from(values)
     return {
-      ...{ ids: column(ids), positions: column(positions), lengths: column(lengths), rows: column(rows) },
+      ...{ ids, positions: column(positions), lengths: column(lengths), rows: column(rows) },
       ...{ first: column(first), last: column(last), outputs: column(outputs), cache },
     }
   }
@@ -131,20 +131,22 @@ class Columns {
  * The pass that adds tokens to sequences of one cache, each at the end of its sequence, which is extended. Logits come in the order
  * of the additions.
  * @throws TokenIdsError @throws ContextOverflowError before anything is extended
+ * @throws RangeError for several additions, if the ids of one are on the device
  */
 export const extendSequences = (
   additions: readonly Addition[],
   { vocabSize, window = Number.POSITIVE_INFINITY }: TokenListOptions,
 ): TokenList => {
-  const checked = additions.map(({ ids }) => checkTokenIds(ids, vocabSize))
+  const ids = joined(additions.map(({ ids }) => (ids instanceof Tensor ? ids : checkTokenIds(ids, vocabSize))))
+  const counts = additions.map(({ ids }) => (ids instanceof Tensor ? ids.size : ids.length))
   const lengths = additions.map(({ sequence }) => sequence.length)
   const columns = new Columns()
   try {
-    for (const [i, { sequence }] of additions.entries()) sequence.extend(checked[i].length)
+    for (const [i, { sequence }] of additions.entries()) sequence.extend(counts[i])
     for (const [i, { sequence, logits = 'last', length = sequence.length }] of additions.entries()) {
-      const base = columns.ids.length
-      const count = checked[i].length
-      columns.add(checked[i], lengths[i], sequence.region.start, length, window)
+      const base = columns.rows.length
+      const count = counts[i]
+      columns.add(count, lengths[i], sequence.region.start, length, window)
       if (logits === 'last') columns.outputs.push(base + count - 1)
       else if (logits === 'all') for (let t = 0; t < count; t++) columns.outputs.push(base + t)
     }
@@ -152,7 +154,18 @@ export const extendSequences = (
     for (const [i, { sequence }] of additions.entries()) sequence.rewind(Math.min(lengths[i], sequence.length))
     throw error
   }
-  return columns.list(additions[0]?.sequence.cache)
+  return columns.list(ids, additions[0]?.sequence.cache)
+}
+
+/** The ids of all additions. */
+const joined = (parts: readonly (Int32Array | Tensor)[]): Int32Array | Tensor => {
+  if (parts.length === 1) return parts[0]
+  return Int32Array.from(
+    parts.flatMap(part => {
+      if (part instanceof Tensor) throw new RangeError('ids on the device are for a pass with one addition')
+      return [...part]
+    }),
+  )
 }
 
 /**
@@ -172,9 +185,9 @@ export const packDocuments = (
   if (bounds[0] !== 0 || bounds.at(-1) !== checked.length || !bounds.every(Number.isInteger))
     throw new RangeError(`documents must start within the ${checked.length} tokens, found ${Array.from(starts)}`)
   for (let i = 0; i + 1 < bounds.length; i++) {
-    const document = checked.subarray(bounds[i], bounds[i + 1])
-    columns.add(document, 0, bounds[i], document.length, window)
+    const length = bounds[i + 1] - bounds[i]
+    columns.add(length, 0, bounds[i], length, window)
   }
   for (let t = 0; t < checked.length; t++) columns.outputs.push(t)
-  return columns.list(undefined)
+  return columns.list(checked, undefined)
 }

@@ -38,7 +38,7 @@ test('a chat renders the template of the model, and content never becomes a spec
   const run = async (content: string) => {
     steps.mockClear()
     await model.chat([{ role: 'user', content }], { maxTokens: 1 }).all
-    return [...steps.mock.calls[0][0].ids]
+    return [...(steps.mock.calls[0][0].ids as Int32Array)]
   }
   const bos = tokenizer.bosId as number
   expect((await run('hello')).filter(id => id === bos)).toHaveLength(2)
@@ -51,7 +51,7 @@ test('a chat of ten turns costs the tokens of its turns, not their square', { ti
   using chat = model.startChat({ system: 'a b c' })
   for (let i = 0; i < 10; i++) await chat.send(`hello ${i} ${'a b '.repeat(5)}`, { maxTokens: 8, seed: i }).all
   expect(chat.messages).toHaveLength(21)
-  const computed = steps.mock.calls.reduce((sum, [{ ids }]) => sum + ids.length, 0)
+  const computed = steps.mock.calls.reduce((sum, [{ positions }]) => sum + positions.length, 0)
   const whole = model.createSession()
   const last = model.chat(chat.messages.slice(0, -1), { session: whole, maxTokens: 1 })
   await last.all

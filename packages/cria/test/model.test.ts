@@ -51,7 +51,7 @@ for (const name of ['cpu', 'simd'] as const satisfies readonly DeviceName[])
       const passes = vi.spyOn(model.network, 'steps')
       const batch = model.generateBatch(['ab'.repeat(50)], { n: 8, maxTokens: 3, seed: 1 })
       await batch.all
-      const tokens = passes.mock.calls.reduce((sum, [{ ids }]) => sum + ids.length, 0)
+      const tokens = passes.mock.calls.reduce((sum, [{ positions }]) => sum + positions.length, 0)
       const prompt = model.tokenizer.encode('ab'.repeat(50), { bos: true }).length
       expect(tokens).toBe(prompt + 8 * 2)
     })
@@ -81,7 +81,7 @@ test('an abort takes effect during a long prompt, and timers run while it is com
   const generation = model.generate('b'.repeat(2500), { signal: controller.signal, maxTokens: 1 })
   await expect(textOf(generation)).rejects.toThrow('enough')
   expect(generation.finishReason).toBe('abort')
-  expect(passes.mock.calls.reduce((sum, [{ ids }]) => sum + ids.length, 0)).toBeLessThan(2500)
+  expect(passes.mock.calls.reduce((sum, [{ positions }]) => sum + positions.length, 0)).toBeLessThan(2500)
   // The model still works, and computes what it would have computed.
   const again = await textOf(model.generate('ab', { maxTokens: 3, temperature: 0 }))
   await using other = modelOn(device, { dim: 512, n_layers: 12, max_seq_len: 3000 })

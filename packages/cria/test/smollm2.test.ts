@@ -50,7 +50,7 @@ const run = async (model: Model, { text, question, tokens }: GreedyCase) => {
       ? model.generate(text ?? '', options)
       : model.chat([{ role: 'user', content: question }], options)
   await generation.all
-  const ran = steps.mock.calls.flatMap(([list]) => [...list.ids])
+  const ran = steps.mock.calls.flatMap(([{ ids }]) => (ids instanceof Int32Array ? [...ids] : []))
   steps.mockRestore()
   return { prompt: ran.slice(0, generation.stats.promptTokens), ids }
 }

@@ -1,5 +1,5 @@
 import { initialise } from '@cria/layers'
-import { type Device, type DeviceName, listDevices, openDevice, type Tensor } from '@cria/tensor'
+import { argMax, type Device, type DeviceName, listDevices, openDevice, type Tensor } from '@cria/tensor'
 import { describe, expect, test } from 'vitest'
 import type { Llama, LlamaConfig } from '../src'
 import { gqaLlama } from './gqa'
@@ -109,6 +109,26 @@ for (const { name, available } of devices.filter(({ name }) => ['cpu', 'simd', '
         if (joining) expectSame(device, rows.at(-1) as number[], expected[1][0], 'the one that joined')
         if (step === 2) sequences[1].dispose()
       }
+    })
+
+    test('ids that the device has found give the logits of the same ids from the host', async () => {
+      await using device = await openDevice(name)
+      using model = randomLlama(device, kinds.GQA, 3)
+      using cache = model.createCache({ dtype: 'f32' })
+      const [first, second] = [cache.sequence({ capacity: 20 }), cache.sequence({ capacity: 20 })]
+      for (const sequence of [first, second]) model.forward(idsOf(5), sequence).dispose()
+      using logits = model.forward(idsOf(4))
+      using found = argMax(logits)
+      const ids = [...(await found.readIntegers())]
+      const expected = await read(model.forward(ids, first, { logits: 'all' }))
+      expect(await read(model.run(model.extend([{ sequence: second, ids: found, logits: 'all' }])))).toEqual(expected)
+      expect([second.length, found.disposed]).toEqual([6, false])
+      const both = [
+        { sequence: first, ids: [1] },
+        { sequence: second, ids: found },
+      ]
+      expect(() => model.extend(both)).toThrow('ids on the device are for a pass with one addition')
+      expect([first.length, second.length]).toEqual([6, 6])
     })
 
     test('packed documents have the logits that each has alone', async () => {
