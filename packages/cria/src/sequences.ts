@@ -2,6 +2,7 @@ import type { CacheType, CausalModel, KvCache, Sequence } from '@cria/attention-
 import { type GreedyRequest, nextTurn, type PassRequest, type SequenceModel, type TokenSequence } from '@cria/sampling'
 import { argMax, DeviceLostError, DisposedError, Steps, type Tensor } from '@cria/tensor'
 import { PassSize } from './pass-size'
+import { StepsAhead } from './steps-ahead'
 
 /** Longest time that a pass blocks the event loop, in ms, on devices that compute on the calling thread. */
 const HOLD_MS = 12
@@ -85,6 +86,7 @@ export class ModelSequences implements SequenceModel {
   /** The model was disposed of: its requests end, none is accepted, and it is not loaded again. */
   close(): void {
     this.#closed = true
+    for (const sequence of this.#live) sequence.dropAhead()
     for (const request of [...this.#requests]) this.abort(request, modelDisposed())
   }
 
@@ -200,28 +202,49 @@ export class ModelSequences implements SequenceModel {
     const starts = parts.map(({ request }) => request.sequence.length)
     try {
       for (const { request } of parts) await this.#restore(request.sequence)
-      const list = this.model.extend(
-        parts.map(({ request, count, outputs }) => ({
-          sequence: request.sequence.held as Sequence,
-          ids: request.ids.slice(request.done, request.done + count),
-          logits: outputs === 0 ? 'none' : request.logits,
-          length: request.length,
-        })),
-      )
-      for (const { request, count } of parts)
-        request.sequence.ids.push(...request.ids.slice(request.done, request.done + count))
-      const tokens = parts.reduce((sum, { count }) => sum + count, 0)
-      const unwanted = () => parts.every(({ request }) => request.ended)
-      const logits = await this.#run(new Steps(this.model.device, this.model.steps(list)), tokens, unwanted)
-      const rows = logits && (await this.#read(logits, parts))
+      const wanted = parts.filter(({ request }) => !request.ended)
+      if (wanted.length === 0) return
+      const rows = this.#isStep(wanted) ? await this.#step(wanted[0].request) : await this.#compute(wanted)
       if (rows) this.#reloaded = false
-      this.#finish(parts, starts, rows ?? [])
+      this.#finish(wanted, rows ?? [])
     } catch (error) {
       for (const [i, { request }] of parts.entries()) request.sequence.truncate(starts[i])
       // The requests stay in the queue and run again.
       if (this.#loses(error)) return
       for (const { request } of parts) this.#end(request, () => request.reject(error))
     }
+  }
+
+  /** Whether a pass is a greedy step of one sequence, on a device that gains by steps ahead. */
+  #isStep(parts: readonly Part[]): boolean {
+    const [{ request }] = parts
+    const isGreedy = request.limit !== undefined && request.ids.length === 1
+    return parts.length === 1 && isGreedy && this.model.device.stepsAhead > 0
+  }
+
+  async #step({ sequence, ids, limit }: Request): Promise<readonly number[]> {
+    const found = sequence.step(this.model, ids[0], limit as number)
+    sequence.ids.push(ids[0])
+    return [await found]
+  }
+
+  /** Logits, or likeliest ids, of the rows of a pass; undefined if nobody wants them any more. */
+  async #compute(parts: readonly Part[]): Promise<readonly (Float32Array | number)[] | undefined> {
+    for (const { request } of parts) request.sequence.dropAhead()
+    const list = this.model.extend(
+      parts.map(({ request, count, outputs }) => ({
+        sequence: request.sequence.held as Sequence,
+        ids: request.ids.slice(request.done, request.done + count),
+        logits: outputs === 0 ? 'none' : request.logits,
+        length: request.length,
+      })),
+    )
+    for (const { request, count } of parts)
+      request.sequence.ids.push(...request.ids.slice(request.done, request.done + count))
+    const tokens = parts.reduce((sum, { count }) => sum + count, 0)
+    const unwanted = () => parts.every(({ request }) => request.ended)
+    const logits = await this.#run(new Steps(this.model.device, this.model.steps(list)), tokens, unwanted)
+    return logits && (await this.#read(logits, parts))
   }
 
   /** Runs the steps of a pass. If they compute on the calling thread, the event loop runs between them. */
@@ -251,7 +274,6 @@ export class ModelSequences implements SequenceModel {
     this.#lastTurn = performance.now()
   }
 
-  /** Logits, or likeliest ids, of the rows of a pass. */
   async #read(logits: Tensor, parts: readonly Part[]): Promise<readonly (Float32Array | number)[]> {
     using _logits = logits
     const [rows, vocab] = logits.shape
@@ -265,15 +287,12 @@ export class ModelSequences implements SequenceModel {
     return Array.from({ length: rows }, (_, row) => values.slice(row * vocab, (row + 1) * vocab))
   }
 
-  #finish(parts: readonly Part[], starts: readonly number[], rows: readonly (Float32Array | number)[]): void {
+  #finish(parts: readonly Part[], rows: readonly (Float32Array | number)[]): void {
     let at = 0
-    for (const [i, { request, count, outputs }] of parts.entries()) {
+    for (const { request, count, outputs } of parts) {
       const found = rows.slice(at, at + outputs)
       at += outputs
-      if (request.ended) {
-        request.sequence.truncate(starts[i])
-        continue
-      }
+      if (request.ended) continue
       for (const row of found) request.results.push(typeof row === 'number' ? row : chosen(row, request.limit))
       request.done += count
       request.onProgress?.(request.done)
@@ -288,8 +307,9 @@ export class ModelSequences implements SequenceModel {
     tell()
   }
 
-  /** For {@link ModelSequence}: ends a request at once, even during a pass. */
+  /** For {@link ModelSequence}: ends a request at once, even during a pass, whose tokens are removed. */
   abort(request: Request, reason: unknown): void {
+    request.sequence.truncate(request.length - request.ids.length + request.done)
     this.#end(request, () => request.reject(reason))
   }
 }
@@ -311,15 +331,29 @@ const chosen = (row: Float32Array, limit: number | undefined): Float32Array | nu
 export class ModelSequence implements TokenSequence {
   #disposed = false
   #pending: Request | undefined
+  #held: Sequence | undefined
+  #ahead: StepsAhead | undefined
 
   constructor(
     private readonly owner: ModelSequences,
     readonly capacity: number,
     /** Its tokens. */
     readonly ids: number[],
-    /** Their keys and values in the cache; undefined from the loss of a device to the next pass. */
-    public held: Sequence | undefined,
-  ) {}
+    held: Sequence | undefined,
+  ) {
+    this.held = held
+  }
+
+  /** The keys and values of its tokens in the cache; undefined from the loss of a device to the next pass. */
+  get held(): Sequence | undefined {
+    return this.#held
+  }
+
+  set held(held: Sequence | undefined) {
+    this.dropAhead()
+    this.#held = held
+    this.#ahead = held && new StepsAhead(held)
+  }
 
   get length(): number {
     return this.ids.length
@@ -338,11 +372,13 @@ export class ModelSequence implements TokenSequence {
   rewind(length: number): void {
     if (!Number.isInteger(length) || length < 0 || length > this.length)
       throw new RangeError(`cannot rewind to ${length} tokens: the sequence holds ${this.length}`)
+    this.dropAhead()
     this.held?.rewind(length)
     this.ids.length = length
   }
 
   fork(): ModelSequence {
+    this.dropAhead()
     return this.owner.fork(this)
   }
 
@@ -350,12 +386,24 @@ export class ModelSequence implements TokenSequence {
     if (this.#disposed) return
     this.#disposed = true
     if (this.#pending) this.owner.abort(this.#pending, new Error('the sequence was disposed of'))
+    this.dropAhead()
     this.held?.dispose()
     this.owner.release(this)
   }
 
+  /** For {@link ModelSequences}: the likeliest id after one more token, which the caller adds to its ids. See {@link StepsAhead}. */
+  step(model: CausalModel, id: number, limit: number): Promise<number> {
+    return (this.#ahead as StepsAhead).next(model, id, limit)
+  }
+
+  /** For {@link ModelSequences}: it holds only its own tokens. */
+  dropAhead(): void {
+    this.#ahead?.drop()
+  }
+
   /** Removes the tokens of a pass that failed or was aborted. */
   truncate(length: number): void {
+    this.dropAhead()
     if (this.held && this.held.length > length) this.held.rewind(length)
     if (this.length > length) this.ids.length = length
   }

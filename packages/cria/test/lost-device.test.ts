@@ -75,6 +75,35 @@ describe('a lost device', () => {
     },
   )
 
+  test.each([0, 50, 200, 300, 301, 302, 303, 304, 400, 600])(
+    'at call %i, while steps run ahead: the same tokens',
+    async after => {
+      const alone = async (sequences: ModelSequences) => {
+        const sequence = sequences.createSequence({ capacity: 32 })
+        const ids = [7]
+        while (ids.length < 24) ids.push(...(await sequence.greedy([ids[ids.length - 1]])))
+        sequence.dispose()
+        return ids
+      }
+      const expected = await alone(new ModelSequences(await build(), 'f32'))
+      expect(new Set(expected).size).toBeGreaterThan(3)
+      const ahead = async () => {
+        const network = await build()
+        network.device.stepsAhead = 2
+        return network
+      }
+      const network = await ahead()
+      let reloads = 0
+      const sequences = new ModelSequences(network, 'f32', async () => {
+        reloads++
+        return ahead()
+      })
+      loseAfter(network, after)
+      expect(await alone(sequences)).toEqual(expected)
+      expect(reloads).toBe(1)
+    },
+  )
+
   test('which is lost each time it is opened is an error, and so is one that cannot be opened', async () => {
     const lost = async () => {
       const network = await build()
@@ -122,24 +151,29 @@ describe.skipIf(!hasStories || !hasWebGpu)('a GPU lost while a story is told', (
   const files = [stories('stories260K.bin'), { tokenizer: stories('tok512.model') }] as const
   const destroy = (device: Device) => (device as unknown as { readonly gpu: { destroy(): void } }).gpu.destroy()
 
-  test('it is opened again, and the story continues without a difference', { timeout: 60_000 }, async () => {
-    await using model = await loadModel(files[0], { ...files[1], device: 'webgpu' })
-    const first = model.device
-    let told = ''
-    let pieces = 0
-    for await (const piece of model.generate(prompt, { temperature: 0, maxTokens: 9 })) {
-      told += piece
-      if (++pieces === 4) destroy(model.device)
-    }
-    expect(text.startsWith(prompt + told) && pieces > 6, told).toBe(true)
-    expect(model.device).not.toBe(first)
-    expect(first.closed).toBe(true)
-    // Lost while nothing runs: the next story opens it.
-    destroy(model.device)
-    let again = ''
-    for await (const piece of model.generate(prompt, { temperature: 0, maxTokens: 9 })) again += piece
-    expect(again).toBe(told)
-  })
+  test.each([0, 2])(
+    'with %d steps ahead it is opened again, and the story continues',
+    { timeout: 60_000 },
+    async steps => {
+      await using model = await loadModel(files[0], { ...files[1], device: 'webgpu' })
+      const first = model.device
+      first.stepsAhead = steps
+      let told = ''
+      let pieces = 0
+      for await (const piece of model.generate(prompt, { temperature: 0, maxTokens: 16 })) {
+        told += piece
+        if (++pieces === 10) destroy(model.device)
+      }
+      expect(text.startsWith(prompt + told) && pieces > 12, told).toBe(true)
+      expect(model.device).not.toBe(first)
+      expect(first.closed).toBe(true)
+      // Lost while nothing runs: the next story opens it.
+      destroy(model.device)
+      let again = ''
+      for await (const piece of model.generate(prompt, { temperature: 0, maxTokens: 16 })) again += piece
+      expect(again).toBe(told)
+    },
+  )
 
   test('a device of the caller is not opened again: the error says what to do', async () => {
     await using device = await openDevice('webgpu')

@@ -120,6 +120,11 @@ export abstract class Device implements AsyncDisposable {
   readonly software: boolean = false
   /** Whether {@link prepare} measures which implementations are the fastest here. */
   readonly tunes: boolean = false
+  /**
+   * Steps of greedy generation that are enqueued before the token that they need has been read, at most. 0 where the device does not wait
+   * for the program between two steps, and so gains nothing. It may be set.
+   */
+  stepsAhead = 0
   /** Live allocations, for tests and for monitoring. */
   readonly memory = { allocations: 0, bytes: 0 }
   /** The largest number of bytes of all tensors. Lower it to leave memory to other programs. A tensor beyond it is an OutOfMemoryError. */

@@ -70,6 +70,7 @@ export class WebGpuDevice extends ShaderDevice {
     this.#precision = precision
     this.description = describe(adapter)
     this.software = isSoftware(adapter)
+    this.stepsAhead = this.software ? 0 : 2
     // What is forced is not for measurements to choose.
     this.tunes = force === undefined && (tune === 'on' || (tune === 'auto' && !this.software))
     if (this.tunes)
