@@ -13,7 +13,7 @@ import {
   typicalP,
   xtc,
 } from '../index'
-import { type SamplingOptions, samplerOf } from '../sampler-of'
+import { type SamplingOptions, samplerOf, samplerPlan } from '../sampler-of'
 import { chosenPlan } from '../settings'
 import { checkOptions } from './check'
 import { samplerNames, samplingOptions, tokenOptions } from './table'
@@ -133,6 +133,26 @@ describe('samplerOf', () => {
     expect(() => samplerOf({ ...options, dryBreakers: ['x'] })).toThrow(
       'option dryBreakers is "x": expected token ids: only generateText has a tokenizer for texts',
     )
+  })
+
+  test('is greedy if no sampler but temperature 0 changes the logits', () => {
+    const isGreedy = (options: SamplingOptions) => samplerPlan(options, { random: () => 0 }).isGreedy
+    const idle = { repetitionPenalty: 1, frequencyPenalty: 0, presencePenalty: 0, dryMultiplier: 0 }
+    expect(isGreedy({ temperature: 0 })).toBe(true)
+    expect(isGreedy({ temperature: 0, ...idle, topK: 2, xtcProbability: 1 })).toBe(true)
+    expect(isGreedy({ temperature: 0, frequencyPenalty: 1 })).toBe(false)
+    expect(isGreedy({ temperature: 0, topK: 2, samplers: ['topK', 'temperature'] })).toBe(false)
+    expect(isGreedy({ samplers: [] })).toBe(false)
+    expect(isGreedy({})).toBe(false)
+  })
+
+  test('takes no random number unless XTC is asked for', () => {
+    let taken = 0
+    const random = () => taken++
+    samplerOf({}, { random })(logits, history)
+    expect(taken).toBe(0)
+    samplerOf({ xtcProbability: 0.5 }, { random })(logits, history)
+    expect(taken).toBe(1)
   })
 
   test('without a context has random numbers of its own for XTC', () => {

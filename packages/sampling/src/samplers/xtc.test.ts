@@ -53,6 +53,10 @@ describe('xtc', () => {
     expect([acts(0, 0), acts(0.5, 0.5), acts(0.5, 0.499), acts(1, 0.999)]).toEqual([false, false, true, true])
   })
 
+  test('counts a token of exactly the threshold among the top choices', () => {
+    expect(kept(xtc({ probability: 1, threshold: 0.5, random: always })(Float32Array.of(0, 0), []))).toEqual([1])
+  })
+
   test('with a threshold of 0 keeps the least likely of the tokens that are not barred yet', () => {
     const logits = Float32Array.of(3, 1, -Infinity, 2)
     expect(kept(xtc({ probability: 1, threshold: 0, random: always })(logits, []))).toEqual([1])
