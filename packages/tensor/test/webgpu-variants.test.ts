@@ -2,6 +2,7 @@ import { chromium, crossOriginIsolation, runInBrowser } from '@cria/browser'
 import { Random } from '@cria/vitest/random'
 import { describe, expect, test } from 'vitest'
 import { linear, linearAdd, listDevices, openDevice } from '../src'
+import { WebGpuDevice } from '../src/devices/webgpu/device'
 import { WebGpuPlan } from '../src/devices/webgpu/plan'
 import { runVariant, type VariantOutcome, variants } from './cases/variants'
 
@@ -42,6 +43,18 @@ describe(`variants, seed ${seed}`, { timeout: 600_000 }, () => {
   })
 
   test.skipIf(!available).each(tested)('%s', async name => hold(await runVariant(name, seed)))
+
+  test.skipIf(!available)('products of int8 are the same bits where a weight lies in several buffers', async () => {
+    const product = async (limit: number | undefined) => {
+      await using device = await WebGpuDevice.open({ force: { linear: 'tiled int8' }, limit })
+      const x = Float32Array.from({ length: 12 * 64 }, (_, i) => Math.sin(i))
+      const bits = Uint8Array.from({ length: 301 * 2 * 34 }, (_, i) => (i % 34 === 1 ? 0x28 : (i * 37) % 127))
+      return await linear(device.tensor(x, [12, 64]), device.tensor(bits, [301, 64], 'q8_0')).read()
+    }
+    const whole = await product(undefined)
+    expect(whole.some(value => value !== 0)).toBe(true)
+    expect(await product(2 ** 14)).toEqual(whole)
+  })
 
   test('the shaders of prompts compile for a GPU that has every feature', async () => {
     const { create } = await import('webgpu')
