@@ -30,7 +30,7 @@ const tiled = shaderOf(
       let quad = start + i % ${STEP / 4}u;
       var loaded = vec4<f32>();
       if (quad < quads) { loaded = ${from}(${row} * quads + quad); }
-      for (var j = 0u; j < 4u; j++) { ${array}[(i % ${STEP / 4}u) * 4u + j][at / 4u][at % 4u] = loaded[j]; }
+      for (var j = 0u; j < 4u; j++) { ${array}[(i % ${STEP / 4}u) * 4u + j][at] = loaded[j]; }
     }`
     return {
       name: `linearTiled ${name}${add ? ' added' : ''}, ${tile.rows}x${tile.outputs}`,
@@ -41,9 +41,9 @@ ${bindings([['x', 'vec4<f32>'], ['weight', element], ...(add ? ([['residual', 'f
 ${readerPrelude(weight)}
 ${code('weight')}
 
-// Slices, transposed: sliceX[k][row / 4] holds four rows' values at k.
-var<workgroup> sliceX: array<array<vec4<f32>, ${tile.rows / 4}>, ${STEP}>;
-var<workgroup> sliceW: array<array<vec4<f32>, ${tile.outputs / 4}>, ${STEP}>;
+// Slices, transposed. Not of vectors: a lane that writes a component may write its whole vector (WGSL, "Memory Locations").
+var<workgroup> sliceX: array<array<f32, ${tile.rows}>, ${STEP}>;
+var<workgroup> sliceW: array<array<f32, ${tile.outputs}>, ${STEP}>;
 fn xQuad(quad: u32) -> vec4<f32> { return x[quad]; }
 
 @compute @workgroup_size(${across}, ${down})
@@ -58,9 +58,8 @@ ${load('sliceX', 'xQuad', 'min(firstRow + at, params.rows - 1u)', tile.rows)}
 ${load('sliceW', 'weightQuad', 'min(firstOut + at, params.out - 1u)', tile.outputs)}
     workgroupBarrier();
     for (var k = 0u; k < ${STEP}u; k++) {
-      let b = sliceW[k][local.x];
-${times(tile.each / 4, i => `      let a${i} = sliceX[k][local.y * ${tile.each / 4}u + ${i}u];`)}
-${times(tile.each, i => `      sum${i} += a${Math.floor(i / 4)}[${i % 4}] * b;`)}
+      let b = vec4(${[0, 1, 2, 3].map(j => `sliceW[k][local.x * 4u + ${j}u]`).join(', ')});
+${times(tile.each, i => `      sum${i} += sliceX[k][local.y * ${tile.each}u + ${i}u] * b;`)}
     }
     workgroupBarrier();
   }
