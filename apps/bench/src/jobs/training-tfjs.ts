@@ -1,20 +1,17 @@
 import type { Job } from '../job'
 import { importPeer, versionOf } from '../peers'
-import { counted } from '../report/format'
 import { initialWeights, type PeerTrainingOptions, trainingBatch } from '../training/peer'
 import { type Tfjs, tfjsStep } from '../training/tfjs'
-import { enableThreads, type TfjsWasm } from '../training/tfjs-threads'
 
-/** Training steps in TensorFlow.js, on its wasm backend. */
-export const prepare = async ({ threads, size, rows }: PeerTrainingOptions): Promise<Job> => {
+/** Training steps in TensorFlow.js, on its wasm backend, which has one thread in Node. */
+export const prepare = async ({ size, rows }: PeerTrainingOptions): Promise<Job> => {
   const { default: tf } = await importPeer<{ default: Tfjs }>('@tensorflow/tfjs', 'dist/tf.node.js')
-  const wasm = await importPeer<TfjsWasm>('@tensorflow/tfjs-backend-wasm', 'dist/tf-backend-wasm.node.js')
+  await importPeer('@tensorflow/tfjs-backend-wasm', 'dist/tf-backend-wasm.node.js')
   tf.enableProdMode()
-  if (threads > 1) enableThreads(tf, wasm, threads)
   if (!(await tf.setBackend('wasm'))) throw new Error('the wasm backend of tfjs does not start')
   const step = tfjsStep(tf, size, await initialWeights(size), trainingBatch(size, rows))
   return {
-    description: `tfjs ${await versionOf('@tensorflow/tfjs')}, wasm backend, SIMD, ${counted(wasm.default.getThreadsCount(), 'thread')}`,
+    description: `tfjs ${await versionOf('@tensorflow/tfjs')}, wasm backend, SIMD, 1 thread (it has no more in Node)`,
     run: async () => {
       const start = performance.now()
       const loss = step()

@@ -26,7 +26,6 @@ interface Differentiable {
 export interface Tfjs {
   enableProdMode(): void
   setBackend(name: 'wasm'): Promise<boolean>
-  env(): { set(flag: string, value: boolean): void }
   tidy<T>(run: () => T): T
   tensor(values: ArrayLike<number>, shape: readonly number[], dtype?: 'int32'): Tensor
   variable(value: Tensor, trainable: boolean, name: string): Variable
