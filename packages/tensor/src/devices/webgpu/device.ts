@@ -53,6 +53,7 @@ export class WebGpuDevice extends ShaderDevice {
   readonly description: string
   override readonly software: boolean
   override readonly tunes: boolean
+  override stepsAhead = 2
   readonly #buffers: Buffers
   readonly #queue: DispatchQueue
   readonly #kernels = new Map<Kernel, { wgsl: Wgsl; program: Program }>()
@@ -70,7 +71,6 @@ export class WebGpuDevice extends ShaderDevice {
     this.#precision = precision
     this.description = describe(adapter)
     this.software = isSoftware(adapter)
-    this.stepsAhead = this.software ? 0 : 2
     // What is forced is not for measurements to choose.
     this.tunes = force === undefined && (tune === 'on' || (tune === 'auto' && !this.software))
     if (this.tunes)
