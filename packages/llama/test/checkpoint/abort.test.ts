@@ -1,4 +1,4 @@
-import { readWeights, type Weights } from '@cria/checkpoint'
+import { type ReadWeightsOptions, readWeights, type Weights } from '@cria/checkpoint'
 import type { EncodableDType } from '@cria/dtypes'
 import { expect, test } from 'vitest'
 import { sparseGguf, wideConfig } from './sparse'
@@ -33,7 +33,11 @@ test('tensors of a file lie in the memory that is given, and nothing is written 
     const checkpoint = await open(path)
     const controller = new AbortController()
     const reading = (async () => {
-      const options = { dtype: () => 'f32', signal: controller.signal, memory: [memory[0], memory[1]] } as const
+      const options: ReadWeightsOptions = {
+        dtype: () => 'f32',
+        signal: controller.signal,
+        memory: [memory[0], memory[1]],
+      }
       let count = 0
       for await (const [, { data }] of readWeights(checkpoint, options)) {
         expect(data.buffer).toBe(places[count % 2].buffer)
