@@ -28,6 +28,10 @@ test('an interval of known numbers', () => {
   })
 })
 
+test('two values have an interval already, a wide one', () => {
+  expect(interval95([1, 3])).toEqual({ mean: 2, margin: expect.closeTo(12.706, 3), count: 2 })
+})
+
 test('common noise of pairs cancels', () => {
   const { mean, margin } = pairedDifference([1.1, 5.1, 9.1], [1, 5, 9])
   expect(mean).toBeCloseTo(0.1, 12)
