@@ -15,7 +15,7 @@ const remedies = [
   [/process\.platform/, 'run on Linux'],
   [/found === 'none'/, 'run on a CPU that multiplies int8 values'],
   [/usr\/bin\/script/, "install Debian's `bsdutils`, which has `script`"],
-  [/installed|hasPeers|\bhere\b/, '`pnpm build`, then `pnpm bench peers` installs the other programs'],
+  [/installed|hasPeers|packageFolder|\bhere\b/, '`pnpm build`, then `pnpm bench peers` installs the other programs'],
   [/nativeHuggingFaceVersion/, '`pip install tokenizers` for the Python on the PATH'],
   [/nativeVersion/, "install Debian's `sentencepiece`"],
   [/isBuilt/, '`pnpm site` builds the site'],
