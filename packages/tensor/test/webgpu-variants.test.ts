@@ -8,14 +8,14 @@ import { runVariant, type VariantOutcome, variants } from './cases/variants'
 
 // Every variant of the shaders of "webgpu" against float64: on a user's GPU the tuner may choose any of them.
 // Where there is no f16, its shaders run in f32, and all are compiled as they are, by Dawn without a GPU.
-// All take minutes on an emulated GPU, for which CRIA_FUZZ_SECONDS asks. Without it, CRIA_SEED draws one of each kind.
+// All take ten minutes on an emulated GPU, for which CRIA_VARIANTS asks. Without it, CRIA_SEED draws one of each kind.
 
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
 const available = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
 const names = [...variants.keys()]
 const draw = new Random(seed)
 const tested =
-  process.env.CRIA_FUZZ_SECONDS === undefined
+  process.env.CRIA_VARIANTS === undefined
     ? [/^few rows/, /^tiled \d/, /^tiled f16/, /^tiled int8/, /^online/].map(kind => {
         const ofKind = names.filter(name => kind.test(name))
         return ofKind[draw.integer(0, ofKind.length - 1)]
