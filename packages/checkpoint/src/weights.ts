@@ -8,7 +8,7 @@ import { readStored } from './stored-tensor'
 export interface WeightSpec {
   /** The architecture's own name for it: the path to the parameter, such as `layers.0.attention.wq.weight`. */
   readonly path: string
-  /** Its name in the file, or several of which the first that exists counts. */
+  /** Its name in the file. Of several names, the first that the file has counts. */
   readonly name: string | readonly string[]
   /** Its whole shape, outermost axis first. */
   readonly shape: readonly number[]

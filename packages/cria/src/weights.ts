@@ -74,7 +74,7 @@ const withoutOverflow = (weights: Weights): Weights => ({
   },
 })
 
-/** @throws LoadError for weights that are not those of the network, or a type that its device does not read */
+/** @throws LoadError if the weights do not fit the network, or its device does not read their type */
 export const checkLoadable = (network: CausalModel, weights: Weights, wanted: DType | undefined): void => {
   const { name, weightTypes } = network.device
   if (wanted && !weightTypes.includes(wanted)) {

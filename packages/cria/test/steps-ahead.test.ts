@@ -40,7 +40,7 @@ const networkOn = async (name: DeviceName, stepsAhead: number, options: Partial<
 
 const sequencesOf = (network: CausalModel) => new ModelSequences(network, 'f32')
 
-/** The ids that so many greedy steps find, each of which takes what the one before it has found. */
+/** The ids of some greedy steps. Each step takes the id that the step before it found. */
 const write = async (sequence: ModelSequence, id: number, count: number, vocabSize?: number) => {
   const found: number[] = []
   for (let next = id; found.length < count; next = found[found.length - 1])

@@ -8,19 +8,22 @@ export function interleaveWords(rows: usize, to: usize): void {
     for (let four: usize = 0; four < 2; four++) {
       const from = rows + four * (4 * BLOCK) + part
       const out = to + part * 8 + four * 16
-      const a = v128.load(from)
-      const b = v128.load(from, 32)
-      const c = v128.load(from, 64)
-      const d = v128.load(from, 96)
-      const ab = i32x4.shuffle(a, b, 0, 4, 1, 5)
-      const cd = i32x4.shuffle(c, d, 0, 4, 1, 5)
-      v128.store(out, i64x2.shuffle(ab, cd, 0, 2))
-      v128.store(out, i64x2.shuffle(ab, cd, 1, 3), 32)
-      const abHigh = i32x4.shuffle(a, b, 2, 6, 3, 7)
-      const cdHigh = i32x4.shuffle(c, d, 2, 6, 3, 7)
-      v128.store(out, i64x2.shuffle(abHigh, cdHigh, 0, 2), 64)
-      v128.store(out, i64x2.shuffle(abHigh, cdHigh, 1, 3), 96)
+      storeColumns(v128.load(from), v128.load(from, 32), v128.load(from, 64), v128.load(from, 96), out, 32)
     }
+}
+
+/** Stores the columns of four rows of four words, `step` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function storeColumns(a: v128, b: v128, c: v128, d: v128, out: usize, step: usize): void {
+  const ab = i32x4.shuffle(a, b, 0, 4, 1, 5)
+  const cd = i32x4.shuffle(c, d, 0, 4, 1, 5)
+  v128.store(out, i64x2.shuffle(ab, cd, 0, 2))
+  v128.store(out + step, i64x2.shuffle(ab, cd, 1, 3))
+  const abHigh = i32x4.shuffle(a, b, 2, 6, 3, 7)
+  const cdHigh = i32x4.shuffle(c, d, 2, 6, 3, 7)
+  v128.store(out + 2 * step, i64x2.shuffle(abHigh, cdHigh, 0, 2))
+  v128.store(out + 3 * step, i64x2.shuffle(abHigh, cdHigh, 1, 3))
 }
 
 /** Units of two columns. */
@@ -37,18 +40,7 @@ export function interleaveHalves(rows: usize, to: usize): void {
 // @ts-ignore: decorator
 @inline
 function storeHalves(from: usize, out: usize, last: bool): void {
-  const ab = pairs(from, last)
-  const cd = pairs(from + 64, last)
-  const ef = pairs(from + 128, last)
-  const gh = pairs(from + 192, last)
-  const lowA = i32x4.shuffle(ab, cd, 0, 4, 1, 5)
-  const lowE = i32x4.shuffle(ef, gh, 0, 4, 1, 5)
-  v128.store(out, i64x2.shuffle(lowA, lowE, 0, 2))
-  v128.store(out, i64x2.shuffle(lowA, lowE, 1, 3), 16)
-  const highA = i32x4.shuffle(ab, cd, 2, 6, 3, 7)
-  const highE = i32x4.shuffle(ef, gh, 2, 6, 3, 7)
-  v128.store(out, i64x2.shuffle(highA, highE, 0, 2), 32)
-  v128.store(out, i64x2.shuffle(highA, highE, 1, 3), 48)
+  storeColumns(pairs(from, last), pairs(from + 64, last), pairs(from + 128, last), pairs(from + 192, last), out, 16)
 }
 
 /** Two rows by turns: the first or the last four halves of each. */

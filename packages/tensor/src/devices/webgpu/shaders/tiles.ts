@@ -26,7 +26,7 @@ export interface Tile {
 /** The parameters of a product: units in a row, and rows of the weight, of x and of y. */
 export const TILE_PARAMETERS = 'struct Params { size: u32, out: u32, blocks: u32, first: u32, stride: u32, rows: u32 }'
 
-/** WGSL of `write(sums, row, start)` for a thread's sums in a row of x: outputs lie `apart` from each other. */
+/** WGSL of `write(sums, row, start)`, which writes a thread's four sums of a row of x. @param apart distance of their outputs */
 export const writeSums = (add: boolean, apart: number): string => `
 fn write(sums: vec4<f32>, row: u32, start: u32) {
   if (row >= params.rows) { return; }
