@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Device, DeviceFailedError, listDevices, openDevice, softmax, TensorError } from '../src'
 import { WebGpuDevice } from '../src/devices/webgpu/device'
+import { WebGpuPlan } from '../src/devices/webgpu/plan'
 import { TinyLlama } from './tiny-llama'
 
 // A plan of the device "webgpu" needs no GPU. Where there is one, the plan is what the device does.
@@ -16,21 +17,30 @@ const stepOf = (device: Device, position: number) => {
 }
 
 describe('a plan of webgpu', () => {
-  test.skipIf(!available).each([2 ** 27, 2 ** 14])(
-    'is what the device does, with bindings of %i bytes',
-    async limit => {
-      await using device = await WebGpuDevice.open({ limit })
-      await using planned = await plan(limit)
-      for (const position of [0, 20]) {
-        const { bytes, ...done } = stepOf(device, position)
-        const { bytes: plannedBytes, ...expected } = stepOf(planned, position)
-        expect(expected).toEqual(done)
-        // Buffers come in classes of sizes.
-        expect(plannedBytes).toBeLessThanOrEqual(bytes)
-        expect(plannedBytes).toBeGreaterThan(bytes / 2)
-      }
-    },
+  // What a GPU in hardware runs, on any adapter.
+  const hardware = Object.fromEntries(
+    ['linear', 'linearAdd', 'normLinear', 'normGatedLinear', 'projectHeads', 'attention'].map(op => [
+      op,
+      ['few rows', 'tiled', 'online', 'kernels'],
+    ]),
   )
+
+  test.skipIf(!available).each([
+    [2 ** 27, undefined],
+    [2 ** 14, undefined],
+    [2 ** 14, hardware],
+  ])('is what the device does, with bindings of %i bytes and force %o', async (limit, force) => {
+    await using device = await WebGpuDevice.open({ limit, force })
+    await using planned = new WebGpuPlan({ bindingBytes: limit, force, software: device.software })
+    for (const position of [0, 20]) {
+      const { bytes, ...done } = stepOf(device, position)
+      const { bytes: plannedBytes, ...expected } = stepOf(planned, position)
+      expect(expected).toEqual(done)
+      // Buffers come in classes of sizes.
+      expect(plannedBytes).toBeLessThanOrEqual(bytes)
+      expect(plannedBytes).toBeGreaterThan(bytes / 2)
+    }
+  })
 
   test('divides weights by the binding that it is given', async () => {
     const dispatches = async (bindingBytes: number) => {

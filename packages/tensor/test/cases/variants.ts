@@ -8,13 +8,19 @@ import { type Outcome, relativeError, runCases, TOLERANCE } from './check'
 import { Draw } from './draw'
 import { runOnGrid, runQuantised } from './quantised'
 
-/** The variants of the shaders of "webgpu", and the ops that have each. */
+/** The shaders of "webgpu" that have variants, those variants, and the ops of each. */
 export const variants: ReadonlyMap<string, readonly string[]> = (() => {
   const found = new Map<string, string[]>()
-  for (const { op, name, variantOf } of shaderImplementations)
-    if (variantOf !== undefined) found.set(name, [...(found.get(name) ?? []), op.name])
+  const families = new Set(shaderImplementations.map(({ variantOf }) => variantOf))
+  for (const { op, name, variantOf = name } of shaderImplementations)
+    if (families.has(variantOf)) found.set(name, [...(found.get(name) ?? []), op.name])
   return found
 })()
+
+/** The defaults of hardware and of software adapters. */
+export const defaults: readonly string[] = [...variants.keys()].filter(name =>
+  shaderImplementations.some(one => one.name === name && (one.variantOf === undefined || one.software)),
+)
 
 const roundsX = (name: string): boolean =>
   shaderImplementations.some(one => one.name === name && one.precision === 'int8')

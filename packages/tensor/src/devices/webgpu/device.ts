@@ -161,7 +161,13 @@ export class WebGpuDevice extends ShaderDevice {
     const planned = (choices: Choices): WebGpuPlan => {
       const { features, force } = this
       const leave = { features, precision: this.#precision }
-      const plan = new WebGpuPlan({ bindingBytes: this.#buffers.limit, ...leave, force, choices })
+      const plan = new WebGpuPlan({
+        bindingBytes: this.#buffers.limit,
+        software: this.software,
+        ...leave,
+        force,
+        choices,
+      })
       work(plan)
       return plan
     }
@@ -307,6 +313,7 @@ export class WebGpuDevice extends ShaderDevice {
 
   protected override betterImplementations(op: Op): readonly Implementation[] {
     return shadersOf(op, this.features, {
+      software: this.software,
       runShaders: (implementation, call) => this.#runShaders(implementation, call),
       copy: copy => this.#copy(copy),
       note: (...what) => this.note(...what),

@@ -21,6 +21,7 @@ interface WebGpuPlanOptions extends Pick<WebGpuOptions, 'force' | 'precision'> {
   readonly bindingBytes?: number | undefined
   readonly features?: ReadonlySet<string> | undefined
   readonly choices?: Choices | undefined
+  readonly software?: boolean | undefined
 }
 
 /**
@@ -31,6 +32,7 @@ export class WebGpuPlan extends ShaderDevice {
   readonly name = 'shape'
   readonly description: string
   override readonly features: ReadonlySet<string>
+  override readonly software: boolean
   readonly #bindingBytes: number
   readonly #precision: Precision
   readonly #steps = new Map<Shader, ShaderStep>()
@@ -43,6 +45,7 @@ export class WebGpuPlan extends ShaderDevice {
     features = new Set(),
     precision = 'f32',
     choices = new Choices(),
+    software = false,
     force,
   }: WebGpuPlanOptions = {}) {
     super(force, choices)
@@ -50,6 +53,7 @@ export class WebGpuPlan extends ShaderDevice {
       throw new TensorError(`plan: bindingBytes is ${bindingBytes}, expected a whole number of at least 256`)
     this.#bindingBytes = bindingBytes
     this.features = features
+    this.software = software
     this.#precision = precision
     this.description = `shapes and costs of webgpu alone, for bindings of ${bindingBytes} bytes`
   }
@@ -79,6 +83,7 @@ export class WebGpuPlan extends ShaderDevice {
 
   protected override betterImplementations(op: Op): readonly Implementation[] {
     return shadersOf(op, this.features, {
+      software: this.software,
       runShaders: (implementation, call) => this.#runShaders(implementation, call),
       copy: () => {},
       note: (...what) => this.note(...what),
@@ -124,7 +129,8 @@ export class WebGpuPlan extends ShaderDevice {
   #compete(implementation: ShaderImplementation, call: Call): void {
     const name = tunedName(call)
     if (name === undefined || this.#contests.has(name)) return
-    const contest = contestOf(call, implementation, { features: this.features, precision: this.#precision })
+    const { features, software } = this
+    const contest = contestOf(call, implementation, { features, software, precision: this.#precision })
     if (contest) this.#contests.set(name, contest)
   }
 

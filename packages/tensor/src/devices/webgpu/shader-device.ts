@@ -22,6 +22,8 @@ export interface RowsCopy {
 
 /** What runs shaders and copies: a GPU, or a plan of one. */
 export interface ShaderRunner {
+  /** Whether the processor runs the shaders. */
+  readonly software: boolean
   /** Runs the steps of an implementation in order. */
   readonly runShaders: (implementation: ShaderImplementation, call: Call) => readonly Storage[]
   readonly copy: (copy: RowsCopy) => void
@@ -32,8 +34,10 @@ export interface ShaderRunner {
 /** The shaders that compute an op with these features of the GPU, the default first. */
 export const shadersOf = (op: Op, features: ReadonlySet<string>, runner: ShaderRunner): readonly Implementation[] => {
   if (op === (copyRowsOp as Op)) return [copyInPlace(runner)]
+  const rank = ({ software }: ShaderImplementation) => (runner.software && software ? 0 : 1)
   return shaderImplementations
     .filter(({ op: of, feature }) => of === op && (feature === undefined || features.has(feature)))
+    .toSorted((a, b) => rank(a) - rank(b))
     .map(implementation => ({
       name: implementation.name,
       fits: call => implementation.fits(call),

@@ -83,7 +83,10 @@ const geometry = ({ headDim, heads, tokens }: Form) => {
 /** Indices of the elements of one load. */
 const lanesOf = (width: number): number[] => Array.from({ length: width }, (_, i) => i)
 
-const load = (name: string, { dtype, headDim }: Form): string => {
+type Cache = Pick<Form, 'dtype' | 'headDim'>
+
+/** WGSL of `kAt(i)`, or another name: the i-th four elements of a cache, or one where four do not divide the head dim. */
+export const load = (name: string, { dtype, headDim }: Cache): string => {
   if (dtype === 'f32')
     return `fn ${name}At(i: u32) -> ${headDim % 4 === 0 ? 'vec4<f32>' : 'f32'} { return ${name}[i]; }`
   return headDim % 4 === 0
@@ -94,7 +97,7 @@ const load = (name: string, { dtype, headDim }: Form): string => {
     : `fn ${name}At(i: u32) -> f32 { return unpack2x16float(${name}[i / 2u])[i & 1u]; }`
 }
 
-const cacheType = ({ dtype, headDim }: Form): string => {
+export const cacheType = ({ dtype, headDim }: Cache): string => {
   if (dtype === 'f32') return headDim % 4 === 0 ? 'vec4<f32>' : 'f32'
   return headDim % 4 === 0 ? 'vec2<u32>' : 'u32'
 }
@@ -283,18 +286,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
 })
 
-const extentsOf = ({ inputs, attributes }: Call) =>
+export const extentsOf = ({ inputs, attributes }: Call) =>
   attentionExtents('attention', inputs, attributes as AttentionAttributes)
+
+/** Whether shaders read the cache, and a dispatch holds the tokens. */
+export const isReadable = (call: Call): boolean => {
+  const { dtype } = call.inputs[1]
+  return areWhole(call.inputs) && (dtype === 'f32' || dtype === 'f16') && extentsOf(call).tokens <= 65_535
+}
 
 const attentionBy = ({ name, queries, stretch, enough }: Division): ShaderImplementation => ({
   op: attentionOp as Op,
   name,
   variantOf: name === divisions[0].name ? undefined : divisions[0].name,
-  fits: call => {
-    const { headDim, tokens } = extentsOf(call)
-    const { dtype } = call.inputs[1]
-    return areWhole(call.inputs) && (dtype === 'f32' || dtype === 'f16') && headDim <= 256 && tokens <= 65_535
-  },
+  fits: call => isReadable(call) && extentsOf(call).headDim <= 256,
   plan: call => {
     const { tokens, heads, headDim, kvHeads, group, span, factor } = extentsOf(call)
     // Head dims that 16-byte loads do not fit are rare: their shaders stay small.

@@ -1,4 +1,6 @@
 import { attentionOverRanges } from './attention'
+import { attentionDirect } from './attention-direct'
+import { linearDirect } from './direct'
 import { elementwiseQuads } from './elementwise'
 import { gatherRows } from './embedding'
 import { matrixVector } from './matrix-vector'
@@ -16,7 +18,9 @@ export const shaderImplementations: readonly ShaderImplementation[] = [
   ...linearTiled,
   ...linearTiledF16,
   ...linearTiledInt8,
+  ...linearDirect,
   ...attentionOverRanges,
+  attentionDirect,
   ...rowReductions,
   ...elementwiseQuads,
   writeRowsInPlace,

@@ -43,11 +43,16 @@ interface Division {
   readonly lanes: number
   /** Whether lanes add up their sums by subgroups, rather than by a tree in shared memory. */
   readonly subgroups: boolean
+  /** Whether it suits software adapters. */
+  readonly software: boolean
 }
 
-const division = (name: string, outputs: number, lanes: number, subgroups = false): Division => ({
-  ...{ name, outputs, lanes, subgroups },
-})
+const division = (
+  name: string,
+  outputs: number,
+  lanes: number,
+  { subgroups = false, software = false } = {},
+): Division => ({ name, outputs, lanes, subgroups, software })
 
 /** The default first. */
 const divisions: readonly Division[] = [
@@ -56,8 +61,9 @@ const divisions: readonly Division[] = [
   division('few rows, outputs /2', 1 / 2, 1),
   division('few rows, lanes x2', 1, 2),
   division('few rows, lanes /2', 1, 1 / 2),
-  division('few rows, subgroups', 1, 1, true),
-  division('few rows, subgroups, lanes /2', 1, 1 / 2, true),
+  division('few rows, subgroups', 1, 1, { subgroups: true }),
+  division('few rows, subgroups, lanes /2', 1, 1 / 2, { subgroups: true }),
+  division('few rows, lanes /16', 1, 1 / 16, { software: true }),
 ]
 
 /** Number of lanes for a row of this many units. */
@@ -403,6 +409,7 @@ export const matrixVector: readonly ShaderImplementation[] = products.flatMap(({
     name: division.name,
     variantOf: division === divisions[0] ? undefined : divisions[0].name,
     feature: division.subgroups ? ('subgroups' as const) : undefined,
+    software: division.software,
     fits: call =>
       areWhole(whole(call.inputs)) && (allows?.(call) ?? true) && plans(call).every(plan => fitsFew(division, plan)),
     plan: call => plans(call).flatMap(plan => steps(division, plan)),

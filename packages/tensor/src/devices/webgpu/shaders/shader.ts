@@ -46,6 +46,8 @@ export interface ShaderImplementation {
   readonly feature?: ShaderFeature | undefined
   /** Numbers to which it rounds what it multiplies; f32 unless given. It is never a default, and the tuner needs leave to choose it. */
   readonly precision?: Precision | undefined
+  /** Whether it is the default on a software adapter, where the lanes of a workgroup share one core and each barrier costs time. */
+  readonly software?: boolean | undefined
   fits(call: Call): boolean
   plan(call: Call): readonly ShaderStep[]
 }

@@ -18,6 +18,8 @@ interface Leave {
   readonly features: ReadonlySet<string>
   /** The least precise numbers in which it may compute. */
   readonly precision: Precision
+  /** Whether a processor runs the shaders: what suits it alone is measured there alone. */
+  readonly software: boolean
 }
 
 /** The implementations between which a call is open: the one that it has by default and its variants; undefined if there is one alone. */
@@ -40,14 +42,18 @@ export const contestOf = (call: Call, standard: ShaderImplementation, leave: Lea
   return { name, call, candidates: each, implementations: each.map(one => one.name), code: hashOf(code) }
 }
 
-const variantsOf = ({ op, name }: ShaderImplementation, { features, precision }: Leave) =>
+const variantsOf = (standard: ShaderImplementation, { features, precision, software }: Leave) =>
   shaderImplementations.filter(
     one =>
-      one.op === op &&
-      one.variantOf === name &&
+      one.op === standard.op &&
+      one !== standard &&
+      familyOf(one) === familyOf(standard) &&
+      (software || !one.software) &&
       (one.feature === undefined || features.has(one.feature)) &&
       precisions.indexOf(one.precision ?? 'f32') <= precisions.indexOf(precision),
   )
+
+const familyOf = ({ name, variantOf = name }: ShaderImplementation): string => variantOf
 
 /** FNV-1a over UTF-16 units. */
 export const hashOf = (text: string): string => {
