@@ -1,4 +1,4 @@
-import { type DType, decode, encode } from '@cria/dtypes'
+import { type DType, decode, dtypes, encode } from '@cria/dtypes'
 import { describe, expect, test } from 'vitest'
 import {
   attention,
@@ -18,6 +18,7 @@ import { linearOp } from '../src/ops/linear'
 import { Draw } from './cases'
 import { drawAttention } from './cases/attention'
 import { relativeError, TOLERANCE } from './cases/check'
+import { drawWeight } from './cases/quantised'
 import { LAYERS, TinyLlama } from './tiny-llama'
 
 // What the shaders of the device "webgpu" do beyond the cases of all ops: caches of f16, weights in several buffers, and the
@@ -89,6 +90,32 @@ describe.skipIf(!available)(`webgpu, seed ${seed}`, { timeout: 600_000 }, () => 
       expect(rows.subarray(64 * i, 64 * i + 64)).toEqual(values.subarray(64 * id, 64 * id + 64))
     expect(() => device.zeros([limit], 'f32')).toThrow(DeviceFailedError)
   })
+
+  test.each(['q8_0', 'q4_0', 'q4_k', 'q6_k'] as const)(
+    'the GPU packs blocks of %s, some megabytes at a time',
+    async dtype => {
+      await using device = await WebGpuDevice.open()
+      using _scope = device.scope()
+      const draw = new Draw(seed)
+      const columns = 256
+      const { blockBytes, blockElements } = dtypes[dtype]
+      // Over 9 MB, and an odd number of blocks where 256 columns are one.
+      const rows = 2 * Math.floor((9.5e6 * blockElements) / (columns * blockBytes) / 2) + 1
+      const { data, values } = drawWeight(draw, dtype, rows, columns)
+      const { written } = device.traffic
+      const weight = device.tensor(data, [rows, columns], dtype)
+      expect(device.traffic.written - written).toBeGreaterThanOrEqual(data.byteLength)
+      const ids = Int32Array.from({ length: 500 }, (_, i) =>
+        i < 4 ? [0, 1, rows - 2, rows - 1][i] : draw.integer(0, rows - 1),
+      )
+      const found = await embedding(device.tensor(ids, [ids.length]), weight).read()
+      const expected = Float32Array.from(
+        { length: found.length },
+        (_, i) => values[ids[Math.floor(i / columns)] * columns + (i % columns)],
+      )
+      expect(relativeError(found, expected)).toBeLessThan(1e-6)
+    },
+  )
 
   test('a decode step: dispatches, submits and bytes; the same tokens as the kernels of gpu.js', async () => {
     const greedy = async (force?: 'kernels', cacheType: DType = 'f32') => {

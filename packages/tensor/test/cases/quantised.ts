@@ -23,7 +23,7 @@ interface Encoded {
 }
 
 /** A random weight [out, in], and its elements as the definition of its type gives them. */
-const drawWeight = (draw: Draw, dtype: DType, out: number, columns: number): Encoded => {
+export const drawWeight = (draw: Draw, dtype: DType, out: number, columns: number): Encoded => {
   const size = out * columns
   const values = new Float32Array(size)
   const bytes = new Uint8Array(byteLength(dtype, size))

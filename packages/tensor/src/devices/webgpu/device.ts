@@ -1,4 +1,4 @@
-import { bytesOf as bytesOfView, type DType, decode } from '@cria/dtypes'
+import { bytesOf as bytesOfView, type DType, decode, dtypes } from '@cria/dtypes'
 import {
   type Device,
   type DeviceOptions,
@@ -20,8 +20,9 @@ import { Tensor } from '../../tensor'
 import { translateToWgsl, type Wgsl } from '../gpu-js'
 import { asFloats, type KernelArguments } from '../kernel-device'
 import { describe, isSoftware, languageFeatures, requestAdapter } from './adapter'
+import { BlockUploads } from './block-uploads'
 import { Buffers, type GpuStorage, type Window } from './buffers'
-import { checkWeight, packWeight, rowsPerBinding } from './pack-weight'
+import { checkWeight, packedBytes, rowsPerBinding } from './pack-weight'
 import type { WebGpuPlan } from './plan'
 import { DispatchQueue, type Program } from './queue'
 import { type RowsCopy, ShaderDevice, shadersOf } from './shader-device'
@@ -56,6 +57,7 @@ export class WebGpuDevice extends ShaderDevice {
   override stepsAhead = 2
   readonly #buffers: Buffers
   readonly #queue: DispatchQueue
+  readonly #blockUploads: BlockUploads
   readonly #kernels = new Map<Kernel, { wgsl: Wgsl; program: Program }>()
   readonly #shaders = new Map<Shader, Program>()
   readonly #tuner: Tuner | undefined
@@ -82,6 +84,7 @@ export class WebGpuDevice extends ShaderDevice {
       error => this.#fail(error),
     )
     this.#queue = new DispatchQueue(gpu, this.#buffers)
+    this.#blockUploads = new BlockUploads(gpu, this.#queue, step => this.#programOf(step), this.#buffers.limit)
     gpu.onuncapturederror = event =>
       this.#fail(new DeviceFailedError('webgpu', (event as unknown as { error: Error }).error.message))
     void gpu.lost.then(({ message, reason }) => {
@@ -212,8 +215,15 @@ export class WebGpuDevice extends ShaderDevice {
     const { dtype, shape } = spec
     if (dtype !== 'i32') checkWeight(spec)
     const windows = rowsPerBinding(spec, this.#buffers.limit)
-    if (windows >= shape[0]) return this.#upload(this.#words(data, spec), spec)
+    if (windows >= shape[0]) return this.#uploadWeight(data, spec)
     return this.#uploadWindows(data, spec, windows)
+  }
+
+  #uploadWeight(data: TensorData, spec: Spec): GpuStorage {
+    if (dtypes[spec.dtype].kind !== 'block') return this.#upload(this.#words(data, spec), spec)
+    const storage = this.#buffers.forUpload(packedBytes(spec.dtype, sizeOf(spec.shape)), spec)
+    this.#blockUploads.upload(data as Uint8Array, spec, storage)
+    return storage
   }
 
   #upload(words: Uint8Array<ArrayBuffer>, spec: Spec): GpuStorage {
@@ -228,9 +238,9 @@ export class WebGpuDevice extends ShaderDevice {
     const perRow = data.length / rows
     for (let first = 0; first < rows; first += most) {
       const count = Math.min(most, rows - first)
-      const part = data.slice(first * perRow, (first + count) * perRow) as TensorData
-      const rowSpec = { dtype, shape: [count, columns] }
-      const storage = this.#upload(this.#words(part, rowSpec), rowSpec)
+      const [from, to] = [first * perRow, (first + count) * perRow]
+      const part = 'subarray' in data ? data.subarray(from, to) : data.slice(from, to)
+      const storage = this.#uploadWeight(part, { dtype, shape: [count, columns] })
       windows.push({ storage, first, rows: count })
     }
     const [{ storage }] = windows
@@ -333,7 +343,8 @@ export class WebGpuDevice extends ShaderDevice {
   }
 
   #words(data: TensorData, spec: Spec): Uint8Array<ArrayBuffer> {
-    if (spec.dtype !== 'f32' && spec.dtype !== 'i32') return packWeight(data, spec)
+    if (spec.dtype === 'f16' || spec.dtype === 'bf16')
+      return bytesOfView(data as Uint16Array) as Uint8Array<ArrayBuffer>
     return bytesOfView(data instanceof Float32Array ? data : asFloats(data)) as Uint8Array<ArrayBuffer>
   }
 

@@ -118,8 +118,9 @@ export class DispatchQueue {
     return values
   }
 
-  write(buffer: GPUBuffer, bytes: Uint8Array<ArrayBuffer>): void {
-    this.device.queue.writeBuffer(buffer, 0, bytes)
+  /** Before all that is not submitted yet. @param to where to, in bytes */
+  write(buffer: GPUBuffer, bytes: Uint8Array<ArrayBuffer>, to = 0): void {
+    this.device.queue.writeBuffer(buffer, to, bytes)
     this.traffic.written += bytes.byteLength
   }
 

@@ -8,7 +8,7 @@ type Readable = (typeof readableTypes)[number]
 
 /**
  * How a shader reads a weight by units: the elements that one lane loads at once, by 16-byte loads. `params.blocks` is the number
- * of blocks of 32 elements in the buffer; scales lie behind the values, see `packWeight`.
+ * of blocks of 32 elements in the buffer; scales lie behind the values, see `partsOf`.
  */
 export interface Reader {
   readonly name: string
