@@ -38,6 +38,7 @@ export {
   listDevices,
   OutOfMemoryError,
   openDevice,
+  type Precision,
   ShapeError,
   type Tune,
   type TunedChoice,

@@ -2,7 +2,7 @@ import type { CacheType } from '@cria/attention-variants'
 import type { Progress } from '@cria/checkpoint'
 import type { DType } from '@cria/dtypes'
 import type { Architecture } from '@cria/llama'
-import type { Device, DeviceName, Tune } from '@cria/tensor'
+import type { Device, DeviceName, Precision, Tune } from '@cria/tensor'
 import type { Tokenizer } from '@cria/tokenizer'
 import { embeddedModel } from './embedded'
 import { LoadError } from './errors'
@@ -21,6 +21,11 @@ export interface LoadOptions {
    * fastest on this GPU. `auto`: on hardware, and once, for what was measured is kept. `on`: on software adapters too. Default `auto`.
    */
   readonly tune?: Tune | undefined
+  /**
+   * The least precise numbers that the `webgpu` device may multiply prompts in, if it measures that they are faster: `f16` or `int8` change
+   * results slightly. Default `f32`: results do not depend on measurements.
+   */
+  readonly precision?: Precision | undefined
   /** A tokenizer, its bytes, or its path, URL or `hf:` location (also of a GGUF file). Default: the model's own. */
   readonly tokenizer?: Tokenizer | Uint8Array | string | URL | undefined
   /**

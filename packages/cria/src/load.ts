@@ -10,7 +10,7 @@ import { isDType } from '@cria/dtypes'
 import { type Architecture, chooseArchitecture } from '@cria/llama'
 import { llama2Architecture } from '@cria/llama2'
 import type { GenerateTextOptions } from '@cria/sampling'
-import { Device, DeviceLostError, openDevice } from '@cria/tensor'
+import { Device, DeviceLostError, openDevice, precisions } from '@cria/tensor'
 import { loadTokenizer, readGgufVocabulary, Tokenizer } from '@cria/tokenizer'
 import { embeddedModel } from './embedded'
 import { LoadError } from './errors'
@@ -45,6 +45,10 @@ const rules: Readonly<Record<keyof LoadOptions, Rule>> = {
     holds: value => Number.isSafeInteger(value) && (value as number) >= 1,
   },
   tune: { expected: 'auto, on or off', holds: value => ['auto', 'on', 'off'].includes(value as string) },
+  precision: {
+    expected: precisions.join(', '),
+    holds: value => (precisions as readonly unknown[]).includes(value),
+  },
   tokenizer: {
     expected: 'a tokenizer, its bytes, its path or its URL',
     holds: value =>
@@ -82,12 +86,18 @@ const checkLoadOptions = (options: LoadOptions): void => {
     const { expected, holds } = rules[option as keyof LoadOptions]
     if (value !== undefined && !holds(value)) throw new LoadError(`${option} is ${shown(value)}, expected ${expected}`)
   }
-  const { device = 'auto', threads, tune } = options
+  const { device = 'auto', threads, tune, precision } = options
   if (threads !== undefined && device !== 'simd' && device !== 'auto') {
     throw new LoadError('threads are for a device "simd" that is opened here: leave them out')
   }
   if (tune !== undefined && device !== 'webgpu' && device !== 'auto') {
     throw new LoadError('tune is for a device "webgpu" that is opened here: leave it out')
+  }
+  if (precision !== undefined && device !== 'webgpu' && device !== 'auto') {
+    throw new LoadError('precision is for a device "webgpu" that is opened here: leave it out')
+  }
+  if (precision !== undefined && precision !== 'f32' && tune === 'off') {
+    throw new LoadError(`precision ${precision} is what tuning may choose, and tune is off: leave one of them out`)
   }
 }
 
@@ -146,9 +156,9 @@ const openNetwork = async (
     architecture.tensors(config, checkpoint),
     name => architecture.isDerived?.(name, config) ?? false,
   )
-  const { device: where = 'auto', threads, tune } = options
+  const { device: where = 'auto', threads, tune, precision } = options
   const ownsDevice = typeof where === 'string'
-  const device = ownsDevice ? await openDevice(where, { threads, tune }) : where
+  const device = ownsDevice ? await openDevice(where, { threads, tune, precision }) : where
   let network: CausalModel | undefined
   try {
     network = architecture.build(device, config)
@@ -185,7 +195,7 @@ const reloadFrom =
     let device: Device | undefined
     let checkpoint: Checkpoint | undefined
     try {
-      device = await openDevice(name, name === 'webgpu' ? { tune: options.tune } : {})
+      device = await openDevice(name, name === 'webgpu' ? { tune: options.tune, precision: options.precision } : {})
       if (device.software && !software) throw new LoadError(`only a software adapter is left, ${device.description}`)
       checkpoint = await openLocation(from, { headers: options.headers, vocabulary: false })
       // Signal and progress belong to the first load only.
@@ -193,6 +203,7 @@ const reloadFrom =
         ...options,
         threads: undefined,
         tune: undefined,
+        precision: undefined,
         signal: undefined,
         onProgress: undefined,
         device,

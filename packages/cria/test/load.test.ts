@@ -18,6 +18,7 @@ import {
   DisposedError,
   LoadError,
   type LoadOptions,
+  listDevices,
   loadModel,
   loadWeights,
   type Model,
@@ -55,6 +56,13 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cria-load-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
+
+const webgpu = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
+
+test.skipIf(!webgpu)('the device gets the precision', async () => {
+  await using model = await loadModel(undefined, { device: 'webgpu', precision: 'int8' })
+  expect(model.device.precision).toBe('int8')
+})
 
 describe.skipIf(!hasStories)('stories260K writes the same from every place', () => {
   const withTokenizer = { tokenizer: stories('tok512.model') }
@@ -250,12 +258,25 @@ describe('what cannot be loaded', () => {
 
   test('an option that is misspelt', async () => {
     const error = await refused(await tiny(), { devise: 'cpu' } as LoadOptions)
-    expect(error.message).toMatch(/^loadModel has no option "devise": it knows device, threads, tune, tokenizer/)
+    expect(error.message).toMatch(
+      /^loadModel has no option "devise": it knows device, threads, tune, precision, tokenizer/,
+    )
   })
 
   test('threads for a device that has none', async () => {
     const error = await refused(await tiny(), { device: 'cpu', threads: 2 })
     expect(error.message).toBe('threads are for a device "simd" that is opened here: leave them out')
+  })
+
+  test.each([
+    [{ precision: 'f64' as never }, 'precision is "f64", expected f32, f16, int8'],
+    [{ device: 'cpu', precision: 'f16' }, 'precision is for a device "webgpu" that is opened here: leave it out'],
+    [
+      { precision: 'int8', tune: 'off' },
+      'precision int8 is what tuning may choose, and tune is off: leave one of them out',
+    ],
+  ] satisfies [LoadOptions, string][])('a precision that would be ignored: %o', async (options, message) => {
+    expect(await refused(await tiny(), options)).toEqual(new LoadError(message))
   })
 
   test.each([

@@ -118,6 +118,8 @@ export abstract class Device implements AsyncDisposable {
   readonly synchronous: boolean = false
   /** Whether the CPU emulates the GPU: correct but slow. */
   readonly software: boolean = false
+  /** The least precise numbers that measurements may choose for products of prompts. */
+  readonly precision: Precision = 'f32'
   /** Whether {@link prepare} measures which implementations are the fastest here. */
   readonly tunes: boolean = false
   /**

@@ -4,6 +4,7 @@ export {
   type DeviceName,
   type DeviceOptions,
   type Precision,
+  precisions,
   type Staging,
   type Storage,
   type TensorData,

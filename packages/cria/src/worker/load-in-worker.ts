@@ -18,7 +18,7 @@ let modelNumbers = 0
 export interface WorkerLoadOptions
   extends Pick<
     LoadOptions,
-    'threads' | 'tune' | 'tokenizer' | 'weights' | 'cache' | 'headers' | 'onProgress' | 'signal'
+    'threads' | 'tune' | 'precision' | 'tokenizer' | 'weights' | 'cache' | 'headers' | 'onProgress' | 'signal'
   > {
   /** A worker whose script calls `serveModels`. It stays yours: several models may share it. */
   readonly worker: PlatformWorker
@@ -56,7 +56,7 @@ export const loadIn = async (
 const sentLoad = (
   model: number,
   from: ModelLocation,
-  { device, threads, tune, weights, cache, headers, tokenizer, architectures, ...unknown }: LoadOptions,
+  { device, threads, tune, precision, weights, cache, headers, tokenizer, architectures, ...unknown }: LoadOptions,
 ): SentLoad => {
   const [name] = Object.keys(unknown)
   if (name !== undefined) throw new LoadError(`loadModel has no option "${name}"`)
@@ -67,7 +67,7 @@ const sentLoad = (
       'architectures cannot cross to a worker: give one of your own, whose script calls serveModels({ architectures })',
     )
   return {
-    ...{ model, from: sentLocation(from), device, threads, tune, weights, cache, headers },
+    ...{ model, from: sentLocation(from), device, threads, tune, precision, weights, cache, headers },
     tokenizer: sentTokenizer(tokenizer),
   }
 }

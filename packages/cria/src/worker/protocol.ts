@@ -1,7 +1,7 @@
 import type { CacheType } from '@cria/attention-variants'
 import type { DType } from '@cria/dtypes'
 import type { GenerateTextOptions } from '@cria/sampling'
-import type { DeviceName, Tune } from '@cria/tensor'
+import type { DeviceName, Precision, Tune } from '@cria/tensor'
 import type { Vocabulary } from '@cria/tokenizer'
 
 // The messages between a model's worker and the thread that uses it.
@@ -21,6 +21,7 @@ export interface SentLoad {
   readonly device: DeviceName | 'auto' | undefined
   readonly threads: number | undefined
   readonly tune: Tune | undefined
+  readonly precision: Precision | undefined
   readonly weights: DType | undefined
   readonly cache: CacheType | undefined
   readonly headers: Readonly<Record<string, string>> | undefined

@@ -54,6 +54,7 @@ export class WebGpuDevice extends ShaderDevice {
   readonly description: string
   override readonly software: boolean
   override readonly tunes: boolean
+  override readonly precision: Precision
   override stepsAhead = 2
   readonly #buffers: Buffers
   readonly #queue: DispatchQueue
@@ -61,7 +62,6 @@ export class WebGpuDevice extends ShaderDevice {
   readonly #kernels = new Map<Kernel, { wgsl: Wgsl; program: Program }>()
   readonly #shaders = new Map<Shader, Program>()
   readonly #tuner: Tuner | undefined
-  readonly #precision: Precision
   #failure: DeviceFailedError | undefined
 
   private constructor(
@@ -70,7 +70,7 @@ export class WebGpuDevice extends ShaderDevice {
     { force, limit, tune = 'auto', precision = 'f32', tuner }: WebGpuOptions,
   ) {
     super(force, new Choices())
-    this.#precision = precision
+    this.precision = precision
     this.description = describe(adapter)
     this.software = isSoftware(adapter)
     // What is forced is not for measurements to choose.
@@ -162,15 +162,8 @@ export class WebGpuDevice extends ShaderDevice {
     this.checkOpen('prepare')
     const { WebGpuPlan } = await import('./plan')
     const planned = (choices: Choices): WebGpuPlan => {
-      const { features, force } = this
-      const leave = { features, precision: this.#precision }
-      const plan = new WebGpuPlan({
-        bindingBytes: this.#buffers.limit,
-        software: this.software,
-        ...leave,
-        force,
-        choices,
-      })
+      const { features, software, precision, force } = this
+      const plan = new WebGpuPlan({ bindingBytes: this.#buffers.limit, features, software, precision, force, choices })
       work(plan)
       return plan
     }

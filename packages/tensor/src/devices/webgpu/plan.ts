@@ -34,7 +34,7 @@ export class WebGpuPlan extends ShaderDevice {
   override readonly features: ReadonlySet<string>
   override readonly software: boolean
   readonly #bindingBytes: number
-  readonly #precision: Precision
+  override readonly precision: Precision
   readonly #steps = new Map<Shader, ShaderStep>()
   readonly #kernels = new Map<Kernel, Extent>()
   readonly #contests = new Map<string, PlannedContest>()
@@ -54,7 +54,7 @@ export class WebGpuPlan extends ShaderDevice {
     this.#bindingBytes = bindingBytes
     this.features = features
     this.software = software
-    this.#precision = precision
+    this.precision = precision
     this.description = `shapes and costs of webgpu alone, for bindings of ${bindingBytes} bytes`
   }
 
@@ -129,8 +129,8 @@ export class WebGpuPlan extends ShaderDevice {
   #compete(implementation: ShaderImplementation, call: Call): void {
     const name = tunedName(call)
     if (name === undefined || this.#contests.has(name)) return
-    const { features, software } = this
-    const contest = contestOf(call, implementation, { features, software, precision: this.#precision })
+    const { features, software, precision } = this
+    const contest = contestOf(call, implementation, { features, software, precision })
     if (contest) this.#contests.set(name, contest)
   }
 
