@@ -202,7 +202,7 @@ export abstract class Device implements AsyncDisposable {
   }
 
   /**
-   * Resolves when all memory requested so far is allocated. Devices with a queue find out late that there is none.
+   * Resolves when all memory requested so far is allocated. A device with a queue learns only later that memory was refused.
    * @throws OutOfMemoryError
    */
   async granted(): Promise<void> {}

@@ -19,7 +19,7 @@ interface Search {
   readonly software: boolean
 }
 
-/** Opens a device, or throws for the reason that there is none here. */
+/** Opens a device. Throws if it cannot run here, and says why. */
 type Open = (options: DeviceOptions, search: Search) => Promise<Device>
 
 const inBrowser = () => typeof document !== 'undefined' || typeof OffscreenCanvas !== 'undefined'

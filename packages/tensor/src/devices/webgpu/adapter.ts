@@ -58,7 +58,7 @@ const mayHaveDriver = (): boolean => {
   return folders.some(folder => fs.existsSync(folder) && fs.readdirSync(folder).some(name => name.endsWith('.json')))
 }
 
-/** The adapter of this machine, or why there is none. With `software`, SwiftShader's is looked for where there is no other. */
+/** The adapter of this machine, or why there is none. With `software`, it looks for SwiftShader if there is no other. */
 export const requestAdapter = async (software: boolean): Promise<GPUAdapter | string> => {
   const gpu = systemGpu()
   if (!gpu)
@@ -73,7 +73,7 @@ export const requestAdapter = async (software: boolean): Promise<GPUAdapter | st
   )
 }
 
-/** Why this machine has no GPU for WebGPU: an adapter tells, before the device, its shaders and gpu.js are loaded. */
+/** Why this machine has no GPU for WebGPU. It only asks for an adapter, and loads neither the device nor its shaders and gpu.js. */
 export const whyNoHardware = async (): Promise<string | undefined> => {
   const adapter = await requestAdapter(false)
   if (typeof adapter === 'string') return adapter

@@ -1,8 +1,8 @@
 import { asMatrix } from '../../../shape'
 import type { Spec } from '../../../spec'
-import { readerOf, readerPrelude } from '../weight-readers'
-import { bindings, shaderOf, storageOf, times } from './shader'
-import { implementationsOf, TILE_PARAMETERS, type Tile, tileSteps, writeSums } from './tiles'
+import { readerOf } from '../weight-readers'
+import { shaderOf, storageOf, times } from './shader'
+import { declarations, implementationsOf, type Tile, tileSteps, writeSums } from './tiles'
 
 // Shapes: R rows of x, D its columns (a multiple of 4), N rows of the weight.
 
@@ -15,15 +15,11 @@ const tile: Tile = { name: 'direct', rows: EACH * SIDE, outputs: 4 * SIDE, each:
 // Each thread computes 4 x 4 outputs from what it reads itself. Words are read more often than by tiles, and no lane waits for another.
 const direct = shaderOf(
   (weight: Spec, add: boolean) => {
-    const { name, element, code } = readerOf(weight)
+    const { name } = readerOf(weight)
     return {
       name: `linearDirect ${name}${add ? ' added' : ''}`,
       code: /* wgsl */ `
-${TILE_PARAMETERS}
-@group(0) @binding(0) var<uniform> params: Params;
-${bindings([['x', 'vec4<f32>'], ['weight', element], ...(add ? ([['residual', 'f32']] as const) : [])], [['y', 'f32']])}
-${readerPrelude(weight)}
-${code('weight')}
+${declarations(weight, add)}
 
 @compute @workgroup_size(${SIDE}, ${SIDE})
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {

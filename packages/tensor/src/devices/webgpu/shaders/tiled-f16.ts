@@ -1,8 +1,8 @@
 import { asMatrix } from '../../../shape'
 import type { Spec } from '../../../spec'
-import { readerOf, readerPrelude } from '../weight-readers'
-import { bindings, SHARED_BYTES, type ShaderImplementation, shaderOf, storageOf, times } from './shader'
-import { implementationsOf, TILE_PARAMETERS, type Tile, tileSteps, writeSums } from './tiles'
+import { readerOf } from '../weight-readers'
+import { SHARED_BYTES, type ShaderImplementation, shaderOf, storageOf, times } from './shader'
+import { declarations, implementationsOf, type Tile, tileSteps, writeSums } from './tiles'
 
 // Shapes: R rows of x, D its columns (a multiple of 4), N rows of the weight.
 //
@@ -22,7 +22,7 @@ const PAD = 8
 
 const tiled = shaderOf(
   (weight: Spec, add: boolean, tile: Tile) => {
-    const { name, element, code } = readerOf(weight)
+    const { name } = readerOf(weight)
     const [across, down] = [tile.outputs / 4, tile.rows / tile.each]
     const threads = across * down
     const [strideX, strideW] = [tile.rows + PAD, tile.outputs + PAD]
@@ -40,11 +40,7 @@ const tiled = shaderOf(
       code: /* wgsl */ `
 enable f16;
 alias Half = f16;
-${TILE_PARAMETERS}
-@group(0) @binding(0) var<uniform> params: Params;
-${bindings([['x', 'vec4<f32>'], ['weight', element], ...(add ? ([['residual', 'f32']] as const) : [])], [['y', 'f32']])}
-${readerPrelude(weight)}
-${code('weight')}
+${declarations(weight, add)}
 
 // Slices: a quad of all rows, then the next.
 var<workgroup> sliceX: array<vec4<Half>, ${STEP * strideX}>;

@@ -1,6 +1,6 @@
 import { asMatrix } from '../../../shape'
 import type { Spec } from '../../../spec'
-import { bytesPrelude, readerOf, readerPrelude } from '../weight-readers'
+import { bytesPrelude, readerOf } from '../weight-readers'
 import {
   bindings,
   foldGroups,
@@ -11,7 +11,7 @@ import {
   storageOf,
   times,
 } from './shader'
-import { implementationsOf, type Product, TILE_PARAMETERS, type Tile, tileSteps, writeSums } from './tiles'
+import { declarations, implementationsOf, type Product, type Tile, tileSteps, writeSums } from './tiles'
 
 // Shapes: R rows of x, D its columns, N rows of the weight, B = D / 32 blocks of a row.
 //
@@ -63,8 +63,7 @@ ${times(8, j => `  sum += dot4I8Packed(bytes${j}, 0x01010101u);`)}
 
 const tiled = shaderOf(
   (weight: Spec, add: boolean, tile: Tile) => {
-    const reader = readerOf(weight)
-    const { name, scaling } = reader
+    const { name, scaling, bytes } = readerOf(weight)
     const [across, down] = [tile.outputs / 4, tile.rows / tile.each]
     const threads = across * down
     // A thread's outputs and rows lie `across` and `down` apart, so that neighbouring lanes read and write neighbours.
@@ -82,21 +81,12 @@ ${times(tile.each, i => `      let x${i} = sliceX[${h * tile.rows}u + ${rowOf(i)
       name: `linearTiled ${name} as int8${add ? ' added' : ''}, ${tile.rows}x${tile.outputs}`,
       code: /* wgsl */ `
 requires ${FEATURE};
-${TILE_PARAMETERS}
-@group(0) @binding(0) var<uniform> params: Params;
-${bindings(
-  [
-    ['x', 'vec4<u32>'],
-    ['scales', 'vec2<f32>'],
-    ['weight', reader.element],
-    ...(add ? ([['residual', 'f32']] as const) : []),
-  ],
-  [['y', 'f32']],
-)}
-${readerPrelude(weight)}
+${declarations(weight, add, [
+  ['x', 'vec4<u32>'],
+  ['scales', 'vec2<f32>'],
+])}
 ${bytesPrelude(weight)}
-${reader.code('weight')}
-${reader.bytes?.('weight')}
+${bytes?.('weight')}
 
 // A block of each row: elements 0 to 15 of all rows, then 16 to 31. Scales: of x and of its sum; those of the weight.
 var<workgroup> sliceX: array<vec4<u32>, ${2 * tile.rows}>;

@@ -1,8 +1,8 @@
 import { asMatrix } from '../../../shape'
 import type { Spec } from '../../../spec'
-import { readerOf, readerPrelude } from '../weight-readers'
-import { bindings, SHARED_BYTES, type ShaderImplementation, shaderOf, storageOf, times } from './shader'
-import { implementationsOf, TILE_PARAMETERS, type Tile, tileSteps, writeSums } from './tiles'
+import { readerOf } from '../weight-readers'
+import { SHARED_BYTES, type ShaderImplementation, shaderOf, storageOf, times } from './shader'
+import { declarations, implementationsOf, type Tile, tileSteps, writeSums } from './tiles'
 
 // Shapes: R rows of x, D its columns (a multiple of 4), N rows of the weight.
 
@@ -21,7 +21,7 @@ const STEP = 16
 // each word read from memory serves as many products as the tile has rows.
 const tiled = shaderOf(
   (weight: Spec, add: boolean, tile: Tile) => {
-    const { name, element, code } = readerOf(weight)
+    const { name } = readerOf(weight)
     const [across, down] = [tile.outputs / 4, tile.rows / tile.each]
     const threads = across * down
     const load = (array: string, from: string, row: string, count: number) => `
@@ -35,11 +35,7 @@ const tiled = shaderOf(
     return {
       name: `linearTiled ${name}${add ? ' added' : ''}, ${tile.rows}x${tile.outputs}`,
       code: /* wgsl */ `
-${TILE_PARAMETERS}
-@group(0) @binding(0) var<uniform> params: Params;
-${bindings([['x', 'vec4<f32>'], ['weight', element], ...(add ? ([['residual', 'f32']] as const) : [])], [['y', 'f32']])}
-${readerPrelude(weight)}
-${code('weight')}
+${declarations(weight, add)}
 
 // Slices, transposed. Not of vectors: a lane that writes a component may write its whole vector (WGSL, "Memory Locations").
 var<workgroup> sliceX: array<array<f32, ${tile.rows}>, ${STEP}>;

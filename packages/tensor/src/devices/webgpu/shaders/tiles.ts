@@ -2,9 +2,11 @@ import type { Op, Operand } from '../../../op'
 import { linearOp } from '../../../ops/linear'
 import { linearAddOp } from '../../../ops/linear-add'
 import { asMatrix } from '../../../shape'
-import { blocksOf } from '../weight-readers'
+import type { Spec } from '../../../spec'
+import { blocksOf, readerOf, readerPrelude } from '../weight-readers'
 import {
   areWhole,
+  bindings,
   type Shader,
   type ShaderImplementation,
   type ShaderStep,
@@ -23,8 +25,24 @@ export interface Tile {
   readonly each: number
 }
 
-/** The parameters of a product: units in a row, and rows of the weight, of x and of y. */
-export const TILE_PARAMETERS = 'struct Params { size: u32, out: u32, blocks: u32, first: u32, stride: u32, rows: u32 }'
+/**
+ * WGSL that declares what a product binds, and reads the weight. Parameters: units in a row, and rows of the weight, of x and of y.
+ * @param xs the arrays of x
+ */
+export const declarations = (
+  weight: Spec,
+  add: boolean,
+  xs: readonly (readonly [name: string, type: string])[] = [['x', 'vec4<f32>']],
+): string => {
+  const { element, code } = readerOf(weight)
+  const residual = add ? ([['residual', 'f32']] as const) : []
+  return `
+struct Params { size: u32, out: u32, blocks: u32, first: u32, stride: u32, rows: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+${bindings([...xs, ['weight', element], ...residual], [['y', 'f32']])}
+${readerPrelude(weight)}
+${code('weight')}`
+}
 
 /** WGSL of `write(sums, row, start)`, which writes a thread's four sums of a row of x. @param apart distance of their outputs */
 export const writeSums = (add: boolean, apart: number): string => `
