@@ -115,19 +115,24 @@ export class SimdDevice extends Device {
   #run(kernel: SimdKernel, { op, inputs, outputs, attributes }: Call): readonly Storage[] {
     const stored = inputs.map(({ storage }) => storage as SimdStorage)
     const engine = placeOf(op, stored)
-    const temporary: number[] = [] // freed at the end: copies of inputs, and results if the op fails
+    const temporary: number[] = [] // freed at the end: copies of inputs, scratch memory, and results if the op fails
+    const scratch = (floats: number) => {
+      const pointer = engine.alloc(4 * floats)
+      temporary.push(pointer)
+      return pointer
+    }
     try {
       return asDeviceFailure(() => {
         const found = inputs.map((input, i) => inMemoryOf(engine, input, stored[i], temporary))
         const results = outputs.map((output, i) => {
-          const target = op.inPlace?.[i]
-          if (target !== undefined) return { engine, pointer: found[target].pointer, bytes: stored[target].bytes }
+          const target = op.inPlace?.[i] ?? -1
+          if (target >= 0) return { engine, pointer: found[target].pointer, bytes: stored[target].bytes }
           const storage = alloc(engine, bytesOf(output))
           temporary.push(storage.pointer)
           return storage
         })
         const pointers = results.map(({ pointer }) => pointer)
-        kernel.run(engine, pointers, found, attributes as never, outputs)
+        kernel.run(engine, pointers, found, attributes as never, outputs, scratch)
         this.note(op.name, 'simd', [sizeOf(outputs[0].shape)])
         return results.map((result, i) => this.#finish(result, stored[op.inPlace?.[i] ?? -1], temporary))
       })
@@ -233,7 +238,8 @@ const alloc = (engine: SimdEngine, bytes: number): SimdStorage => ({ engine, poi
 
 /** The engine that runs an op: the one with its packed weight, which does not move; otherwise the one with its largest input, or with the input that it changes. */
 const placeOf = (op: Op, inputs: readonly SimdStorage[]): SimdEngine => {
-  if (op.inPlace) return inputs[op.inPlace[0]].engine
+  const changed = op.inPlace?.find(input => input >= 0)
+  if (changed !== undefined) return inputs[changed].engine
   let place = inputs[0]
   for (const input of inputs) {
     if (input.weight) return input.engine

@@ -1,4 +1,4 @@
-import type { CacheType, Weight } from '@cria/simd-kernels'
+import type { CacheType } from '@cria/simd-kernels'
 import type { Op } from '../../op'
 import { type AdamWAttributes, adamwOp, clipFactorOp, globalNormOp } from '../../ops/adamw'
 import { addOp } from '../../ops/add'
@@ -23,12 +23,9 @@ import { softmaxBackwardOp, softmaxOp } from '../../ops/softmax'
 import { expandOp, sumOp } from '../../ops/sum'
 import { writeRowsOp } from '../../ops/write-rows'
 import { asMatrix, sizeOf } from '../../shape'
+import { compositeKernels } from './composites'
 import { movingKernels } from './moving'
-import { type SimdInput, type SimdKernel, simd } from './simd-kernel'
-
-/** An input as a weight: packed as such when it was uploaded, or rows of f32 as of any tensor. */
-const asWeight = ({ weight, pointer, shape: [out, columns] }: SimdInput): Weight =>
-  weight ?? { dtype: 'f32', pointer, bytes: 4 * out * columns, out, in: columns, packed: false }
+import { asWeight, type SimdInput, type SimdKernel, simd } from './simd-kernel'
 
 const elementwise = (op: Op<undefined>, kernel: 'relu' | 'gelu') =>
   simd(op, (engine, [out], [x]) => engine[kernel](x.pointer, out, sizeOf(x.shape)))
@@ -212,4 +209,5 @@ export const simdKernels: readonly SimdKernel[] = [
   }),
 
   ...movingKernels,
+  ...compositeKernels,
 ]

@@ -13,16 +13,22 @@ export interface SimdInput {
   readonly weight?: Weight | undefined
 }
 
+/** An input as a weight: packed as such when it was uploaded, or rows of f32 as of any tensor. */
+export const asWeight = ({ weight, pointer, shape: [out, columns] }: SimdInput): Weight =>
+  weight ?? { dtype: 'f32', pointer, bytes: 4 * out * columns, out, in: columns, packed: false }
+
 /** How the engine runs one op. */
 export interface SimdKernel<A = never> {
   readonly op: Op
   fits?(call: Call): boolean
+  /** @param scratch gives memory for so many f32 numbers, which is free when the op ends */
   run(
     engine: SimdEngine,
     out: readonly number[],
     inputs: readonly SimdInput[],
     attributes: A,
     outputs: readonly Spec[],
+    scratch: (floats: number) => number,
   ): void
 }
 
