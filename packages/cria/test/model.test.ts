@@ -107,8 +107,11 @@ test('a profile adds up time by op', async () => {
   await using model = modelOn(device)
   using profile = model.profile()
   await textOf(model.generate('ab', { maxTokens: 5, temperature: 0 }))
-  const linear = profile.rows.find(({ op }) => op === 'linear')
-  expect(linear).toMatchObject({ implementation: 'simd', calls: 5 * (2 * 7 + 1) })
+  const calls = (name: string) => profile.rows.find(({ op }) => op === name)
+  // Five passes through two layers.
+  expect(calls('projectHeads')).toMatchObject({ implementation: 'simd', calls: 5 * 2 })
+  expect(calls('linearAdd')?.calls).toBe(5 * 2 * 2)
+  expect(calls('normLinear')?.calls).toBe(5)
   expect(profile.rows.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1)
 })
 
