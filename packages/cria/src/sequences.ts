@@ -1,6 +1,18 @@
 import type { CacheType, CausalModel, KvCache, Sequence } from '@cria/attention-variants'
-import { type GreedyRequest, nextTurn, type PassRequest, type SequenceModel, type TokenSequence } from '@cria/sampling'
-import { argMax, DeviceLostError, DisposedError, Steps, type Tensor } from '@cria/tensor'
+import {
+  argMax,
+  draw,
+  type GreedyRequest,
+  LogitsError,
+  nextTurn,
+  type PassRequest,
+  type SequenceModel,
+  type TokenSequence,
+  temperature,
+  topP,
+} from '@cria/sampling'
+import { DeviceLostError, DisposedError, Steps, type Tensor } from '@cria/tensor'
+import { type Choice, choose, isSameChoice } from './choice'
 import { PassSize } from './pass-size'
 import { StepsAhead } from './steps-ahead'
 
@@ -14,8 +26,8 @@ interface Request {
   readonly sequence: ModelSequence
   readonly ids: readonly number[]
   readonly logits: 'last' | 'all'
-  /** Only ids below this count, if the most likely id is wanted instead of logits. */
-  readonly limit: number | undefined
+  /** How an id is chosen, if one is wanted instead of logits. */
+  readonly choice: Choice | undefined
   /** Length of the sequence after all of its ids. */
   readonly length: number
   readonly onProgress: ((done: number) => void) | undefined
@@ -215,15 +227,15 @@ export class ModelSequences implements SequenceModel {
     }
   }
 
-  /** Whether a pass is a greedy step of one sequence, on a device that gains by steps ahead. */
+  /** Whether a pass is a step of one sequence that gives an id, on a device that gains by steps ahead. */
   #isStep(parts: readonly Part[]): boolean {
     const [{ request }] = parts
-    const isGreedy = request.limit !== undefined && request.ids.length === 1
-    return parts.length === 1 && isGreedy && this.model.device.stepsAhead > 0
+    const givesId = request.choice !== undefined && request.ids.length === 1
+    return parts.length === 1 && givesId && this.model.device.stepsAhead > 0
   }
 
-  async #step({ sequence, ids, limit }: Request): Promise<readonly number[]> {
-    const found = sequence.step(this.model, ids[0], limit as number)
+  async #step({ sequence, ids, choice }: Request): Promise<readonly number[]> {
+    const found = sequence.step(this.model, ids[0], choice as Choice)
     sequence.ids.push(ids[0])
     return [await found]
   }
@@ -278,10 +290,11 @@ export class ModelSequences implements SequenceModel {
     using _logits = logits
     const [rows, vocab] = logits.shape
     const asked = parts.filter(({ outputs }) => outputs > 0)
-    const { limit } = asked[0].request
-    if (limit !== undefined && asked.every(({ request }) => request.limit === limit)) {
-      using best = argMax(logits, Math.min(limit, vocab))
-      return Array.from(await best.readIntegers())
+    const { choice } = asked[0].request
+    if (choice && asked.every(({ request }) => request.choice && isSameChoice(request.choice, choice))) {
+      const numbers = asked.flatMap(({ request, outputs }) => Array.from({ length: outputs }, () => numberOf(request)))
+      using chosen = choose(logits, choice, numbers)
+      return Array.from(await chosen.readIntegers())
     }
     const values = await logits.read()
     return Array.from({ length: rows }, (_, row) => values.slice(row * vocab, (row + 1) * vocab))
@@ -293,7 +306,7 @@ export class ModelSequences implements SequenceModel {
       const found = rows.slice(at, at + outputs)
       at += outputs
       if (request.ended) continue
-      for (const row of found) request.results.push(typeof row === 'number' ? row : chosen(row, request.limit))
+      for (const row of found) request.results.push(typeof row === 'number' ? row : chosen(row, request))
       request.done += count
       request.onProgress?.(request.done)
       if (request.done === request.ids.length) this.#end(request, () => request.resolve(request.results))
@@ -316,15 +329,22 @@ export class ModelSequences implements SequenceModel {
 
 const modelDisposed = () => new DisposedError('the model was disposed of: load it again')
 
-/** The row itself, or its most likely id below `limit`: one pass can have requests of both kinds. */
-const chosen = (row: Float32Array, limit: number | undefined): Float32Array | number => {
-  if (limit === undefined) return row
-  let best = 0
-  for (let id = 0; id < Math.min(limit, row.length); id++) {
-    if (Number.isNaN(row[id])) return -1
-    if (row[id] > row[best]) best = id
+/** The number that an id is drawn with: the first of the request. */
+const numberOf = ({ choice }: Request): number => choice?.nucleus?.random() ?? 0
+
+/** The row itself, or the id that is chosen from it: one pass can have requests of several kinds. */
+const chosen = (row: Float32Array, { choice }: Request): Float32Array | number => {
+  if (!choice) return row
+  const logits = row.subarray(0, choice.limit)
+  const { nucleus } = choice
+  try {
+    return nucleus
+      ? draw(topP(nucleus.topP)(temperature(nucleus.temperature)(logits, []), []), nucleus.random)
+      : argMax(logits)
+  } catch (error) {
+    if (error instanceof LogitsError) return -1
+    throw error
   }
-  return row[best] === Number.POSITIVE_INFINITY ? -1 : best
 }
 
 /** One sequence of a model, as generation drives it. */
@@ -364,8 +384,17 @@ export class ModelSequence implements TokenSequence {
   }
 
   greedy(ids: readonly number[], request: GreedyRequest = {}): Promise<readonly number[]> {
-    const { vocabSize } = this.owner.model
-    return this.#submit(ids, request, request.vocabSize ?? vocabSize) as Promise<readonly number[]>
+    return this.#submit(ids, request, { limit: this.#limitOf(request) }) as Promise<readonly number[]>
+  }
+
+  /** Undefined where the device gains nothing: logits are then read, and the id is drawn in f64. */
+  get draw(): TokenSequence['draw'] {
+    if (this.owner.model.device.stepsAhead === 0) return undefined
+    return (ids, request) => {
+      const { temperature, topP, random } = request
+      const choice = { limit: this.#limitOf(request), nucleus: { temperature, topP, random } }
+      return this.#submit(ids, request, choice) as Promise<readonly number[]>
+    }
   }
 
   /** @throws RangeError */
@@ -391,9 +420,9 @@ export class ModelSequence implements TokenSequence {
     this.owner.release(this)
   }
 
-  /** For {@link ModelSequences}: the likeliest id after one more token, which the caller adds to its ids. See {@link StepsAhead}. */
-  step(model: CausalModel, id: number, limit: number): Promise<number> {
-    return (this.#ahead as StepsAhead).next(model, id, limit)
+  /** For {@link ModelSequences}: the id chosen after one more token, which the caller adds to its ids. See {@link StepsAhead}. */
+  step(model: CausalModel, id: number, choice: Choice): Promise<number> {
+    return (this.#ahead as StepsAhead).next(model, id, choice)
   }
 
   /** For {@link ModelSequences}: it holds only its own tokens. */
@@ -408,7 +437,11 @@ export class ModelSequence implements TokenSequence {
     if (this.length > length) this.ids.length = length
   }
 
-  #submit(ids: readonly number[], { logits = 'last', signal, onProgress }: PassRequest, limit: number | undefined) {
+  #limitOf({ vocabSize = Number.POSITIVE_INFINITY }: GreedyRequest): number {
+    return Math.min(vocabSize, this.owner.model.vocabSize)
+  }
+
+  #submit(ids: readonly number[], { logits = 'last', signal, onProgress }: PassRequest, choice: Choice | undefined) {
     return new Promise<readonly (Float32Array | number)[]>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
       const onAbort = () => this.owner.abort(request, signal?.reason)
@@ -417,7 +450,7 @@ export class ModelSequence implements TokenSequence {
         if (this.#pending === request) this.#pending = undefined
       }
       const request: Request = {
-        ...{ sequence: this, ids, logits, limit, onProgress, results: [], done: 0, ended: false },
+        ...{ sequence: this, ids, logits, choice, onProgress, results: [], done: 0, ended: false },
         length: this.length + ids.length,
         resolve: results => {
           settle()

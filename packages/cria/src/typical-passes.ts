@@ -1,5 +1,5 @@
 import type { CacheType, CausalModel } from '@cria/attention-variants'
-import { argMax } from '@cria/tensor'
+import { choose } from './choice'
 
 /** Tokens that a sequence holds before a pass, and tokens of the pass. */
 const passes = [
@@ -19,6 +19,8 @@ export const runTypicalPasses = (model: CausalModel, dtype: CacheType | undefine
     using cache = model.createCache({ dtype })
     using sequence = cache.sequence({ capacity: maxSeqLen, length })
     using logits = model.forward(ids, sequence)
-    argMax(logits).dispose()
+    const limit = logits.shape[1]
+    choose(logits, { limit }, [0]).dispose()
+    choose(logits, { limit, nucleus: { temperature: 1, topP: 0.5, random: () => 0 } }, [0]).dispose()
   }
 }

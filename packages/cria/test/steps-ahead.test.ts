@@ -171,6 +171,28 @@ for (const { name, available } of devices)
       },
     )
 
+    test.each([{}, { temperature: 1.3, topP: 1 }, { temperature: 0.9, topP: 0.6, vocabSize: 25 }])(
+      'draw what the samplers draw: %o',
+      { timeout: 60_000 },
+      async options => {
+        const story = async (network: CausalModel) => {
+          const session = createSession(sequencesOf(network))
+          const told = [1]
+          // The second text begins with other numbers than those that the steps ahead of the first have used.
+          for (const seed of [7, 8])
+            for (const { id } of await generate(session, told, { ...options, seed, maxTokens: 30 }).all) told.push(id)
+          session.dispose()
+          return told
+        }
+        const expected = await story(await networkOn('cpu', 0))
+        expect(new Set(expected).size).toBeGreaterThan(8)
+        const network = await networkOn(name, AHEAD)
+        const ahead = countAhead(network)
+        expect(await story(network)).toEqual(expected)
+        expect(ahead()).toBeGreaterThan(30)
+      },
+    )
+
     test('angles that depend on the length of the sequence are those of each step', { timeout: 60_000 }, async () => {
       const rope_scaling = { type: 'dynamic', factor: 4, original_max_seq_len: 16 } as const
       const expected = await text(await networkOn('cpu', 0, { rope_scaling }), 40)
@@ -284,16 +306,25 @@ describe.skipIf(!webgpu?.available)('steps ahead', () => {
     expect(plain.written - ahead.written).toBe(256 * (steps - 5))
   })
 
-  test('a generation of a known length runs no step that it does not need', async () => {
-    const submits: number[] = []
-    for (const stepsAhead of [0, AHEAD]) {
-      const network = await networkOn('webgpu', stepsAhead)
-      const before = gpuOf(network).submits
-      await generate(sequencesOf(network), [1], { temperature: 0, maxTokens: 40 }).all
-      submits.push(gpuOf(network).submits - before)
-    }
-    expect(submits[1]).toBe(submits[0])
-  })
+  test.each([0, 0.6])(
+    'a text of a known length runs no step that it does not need, at temperature %f',
+    async temperature => {
+      const submits: number[] = []
+      const read: number[] = []
+      for (const stepsAhead of [0, AHEAD]) {
+        const network = await networkOn('webgpu', stepsAhead)
+        const device = gpuOf(network)
+        const before = { submits: device.submits, read: device.traffic.read }
+        await generate(sequencesOf(network), [1], { temperature, maxTokens: 40 }).all
+        submits.push(device.submits - before.submits)
+        read.push(device.traffic.read - before.read)
+      }
+      expect(submits[1]).toBe(submits[0])
+      // Ids alone, not the vocabulary.
+      expect(read[1]).toBe(4 * 40)
+      expect(read[0]).toBe(temperature === 0 ? 4 * 40 : 4 * 40 * config.vocab_size)
+    },
+  )
 
   test('a stop id costs them at most, and a session continues after it', async () => {
     const found: number[][] = []

@@ -20,6 +20,8 @@ export interface Decoding {
   readonly context: number
   readonly plan: SamplerPlan
   readonly random: Random
+  /** A source that starts with the number that `random` returns next, without consuming it. */
+  readonly ahead: () => Random
   readonly drafter: Drafter | undefined
   readonly maxTokens: number
   readonly minTokens: number
@@ -108,15 +110,27 @@ const pass = async (decoding: Decoding, draft: readonly number[]): Promise<(at: 
     })
   const request = { logits: draft.length > 0 ? ('all' as const) : ('last' as const), signal, onProgress }
   const needsLogits = decoding.logprobs !== undefined || barred(decoding).length > 0
-  const isGreedy = plan.isGreedy && session.canBeGreedy && !needsLogits
-  const choose = isGreedy
-    ? fromGreedy(await abortable(session.greedy(ids, { ...request, vocabSize }), signal))
-    : fromLogits(decoding, await abortable(session.forward(ids, request), signal))
+  const choose = async () => {
+    if (plan.isGreedy && session.canBeGreedy && !needsLogits)
+      return fromIds(await abortable(session.greedy(ids, { ...request, vocabSize }), signal))
+    const { nucleus } = plan
+    if (!nucleus || nucleus.temperature < LEAST_TEMPERATURE || !session.canDraw || needsLogits || draft.length > 0)
+      return fromLogits(decoding, await abortable(session.forward(ids, request), signal))
+    const { ahead, random } = decoding
+    const drawRequest = { ...nucleus, vocabSize, random: ahead(), signal, onProgress }
+    const drawn = fromIds(await abortable(session.draw(ids, drawRequest), signal))
+    random() // the draw has used it
+    return drawn
+  }
+  const choice = await choose()
   if (progress && told < history.length) progress(history.length, history.length)
-  return choose
+  return choice
 }
 
-const fromGreedy =
+/** Below this, quotients of logits may exceed the f32 of a device. */
+const LEAST_TEMPERATURE = 1e-3
+
+const fromIds =
   (ids: readonly number[]) =>
   (at: number): Choice => {
     if (ids[at] >= 0) return { id: ids[at] }

@@ -262,6 +262,54 @@ describe('a model that can find the likeliest id itself', () => {
   })
 })
 
+describe('a model that can draw an id itself', () => {
+  const next = (history: readonly number[]) =>
+    Float32Array.from({ length: 12 }, (_, id) => Math.sin(id * history.length))
+  const drawn = async (options: GenerateOptions, draws: boolean) => {
+    const { model, log } = toyModel({ next, draws, greedy: draws })
+    return {
+      ids: await idsOf(generate(model, [1, 2], { seed: 3, maxTokens: 30, ...options })),
+      kinds: new Set(log.kinds),
+    }
+  }
+
+  test.each<[string, GenerateOptions]>([
+    ['the defaults', {}],
+    ['a temperature alone', { temperature: 2, topP: 1 }],
+    ['both, and samplers that change nothing', { temperature: 1.5, topP: 0.7, minP: 0, repetitionPenalty: 1 }],
+    ['fewer ids', { vocabSize: 5 }],
+  ])('draws the same ids, with %s', async (_, options) => {
+    const own = await drawn(options, true)
+    expect(own.kinds).toEqual(new Set(['draw']))
+    expect(own.ids).toEqual((await drawn(options, false)).ids)
+    expect(new Set(own.ids).size).toBeGreaterThan(3)
+  })
+
+  test.each<[string, GenerateOptions]>([
+    ['another sampler', { topK: 3 }],
+    ['the samplers in another order', { samplers: ['topP', 'temperature'] }],
+    ['a penalty', { repetitionPenalty: 1.1 }],
+    ['log-probabilities', { logprobs: 0 }],
+    ['banned ids', { bannedIds: [1] }],
+    ['a custom sampler', { sampler: logits => logits }],
+    ['a temperature near zero', { temperature: 1e-4 }],
+    ['no temperature', { samplers: ['topP'] }],
+  ])('is not asked with %s', async (_, options) => {
+    expect((await drawn(options, true)).kinds).toEqual(new Set(['forward']))
+  })
+
+  test('is not asked for a draft, which takes the same numbers', async () => {
+    const own = await drawn({ draft: 'prompt', temperature: 0.05 }, true)
+    expect(own.ids).toEqual((await drawn({ temperature: 0.05 }, false)).ids)
+  })
+
+  test('that finds none ends the generation with a LogitsError', async () => {
+    const { model, log } = toyModel({ next: () => Float32Array.of(Number.NaN, 1), draws: true })
+    await expect(generate(model, [0]).all).rejects.toThrow(LogitsError)
+    expect(log).toMatchObject({ sequences: 0, kinds: ['draw'] })
+  })
+})
+
 describe('logprobs', () => {
   const logits = Float32Array.from([0.5, 0.25, 0.15, 0.1], p => Math.log(p) + 7)
   const model = () => toyModel({ next: () => logits }).model

@@ -96,6 +96,7 @@ export async function* continued(start: Start): AsyncGenerator<Token, Ending, vo
       ...{ session, history, first, context, drafter, stopIds, bannedIds, stats },
       plan: planOf(random.next),
       random: random.next,
+      ahead: random.ahead,
       maxTokens: options.maxTokens ?? tokenOptions.maxTokens.default,
       minTokens: options.minTokens ?? tokenOptions.minTokens.default,
       vocabSize: options.vocabSize,

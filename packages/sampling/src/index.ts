@@ -30,6 +30,6 @@ export {
 export { type DryOptions, dry, noRepeatNgram } from './samplers/repeats'
 export { minP, temperature, topK, topP, typicalP } from './samplers/truncation'
 export { type XtcOptions, xtc } from './samplers/xtc'
-export type { GreedyRequest, PassRequest, SequenceModel, TokenSequence } from './sequence'
+export type { DrawRequest, GreedyRequest, PassRequest, SequenceModel, TokenSequence } from './sequence'
 export { createSession, Session } from './session'
 export type { GenerateOptions } from './settings'

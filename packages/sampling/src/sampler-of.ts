@@ -73,10 +73,13 @@ const settings: Readonly<Partial<Record<keyof SamplingOptions, readonly SamplerN
   xtcThreshold: ['xtcProbability'],
 }
 
-/** The samplers of the options, and whether together they just take the model's most likely token. */
+/** The samplers of the options. */
 export interface SamplerPlan {
   readonly sampler: Sampler
+  /** Whether together they just take the model's most likely token. */
   readonly isGreedy: boolean
+  /** What they do, if that is no more than `temperature`, then `topP` (1 without it): a device may do the same. */
+  readonly nucleus?: { readonly temperature: number; readonly topP: number }
 }
 
 /**
@@ -97,14 +100,20 @@ export const samplerPlan = (options: SamplingOptions, context: SamplerContext): 
       throw new OptionError(option, value, `it to be left out, or ${owners.join(' or ')} to be one of the samplers`)
   }
   const samplers: Sampler[] = []
+  const used: SamplerName[] = []
   for (const name of names) {
     const sampler = builders[name](options, context)
-    if (sampler) samplers.push(sampler)
+    if (!sampler) continue
+    samplers.push(sampler)
+    used.push(name)
     // Only one token is left, and all further samplers would keep it.
     if (name === 'temperature' && options.temperature === 0)
       return { sampler: chain(...samplers), isGreedy: samplers.length === 1 }
   }
-  return { sampler: chain(...samplers), isGreedy: false }
+  const sampler = chain(...samplers)
+  if (used.join() !== 'temperature' && used.join() !== 'temperature,topP') return { sampler, isGreedy: false }
+  const { temperature: t = defaults.temperature.default, topP: p = defaults.topP.default } = options
+  return { sampler, isGreedy: false, nucleus: { temperature: t, topP: used.length === 1 ? 1 : p } }
 }
 
 /**

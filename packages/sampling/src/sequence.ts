@@ -1,3 +1,5 @@
+import type { Random } from './random'
+
 /**
  * The interface between `generate` and a model: sequences of tokens. The model decides how to compute them (which pass, which chunks of
  * a prompt, together with which other sequences).
@@ -19,6 +21,17 @@ export interface GreedyRequest extends PassRequest {
   readonly vocabSize?: number | undefined
 }
 
+/** As `GreedyRequest`, for ids that are drawn. */
+export interface DrawRequest extends GreedyRequest {
+  readonly logits?: 'last'
+  /** Divides the logits. */
+  readonly temperature: number
+  /** As the sampler `topP`; 1 for all ids. */
+  readonly topP: number
+  /** Gives the number for this draw, then those for the draws after it. Reading them does not consume them. */
+  readonly random: Random
+}
+
 /** One sequence of a model: the tokens that it holds, and what follows them. One pass runs at a time. */
 export interface TokenSequence {
   /** Tokens that it holds. */
@@ -37,6 +50,12 @@ export interface TokenSequence {
    * without sending all logits. -1 if a logit is NaN or infinite, or if there is none. Optional.
    */
   greedy?(ids: readonly number[], request?: GreedyRequest): Promise<readonly number[]>
+  /**
+   * As `greedy`, but gives an id that is drawn after the last: the samplers `temperature` and `topP`, and the first number of `random`
+   * looked up in the cumulative distribution, in order of id. A device computes in f32, so a draw may differ from `draw`'s where rounding
+   * decides. Optional.
+   */
+  readonly draw?: ((ids: readonly number[], request: DrawRequest) => Promise<readonly number[]>) | undefined
   /** Removes the tokens from `length` on. Not while a pass runs. */
   rewind(length: number): void
   /** A new sequence that holds the same tokens: a prompt is computed once for several answers. Not while a pass runs. */

@@ -1,5 +1,5 @@
 import { SessionError } from './errors'
-import type { GreedyRequest, PassRequest, SequenceModel, TokenSequence } from './sequence'
+import type { DrawRequest, GreedyRequest, PassRequest, SequenceModel, TokenSequence } from './sequence'
 
 /**
  * A sequence that outlives a generation, and the ids that it holds. The next generation keeps the prefix that its
@@ -42,6 +42,11 @@ export class Session {
   /** Whether its model can find the most likely id itself. */
   get canBeGreedy(): boolean {
     return this.sequence.greedy !== undefined
+  }
+
+  /** Whether its model can draw an id itself. */
+  get canDraw(): boolean {
+    return this.sequence.draw !== undefined
   }
 
   /**
@@ -91,6 +96,13 @@ export class Session {
     const { greedy } = this.sequence
     if (!greedy) throw new SessionError("the session's model cannot find the most likely id itself")
     return this.#run(ids, () => greedy.call(this.sequence, ids, request))
+  }
+
+  /** See `TokenSequence.draw`. */
+  draw(ids: readonly number[], request: DrawRequest): Promise<readonly number[]> {
+    const { draw } = this.sequence
+    if (!draw) throw new SessionError("the session's model cannot draw an id itself")
+    return this.#run(ids, () => draw.call(this.sequence, ids, request))
   }
 
   /** A new session that holds the same tokens. */

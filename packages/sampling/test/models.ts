@@ -1,4 +1,13 @@
-import type { GreedyRequest, PassRequest, SequenceModel, TokenSequence } from '../src/index'
+import {
+  type DrawRequest,
+  draw,
+  type GreedyRequest,
+  type PassRequest,
+  type SequenceModel,
+  type TokenSequence,
+  temperature,
+  topP,
+} from '../src/index'
 
 /** What a toy model was asked to do, and whether everything was disposed of. */
 export interface Log {
@@ -22,10 +31,12 @@ interface Toy {
   readonly wait?: () => Promise<unknown>
   /** Whether it can find the most likely id itself. */
   readonly greedy?: boolean
+  /** Whether it can draw an id itself. */
+  readonly draws?: boolean
 }
 
 /** A model that is a function of all ids so far, and counts the sequences that nobody has disposed of. */
-export const toyModel = ({ maxSeqLen = 64, next, wait = async () => {}, greedy = false }: Toy) => {
+export const toyModel = ({ maxSeqLen = 64, next, wait = async () => {}, greedy = false, draws = false }: Toy) => {
   const log: Log = { passes: [], kinds: [], created: 0, sequences: 0, capacity: 0, forks: 0 }
 
   const createSequence = (capacity: number, held: readonly number[] = []): TokenSequence => {
@@ -68,6 +79,16 @@ export const toyModel = ({ maxSeqLen = 64, next, wait = async () => {}, greedy =
           (await run('greedy', more, request)).map(row => {
             const candidates = [...row.subarray(0, vocabSize)]
             return candidates.every(Number.isFinite) ? candidates.indexOf(Math.max(...candidates)) : -1
+          }),
+      }),
+      ...(draws && {
+        draw: async (
+          more: readonly number[],
+          { vocabSize, temperature: t, topP: p, random, ...request }: DrawRequest,
+        ) =>
+          (await run('draw', more, request)).map(row => {
+            const logits = row.subarray(0, vocabSize)
+            return logits.every(Number.isFinite) ? draw(topP(p)(temperature(t)(logits, []), []), random) : -1
           }),
       }),
       rewind(length) {

@@ -123,7 +123,7 @@ export abstract class Device implements AsyncDisposable {
   /** Whether {@link prepare} measures which implementations are the fastest here. */
   readonly tunes: boolean = false
   /**
-   * Steps of greedy generation that are enqueued before the token that they need has been read, at most. 0 where the device does not wait
+   * Steps of a text that are enqueued before the token that they need has been read, at most. 0 where the device does not wait
    * for the program between two steps, and so gains nothing. It may be set.
    */
   stepsAhead = 0

@@ -49,7 +49,8 @@ describe(`variants, seed ${seed}`, { timeout: 600_000 }, () => {
   test('products, tiles and attention have several', () => {
     expect(names).toEqual(expect.arrayContaining(['few rows, subgroups', 'tiled 32x32', 'online, stretches of 64']))
     expect(variants.get('few rows, subgroups')).toHaveLength(5)
-    expect(defaults).toEqual(['few rows', 'few rows, lanes /16', 'tiled', 'direct', 'online'])
+    const nucleus = ['nucleus', 'nucleus by few']
+    expect(defaults).toEqual(['few rows', 'few rows, lanes /16', 'tiled', 'direct', 'online', ...nucleus])
   })
 
   test.skipIf(!available)('a NaN in x is not lost where x is rounded', async () => {

@@ -22,6 +22,7 @@ import { reluBackwardOp, reluOp } from './relu'
 import { reshapeOp } from './reshape'
 import { rmsNormBackwardOp, rmsNormOp } from './rms-norm'
 import { ropeOp } from './rope'
+import { sampleOp } from './sample'
 import { scaleOp } from './scale'
 import { siluMulBackwardOp, siluMulOp } from './silu-mul'
 import { padOp, sliceOp } from './slice'
@@ -52,6 +53,7 @@ export { type HeadProjection, type ProjectionAttributes, projectHeads } from './
 export { relu } from './relu'
 export { rmsNorm } from './rms-norm'
 export { type RopePairing, rope } from './rope'
+export { sample } from './sample'
 export { scale } from './scale'
 export { siluMul } from './silu-mul'
 export { type SliceAttributes, slice } from './slice'
@@ -96,6 +98,7 @@ export const ops: readonly Op[] = [
   rmsNormBackwardOp,
   rmsNormOp,
   ropeOp,
+  sampleOp,
   scaleOp,
   siluMulBackwardOp,
   siluMulOp,

@@ -16,6 +16,7 @@ import { reluOp } from '../../src/ops/relu'
 import { reshapeOp } from '../../src/ops/reshape'
 import { rmsNormOp } from '../../src/ops/rms-norm'
 import { ropeOp } from '../../src/ops/rope'
+import { sampleOp } from '../../src/ops/sample'
 import { scaleOp } from '../../src/ops/scale'
 import { siluMulOp } from '../../src/ops/silu-mul'
 import { padOp, sliceOp } from '../../src/ops/slice'
@@ -233,6 +234,48 @@ const argMax = (draw: Draw) => [
   made(argMaxOp, [{ ...draw.normal(2, 6), data: Float32Array.of(1, 5, 5, 2, 5, 0, 3, 3, 3, 3, 3, 3) }], { limit: 6 }),
 ]
 
+/** Scores whose nucleus and draw are far from where rounding decides. */
+const sample = (draw: Draw) =>
+  [
+    [1, 1],
+    [3, 7],
+    [5, 64],
+    [2, 1001],
+    [1, 4099],
+  ].flatMap(([rows, columns]) =>
+    [1, 0.9, 0.5, 0.05].map(share => {
+      const temperature = 0.3 + 2 * draw.next()
+      const limit = draw.integer(Math.ceil(columns / 2), columns)
+      const likely = Float32Array.from({ length: limit }, () => 3 * draw.gaussian()).toSorted((a, b) => b - a)
+      const masses = Array.from(likely, score => Math.exp((score - likely[0]) / temperature))
+      const sumOf = (some: readonly number[]) => some.reduce((sum, mass) => sum + mass, 0)
+      const total = sumOf(masses)
+      let size = 1
+      for (let sum = masses[0]; sum < share * total && size < limit; size++) sum += masses[size]
+      const kept = share === 1 ? masses : masses.slice(0, size)
+      const topP = share === 1 ? 1 : (sumOf(kept) - masses[size - 1] / 2) / total
+      const x = Float32Array.from({ length: rows * columns }, () => 9 * draw.gaussian())
+      const numbers = new Float32Array(rows)
+      for (let row = 0; row < rows; row++) {
+        // The same scores in each row, in another order.
+        const order = Array.from(draw.distinct(limit, limit).data)
+        for (const [i, rank] of order.entries()) x[row * columns + i] = likely[rank]
+        const target = draw.integer(0, kept.filter(mass => mass > 1e-3 * sumOf(kept)).length - 1)
+        const before = order.slice(0, order.indexOf(target)).map(rank => kept[rank] ?? 0)
+        numbers[row] = (sumOf(before) + kept[target] / 2) / sumOf(kept)
+      }
+      const scores: Input = { shape: [rows, columns], dtype: 'f32', data: x }
+      return made(sampleOp, [scores, { shape: [rows], dtype: 'f32', data: numbers }], { temperature, topP, limit })
+    }),
+  )
+
+const brokenScores = () =>
+  [Number.NaN, Number.POSITIVE_INFINITY].map(broken => {
+    const scores: Input = { shape: [2, 3], dtype: 'f32', data: Float32Array.of(1, broken, 2, 1, 3, 2) }
+    const numbers: Input = { shape: [2], dtype: 'f32', data: Float32Array.of(0, 0) }
+    return made(sampleOp, [scores, numbers], { temperature: 1, topP: 0.001, limit: 3 })
+  })
+
 const crossEntropy = (draw: Draw) =>
   crossEntropySizes.flatMap(([rows, columns]) =>
     [1, 100].map(by => {
@@ -295,6 +338,8 @@ export const drawCases = (draw: Draw): readonly Case[] => [
   ...writeRows(draw),
   ...copyRows(draw),
   ...argMax(draw),
+  ...sample(draw),
+  ...brokenScores(),
   ...crossEntropy(draw),
   ...sums(draw),
   ...biases(draw),

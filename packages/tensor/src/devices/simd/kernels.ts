@@ -17,6 +17,7 @@ import { mulOp } from '../../ops/mul'
 import { reluBackwardOp, reluOp } from '../../ops/relu'
 import { rmsNormBackwardOp, rmsNormOp } from '../../ops/rms-norm'
 import { type RopeAttributes, ropeOp } from '../../ops/rope'
+import { type SampleAttributes, sampleOp } from '../../ops/sample'
 import { scaleOp } from '../../ops/scale'
 import { siluMulBackwardOp, siluMulOp } from '../../ops/silu-mul'
 import { softmaxBackwardOp, softmaxOp } from '../../ops/softmax'
@@ -37,6 +38,29 @@ const attentionSize = (q: SimdInput, k: SimdInput, { scale }: AttentionAttribute
   const [tokens, heads, headDim] = q.shape
   const [rows, kvHeads] = k.shape
   return { tokens, heads, kvHeads, headDim, rows, scale: scale ?? 1 / Math.sqrt(headDim) }
+}
+
+/** A column, drawn from the nucleus of scores. */
+const drawn = (scores: Float32Array, number: number, { temperature, topP }: SampleAttributes): number => {
+  const max = scores.reduce((most, score) => Math.max(most, score))
+  if (Number.isNaN(max) || max === Number.POSITIVE_INFINITY) return -1
+  const masses = Float64Array.from(scores, score => Math.exp((score - max) / temperature))
+  const total = masses.reduce((sum, mass) => sum + mass, 0)
+  // The least likely go first, as long as the others are enough.
+  const inOrder = masses.toSorted()
+  let kept = total
+  let at = 0
+  while (at < inOrder.length - 1 && kept - inOrder[at] >= topP * total) kept -= inOrder[at++]
+  const lowest = topP === 1 ? 0 : inOrder[at]
+  let rest = number * masses.reduce((sum, mass) => (mass >= lowest ? sum + mass : sum), 0)
+  let last = 0
+  for (const [column, mass] of masses.entries()) {
+    if (mass < lowest || mass === 0) continue
+    last = column
+    if (rest < mass) break
+    rest -= mass
+  }
+  return last
 }
 
 /** The ops that the engine's kernels run. */
@@ -138,6 +162,15 @@ export const simdKernels: readonly SimdKernel[] = [
   simd(argMaxOp, (engine, [out], [x], { limit }: ArgMaxAttributes) => {
     const { rows, columns } = asMatrix(x.shape)
     engine.argMax(x.pointer, rows, columns, limit, out)
+  }),
+
+  simd(sampleOp, (engine, [out], [x, numbers], attributes: SampleAttributes) => {
+    const { rows, columns } = asMatrix(x.shape)
+    const found = engine.u32(out, rows)
+    for (let row = 0; row < rows; row++) {
+      const scores = engine.f32(x.pointer + 4 * row * columns, attributes.limit)
+      found[row] = drawn(scores, engine.f32(numbers.pointer, rows)[row], attributes)
+    }
   }),
 
   simd(embeddingBackwardOp, (engine, [out], [ids, dy], _attributes, [{ shape }]) => {

@@ -5,6 +5,7 @@ import { elementwiseQuads } from './elementwise'
 import { gatherRows } from './embedding'
 import { matrixVector } from './matrix-vector'
 import { rowReductions } from './rows'
+import { sampleRows } from './sample'
 import type { ShaderImplementation } from './shader'
 import { linearTiled } from './tiled'
 import { linearTiledF16 } from './tiled-f16'
@@ -22,6 +23,7 @@ export const shaderImplementations: readonly ShaderImplementation[] = [
   ...attentionOverRanges,
   attentionDirect,
   ...rowReductions,
+  ...sampleRows,
   ...elementwiseQuads,
   writeRowsInPlace,
 ]
