@@ -16,7 +16,7 @@ export interface SampleAttributes {
 }
 
 /** Below this, quotients of scores may exceed f32. */
-export const LEAST_TEMPERATURE = 1e-3
+const LEAST_TEMPERATURE = 1e-3
 
 /** How often the interval of the nucleus's lowest score is halved: 20 / 2^32 is finer than f32. */
 export const HALVINGS = 32
