@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { DeviceFailedError, linear, type Tensor } from '../src'
+import { DeviceFailedError, linear, linearAdd, normGatedLinear, type Tensor } from '../src'
 import { SimdDevice } from '../src/devices/simd/device'
 import { runCases } from './cases/check'
 import { Draw } from './cases/draw'
@@ -41,6 +41,30 @@ test('weights beyond one memory go into others, and give the same bits', async (
   expect(cramped.description).toMatch(/ 5 memories$/)
   expect(roomy.description).not.toContain('memories')
   expect(cramped.memory).toEqual({ allocations: 0, bytes: 0 })
+})
+
+test('a composite op is one call where its inputs share a memory, else its parts, and gives the same bits', async () => {
+  const draw = new Draw(seed)
+  const layers = Array.from({ length: 5 }, () => Float32Array.from(draw.normal(SIZE, SIZE).data))
+  const x = Float32Array.from(draw.normal(SIZE).data)
+  const run = async (device: SimdDevice) => {
+    using _scope = device.scope()
+    const ran = new Set<string>()
+    using _observing = device.observe({ call: ({ op }) => void ran.add(op.name) })
+    const weights = layers.map(data => device.tensor(data, [SIZE, SIZE]))
+    const norm = device.tensor(new Float32Array(SIZE).fill(1), [SIZE])
+    let h: Tensor = device.tensor(x, [1, SIZE])
+    for (const [i, weight] of weights.entries())
+      h = linearAdd(normGatedLinear(h, norm, weight, weights[(i + 1) % weights.length], 1e-5), weight, h)
+    return { y: await h.read(), ran: [...ran].sort() }
+  }
+  await using roomy = await SimdDevice.open({ threads: 1 })
+  await using cramped = await SimdDevice.open({ threads: 1 }, 2 ** 21)
+  const whole = await run(roomy)
+  const inParts = await run(cramped)
+  expect(whole.ran).toEqual(['linearAdd', 'normGatedLinear'])
+  expect(inParts.ran).toEqual(['add', 'linear', 'linearAdd', 'normGatedLinear', 'rmsNorm', 'siluMul'])
+  expect(inParts.y).toEqual(whole.y)
 })
 
 test('a weight that was read into staging memory is packed there, with the same bits', async () => {
