@@ -112,7 +112,7 @@ describe.skipIf(!hasData)('cria generate with stories260K', () => {
     const onSimd = ['generate', ...model, '--device', 'simd', '--max-tokens', '5']
     const { stderr } = await cria([...onSimd, ...greedy, '--profile'])
     expect(stderr).toMatch(/^attention +simd +25 +[\d.]+ +[\d.]+%/m)
-    expect(stderr).toMatch(/^linear +simd +180 +[\d.]+ +[\d.]+%/m)
+    expect(stderr).toMatch(/^linearAdd +simd +50 +[\d.]+ +[\d.]+%/m)
   })
 
   test.each([

@@ -17,6 +17,7 @@ import {
   rmsNorm,
   rope,
   type Shape,
+  sample,
   scale,
   siluMul,
   slice,
@@ -103,6 +104,9 @@ export const forwardCases = (tokens: number, weightTypes: readonly DType[]): OpC
     onRandom('relu', tokens, [wide], relu),
     onRandom('softmax', tokens, [[tokens, vocab]], softmax),
     onRandom('argMax', tokens, [[tokens, vocab]], h => argMax(h)),
+    onRandom('sample', tokens, [[tokens, vocab], [tokens]], (h, numbers) =>
+      sample(h, numbers, { temperature: 0.6, topP: 0.9 }),
+    ),
     onRandom('add', tokens, [x, x], add),
     onRandom('addBias', tokens, [x, [dim]], addBias),
     onRandom('mul', tokens, [x, x], mul),
