@@ -7,7 +7,7 @@ import { expectFloats, spec, totalBytes } from '../spec'
 import type { Tensor } from '../tensor'
 
 // A NaN is neither at most nor above any number. Finite numbers of f32 end below 3.4028235e38.
-const greatest = kernel('argMax', [2, 'integer'], function (x, limit) {
+export const greatest = kernel('argMax', [2, 'integer'], function (x, limit) {
   let best = 0
   let max = x[this.thread.x][0]
   let broken = 0

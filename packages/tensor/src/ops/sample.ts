@@ -1,10 +1,11 @@
 import { applyOne } from '../apply'
 import { ShapeError } from '../errors'
 import { kernel } from '../kernel'
-import type { Op } from '../op'
+import type { Op, Operand } from '../op'
 import { asMatrix, format, sameShape, sizeOf } from '../shape'
 import { expectFloats, expectType, spec, totalBytes } from '../spec'
 import type { Tensor } from '../tensor'
+import { greatest } from './arg-max'
 
 export interface SampleAttributes {
   /** Divides the scores. */
@@ -24,85 +25,77 @@ export const HALVINGS = 32
 /** The share of probability below which a column is outside of every nucleus: what is beyond topP has fewer than `limit` columns. */
 export const leastShare = ({ topP, limit }: SampleAttributes): number => (0.999 * (1 - topP)) / limit
 
-// Scores are counted from the greatest. The nucleus has those from `low` on: their mass is enough, and that from `high` on is not.
-// gpu.js wants another name for each variable.
-const drawn = kernel(
-  'sample',
-  [2, 1, 'float', 'float', 'float', 'integer', 'integer'],
-  function (x, numbers, temperature, topP, least, limit, halvings) {
-    let best = 0
-    let max = x[this.thread.x][0]
-    let broken = 0
+// Scores are counted from the greatest, and stored, so that all kernels compare the same numbers. The nucleus has those from `low` on.
+// Each kernel goes through a row once: some GPUs end a shader after 65,535 steps of its loops, whatever they are nested in.
+
+const scored = kernel('sampleScores', [2, 1, 'float'], function (x, best, temperature) {
+  let peak = best[this.thread.y]
+  if (peak < 0) {
+    peak = 0
+  }
+  return (x[this.thread.y][this.thread.x] - x[this.thread.y][peak]) / temperature
+})
+
+const massFrom = kernel('sampleMass', [2, 1, 'integer'], function (scores, lows, limit) {
+  let mass = 0
+  for (let d = 0; d < limit; d++) {
+    if (scores[this.thread.x][d] >= lows[this.thread.x]) {
+      mass += Math.exp(scores[this.thread.x][d])
+    }
+  }
+  return mass
+})
+
+// Below every score; what is added is lost in it.
+const everything = kernel('sampleEverything', [1], function (best) {
+  return -3e38 + best[this.thread.x]
+})
+
+const floor = kernel('sampleFloor', [1, 'float'], function (totals, least) {
+  return Math.log(least * totals[this.thread.x])
+})
+
+// The interval in which the nucleus ends: from `low` on, `2 * share` of its first width.
+const halved = kernel(
+  'sampleHalved',
+  [2, 1, 1, 1, 'float', 'float', 'integer'],
+  function (scores, totals, floors, lows, topP, share, limit) {
+    const middle = lows[this.thread.x] + (1e-6 - floors[this.thread.x]) * share
+    let above = 0
     for (let d = 0; d < limit; d++) {
-      const value = x[this.thread.x][d]
-      if (value > max) {
-        max = value
-        best = d
-      } else {
-        if (value <= max) {
-        } else {
-          broken = 1
-        }
+      if (scores[this.thread.x][d] >= middle) {
+        above += Math.exp(scores[this.thread.x][d])
       }
     }
-    if (max > 3.4028234e38) {
-      broken = 1
+    if (above >= topP * totals[this.thread.x]) {
+      return middle
     }
-    if (broken > 0) {
-      return -1
-    }
-    let total = 0
-    for (let a = 0; a < limit; a++) {
-      total += Math.exp((x[this.thread.x][a] - max) / temperature)
-    }
-    let low = -3e38
-    let mass = total
-    if (topP < 1) {
-      low = Math.log(least * total)
-      let high = 1e-6
-      for (let i = 0; i < halvings; i++) {
-        const middle = (low + high) / 2
-        let above = 0
-        for (let b = 0; b < limit; b++) {
-          const scoreB = (x[this.thread.x][b] - max) / temperature
-          if (scoreB >= middle) {
-            above += Math.exp(scoreB)
-          }
-        }
-        if (above >= topP * total) {
-          low = middle
-        } else {
-          high = middle
-        }
-      }
-      mass = 0
-      for (let c = 0; c < limit; c++) {
-        const scoreC = (x[this.thread.x][c] - max) / temperature
-        if (scoreC >= low) {
-          mass += Math.exp(scoreC)
-        }
-      }
-    }
-    let rest = numbers[this.thread.x] * mass
-    let found = -1
-    for (let e = 0; e < limit; e++) {
-      const scoreE = (x[this.thread.x][e] - max) / temperature
-      if (scoreE >= low) {
-        const own = Math.exp(scoreE)
-        if (found < 0) {
-          if (rest < own) {
-            found = e
-          }
-        }
-        rest -= own
-      }
-    }
-    if (found < 0) {
-      return best
-    }
-    return found
+    return lows[this.thread.x]
   },
 )
+
+const drawn = kernel('sample', [2, 1, 1, 1, 1, 'integer'], function (scores, best, lows, masses, numbers, limit) {
+  if (best[this.thread.x] < 0) {
+    return -1
+  }
+  let rest = numbers[this.thread.x] * masses[this.thread.x]
+  let found = -1
+  for (let d = 0; d < limit; d++) {
+    if (scores[this.thread.x][d] >= lows[this.thread.x]) {
+      const own = Math.exp(scores[this.thread.x][d])
+      if (found < 0) {
+        if (rest < own) {
+          found = d
+        }
+      }
+      rest -= own
+    }
+  }
+  if (found < 0) {
+    return best[this.thread.x]
+  }
+  return found
+})
 
 export const sampleOp: Op<SampleAttributes> = {
   name: 'sample',
@@ -122,8 +115,20 @@ export const sampleOp: Op<SampleAttributes> = {
   run: (dispatch, [x, numbers], attributes) => {
     const { rows, columns } = asMatrix(x.shape)
     const { temperature, topP, limit } = attributes
-    const scalars = [temperature, topP, leastShare(attributes), limit, HALVINGS] as const
-    return [dispatch(drawn, [rows], [x.as(columns, rows), numbers.as(rows), ...scalars])]
+    const row = (made: Operand) => made.as(rows)
+    const best = row(dispatch(greatest, [rows], [x.as(columns, rows), limit]))
+    const scores = dispatch(scored, [limit, rows], [x.as(columns, rows), best, temperature]).as(limit, rows)
+    const all = row(dispatch(everything, [rows], [best]))
+    let [lows, masses] = [all, row(dispatch(massFrom, [rows], [scores, all, limit]))]
+    if (topP < 1) {
+      const totals = masses
+      const floors = row(dispatch(floor, [rows], [totals, leastShare(attributes)]))
+      lows = floors
+      for (let i = 1; i <= HALVINGS; i++)
+        lows = row(dispatch(halved, [rows], [scores, totals, floors, lows, topP, 2 ** -i, limit]))
+      masses = row(dispatch(massFrom, [rows], [scores, lows, limit]))
+    }
+    return [dispatch(drawn, [rows], [scores, best, lows, masses, row(numbers), limit])]
   },
   reference: ([x, numbers], { temperature, topP, limit }) => {
     const { rows, columns } = asMatrix(x.shape)
