@@ -254,7 +254,7 @@ const checkTokenizer = (tokenizer: Tokenizer, { vocabSize }: CausalModel, { name
   )
 }
 
-/** The tokenizer of a model: the one given, or the one in it or beside it. @throws LoadError if there is none */
+/** The given tokenizer, or else the one that the model has in its file or its folder. @throws LoadError if it has none */
 const tokenizerOf = async (checkpoint: Checkpoint, options: LoadOptions): Promise<Tokenizer> => {
   const { tokenizer: given, signal, headers } = options
   if (given instanceof Tokenizer) return given

@@ -47,7 +47,7 @@ export interface TokenSequence {
   forward(ids: readonly number[], request?: PassRequest): Promise<readonly Float32Array[]>
   /**
    * As `forward`, but gives the likeliest id (the lowest on a tie) after the last, or after each: a device finds it
-   * without sending all logits. -1 if a logit is NaN or infinite, or if there is none. Optional.
+   * without sending all logits. Gives -1 if a logit is NaN or infinite, or if no id is left. Optional.
    */
   greedy?(ids: readonly number[], request?: GreedyRequest): Promise<readonly number[]>
   /**

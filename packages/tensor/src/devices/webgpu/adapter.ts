@@ -58,7 +58,7 @@ const mayHaveDriver = (): boolean => {
   return folders.some(folder => fs.existsSync(folder) && fs.readdirSync(folder).some(name => name.endsWith('.json')))
 }
 
-/** The adapter of this machine, or why there is none. With `software`, it looks for SwiftShader if there is no other. */
+/** The adapter of this machine, or a text that says why it has none. With `software`, SwiftShader may be that adapter. */
 export const requestAdapter = async (software: boolean): Promise<GPUAdapter | string> => {
   const gpu = systemGpu()
   if (!gpu)

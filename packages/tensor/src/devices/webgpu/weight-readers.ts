@@ -241,7 +241,7 @@ export const readerPrelude = (weight: Spec): string => shared(formatOf(weight.dt
 /** What the code of bytes needs in addition. `low` are the elements 0 to 15 of a block, `high` 16 to 31. */
 export const bytesPrelude = (weight: Spec): string => `
 struct Bytes { ${['low: vec4<u32>', 'high: vec4<u32>', ...factors[readerOf(weight).scaling]].join(', ')} }
-// Takes a number from each byte, all of which are below 128: the highest bits keep the bytes apart.
+// Subtracts a number from each byte. All bytes are below 128, and a highest bit of 1 stops borrows between them.
 fn lowered(words: vec4<u32>, by: u32) -> vec4<u32> {
   let high = vec4<u32>(0x80808080u);
   return ((words | high) - vec4<u32>(by * 0x01010101u)) ^ high;
@@ -250,5 +250,5 @@ fn lowered(words: vec4<u32>, by: u32) -> vec4<u32> {
 /** Number of blocks of 32 elements in this many rows: the value of `params.blocks`. */
 export const blocksOf = ({ shape }: Spec, rows: number): number => (rows * shape[1]) / 32
 
-/** Elements of which a row must be a multiple. */
+/** The size of a row must be a multiple of this many elements. */
 export const grainOf = (dtype: DType): number => (dtype === 'f16' || dtype === 'bf16' ? 4 : dtypes[dtype].blockElements)

@@ -109,7 +109,14 @@ const softmax: ShaderImplementation = {
   },
 }
 
-// Floats as integers of the same order; a NaN is above all. So the greatest is found without a comparison that a NaN escapes.
+/** WGSL of `keyOf(bits)`: floats as integers of the same order; a NaN is above all. So no comparison misses a NaN. */
+export const KEY_OF = `
+fn keyOf(bits: u32) -> u32 {
+  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0xffffffffu; }
+  if (bits == 0x80000000u) { return 0x80000000u; }
+  return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
+}`
+
 const greatest = shaderOf((threads: number) => ({
   name: `argMax of ${threads}`,
   code: /* wgsl */ `
@@ -118,11 +125,7 @@ struct Params { size: u32, limit: u32 }
 ${bindings([['x', 'u32']], [['best', 'f32']])}
 var<workgroup> keys: array<u32, ${threads}>;
 var<workgroup> columns: array<u32, ${threads}>;
-fn keyOf(bits: u32) -> u32 {
-  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0xffffffffu; }
-  if (bits == 0x80000000u) { return 0x80000000u; }
-  return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
-}
+${KEY_OF}
 ${main(threads)}
   var key = 0u;
   var column = 0xffffffffu;

@@ -1,6 +1,7 @@
 import type { Op } from '../../../op'
 import { HALVINGS, leastShare, sampleOp } from '../../../ops/sample'
 import { asMatrix } from '../../../shape'
+import { KEY_OF } from './rows'
 import { areWhole, bindings, floatWord, type ShaderImplementation, shaderOf, storagesOf, sumLanes } from './shader'
 
 /** Lanes that walk over a row, on hardware and where they share a core. */
@@ -23,12 +24,7 @@ ${bindings(
 var<workgroup> sums: array<f32, ${threads}>;
 var<workgroup> peaks: array<u32, ${threads}>;
 
-// Floats as integers of the same order; a NaN is above all.
-fn keyOf(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0xffffffffu; }
-  return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
-}
+${KEY_OF}
 fn valueOf(key: u32) -> f32 { return bitcast<f32>(select(~key, key & 0x7fffffffu, (key & 0x80000000u) != 0u)); }
 
 // The mass of a lane's columns from a score on.
@@ -53,7 +49,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let begin = start + min(lane * stretch, params.limit);
   let end = start + min((lane + 1u) * stretch, params.limit);
   var key = 0u;
-  for (var i = begin; i < end; i++) { key = max(key, keyOf(x[i])); }
+  for (var i = begin; i < end; i++) { key = max(key, keyOf(bitcast<u32>(x[i]))); }
   peaks[lane] = key;
   workgroupBarrier();
   for (var half = ${threads / 2}u; half > 0u; half /= 2u) {
