@@ -6,7 +6,7 @@ import { asMatrix, format, sizeOf } from '../shape'
 import { expectFloats, spec, totalBytes } from '../spec'
 import type { Tensor } from '../tensor'
 
-// A NaN is neither at most nor above any number. Finite numbers of f32 end below 3.4028235e38.
+// A NaN is neither at most nor above any number. Finite numbers of f32 lie between -3.4028235e38 and 3.4028235e38.
 export const greatest = kernel('argMax', [2, 'integer'], function (x, limit) {
   let best = 0
   let max = x[this.thread.x][0]
@@ -23,7 +23,7 @@ export const greatest = kernel('argMax', [2, 'integer'], function (x, limit) {
       }
     }
   }
-  if (max > 3.4028234e38) {
+  if (Math.abs(max) > 3.4028234e38) {
     broken = 1
   }
   if (broken > 0) {
@@ -56,7 +56,7 @@ export const argMaxOp: Op<ArgMaxAttributes> = {
       Float64Array.from({ length: rows }, (_, row) => {
         const values = Array.from({ length: limit }, (_, d) => x.data[row * columns + d])
         const max = Math.max(...values)
-        return Number.isNaN(max) || max === Number.POSITIVE_INFINITY ? -1 : Math.max(values.indexOf(max), 0)
+        return Number.isFinite(max) ? values.indexOf(max) : -1
       }),
     ]
   },

@@ -136,7 +136,7 @@ export const sampleOp: Op<SampleAttributes> = {
       Float64Array.from({ length: rows }, (_, row) => {
         const scores = Array.from({ length: limit }, (_, d) => x.data[row * columns + d] / temperature)
         const max = Math.max(...scores)
-        if (Number.isNaN(max) || max === Number.POSITIVE_INFINITY) return -1
+        if (!Number.isFinite(max)) return -1
         const masses = scores.map(score => Math.exp(score - max))
         const total = masses.reduce((sum, mass) => sum + mass)
         const likely = masses.map((_, d) => d).sort((a, b) => masses[b] - masses[a] || a - b)

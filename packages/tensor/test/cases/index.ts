@@ -270,10 +270,14 @@ const sample = (draw: Draw) =>
   )
 
 const brokenScores = () =>
-  [Number.NaN, Number.POSITIVE_INFINITY].map(broken => {
-    const scores: Input = { shape: [2, 3], dtype: 'f32', data: Float32Array.of(1, broken, 2, 1, 3, 2) }
-    const numbers: Input = { shape: [2], dtype: 'f32', data: Float32Array.of(0, 0) }
-    return made(sampleOp, [scores, numbers], { temperature: 1, topP: 0.001, limit: 3 })
+  [Number.NaN, Number.POSITIVE_INFINITY].flatMap(broken => {
+    const none = new Array(3).fill(Number.NEGATIVE_INFINITY)
+    const scores: Input = { shape: [3, 3], dtype: 'f32', data: Float32Array.of(1, broken, 2, 1, 3, 2, ...none) }
+    const numbers: Input = { shape: [3], dtype: 'f32', data: new Float32Array(3) }
+    return [
+      made(argMaxOp, [scores], { limit: 3 }),
+      made(sampleOp, [scores, numbers], { temperature: 1, topP: 0.001, limit: 3 }),
+    ]
   })
 
 const crossEntropy = (draw: Draw) =>

@@ -43,7 +43,7 @@ const attentionSize = (q: SimdInput, k: SimdInput, { scale }: AttentionAttribute
 /** A column, drawn from the nucleus of scores. */
 const drawn = (scores: Float32Array, number: number, { temperature, topP }: SampleAttributes): number => {
   const max = scores.reduce((most, score) => Math.max(most, score))
-  if (Number.isNaN(max) || max === Number.POSITIVE_INFINITY) return -1
+  if (!Number.isFinite(max)) return -1
   const masses = Float64Array.from(scores, score => Math.exp((score - max) / temperature))
   const total = masses.reduce((sum, mass) => sum + mass, 0)
   // The least likely go first, as long as the others are enough.

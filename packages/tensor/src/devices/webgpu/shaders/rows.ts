@@ -109,8 +109,12 @@ const softmax: ShaderImplementation = {
   },
 }
 
-/** WGSL of `keyOf(bits)`: floats as integers of the same order; a NaN is above all. So no comparison misses a NaN. */
+/**
+ * WGSL of `keyOf(bits)`: floats as integers of the same order; a NaN is above all. So no comparison misses a NaN.
+ * `isFinite(key)`: that of neither a NaN nor an Infinity.
+ */
 export const KEY_OF = `
+fn isFinite(key: u32) -> bool { return key > 0x007fffffu && key < 0xff800000u; }
 fn keyOf(bits: u32) -> u32 {
   if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0xffffffffu; }
   if (bits == 0x80000000u) { return 0x80000000u; }
@@ -146,7 +150,7 @@ ${main(threads)}
     }
     workgroupBarrier();
   }
-  if (lane == 0u) { best[group.x] = select(f32(columns[0]), -1.0, keys[0] >= 0xff800000u); }
+  if (lane == 0u) { best[group.x] = select(-1.0, f32(columns[0]), isFinite(keys[0])); }
 }`,
 }))
 

@@ -57,8 +57,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
   }
   let peak = peaks[0];
-  // Infinity and NaN.
-  let broken = peak >= 0xff800000u;
+  let broken = !isFinite(peak);
   let max = select(valueOf(peak), 0.0, broken);
   let total = sumOf(massFrom(-3e38, begin, end, max), lane);
   var low = -3e38;
