@@ -4,7 +4,7 @@ import { CheckpointError, outputBytes } from '@cria/checkpoint'
 import { Random } from '@cria/vitest/random'
 import { expect, test } from 'vitest'
 import { writeGguf, writeHuggingFace, writeLlama2c } from '../../src/checkpoint'
-import { processorSeconds, watchedSource } from './hostile'
+import { watchedSource } from './hostile'
 import { openSources, stories } from './stories'
 import { tinyConfig, tinyModel } from './tiny'
 
@@ -104,14 +104,11 @@ test(
       const files = [...formats[format]]
       const victim = Math.floor(random() * files.length)
       files[victim] = [files[victim][0], mutate(files[victim][1], random)]
-      const start = process.cpuUsage()
       await readWhole(new Map(files)).catch(error => {
         refused++
         if (!(error instanceof CheckpointError))
           expect.fail(`${format}, run ${runs}, seed ${seed}: ${error?.stack ?? error}`)
       })
-      const took = processorSeconds(start)
-      if (took > 1) expect.fail(`${format}, run ${runs}, seed ${seed}: took ${took} s`)
     }
     expect(refused).toBeGreaterThan(runs / 10)
   },
