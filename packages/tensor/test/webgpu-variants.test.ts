@@ -32,8 +32,8 @@ const hold = ({ calls, outcomes }: VariantOutcome) => {
 }
 
 /**
- * Shared vectors of which a shader writes one component: an implementation may write the whole vector then, over what other lanes write
- * (gpuweb#2112: so it is on Metal and D3D).
+ * Names of shared vectors of which a shader writes single components. On Metal and D3D such a write may store the whole vector, and undo
+ * what other lanes wrote into it (gpuweb#2112).
  */
 const sharedComponentsWritten = (code: string): string[] =>
   [...code.matchAll(/var<workgroup> (\w+): ([^;]*vec[^;]*);/g)]

@@ -3,8 +3,8 @@ import { sizeOf } from '../../shape'
 import type { Spec } from '../../spec'
 import { GPU_COPY_DST, GPU_STORAGE, type GpuStorage } from './buffers'
 import { partsOf } from './pack-weight'
-import type { DispatchQueue, Program } from './queue'
-import { bindings, foldGroups, type ShaderStep, shaderOf } from './shaders/shader'
+import type { DispatchQueue } from './queue'
+import { bindings, foldGroups, shaderOf } from './shaders/shader'
 
 /** The block types that shaders read. */
 type BlockType = 'q8_0' | 'q4_0' | 'q4_k' | 'q6_k'
@@ -114,7 +114,6 @@ export class BlockUploads {
   constructor(
     private readonly device: GPUDevice,
     private readonly queue: DispatchQueue,
-    private readonly programOf: (step: ShaderStep) => Program,
     /** Bytes of one binding at most. */
     private readonly limit: number,
   ) {}
@@ -138,15 +137,14 @@ export class BlockUploads {
         (sum, { words }) => sum + (words === 'half' ? Math.ceil(count / 2) : count * words),
         0,
       )
-      const step: ShaderStep = {
+      const step = {
         shader: packing(dtype as BlockType),
         parameters: [first, count, 0, 0, ...starts],
         groups: foldGroups(Math.ceil(threads / THREADS)),
         reads: [source],
         writes: [target],
       }
-      const parameters = Uint32Array.from(step.parameters).buffer
-      this.queue.dispatch(this.programOf(step), parameters, [source], [target], step.groups)
+      this.queue.run(step, slot => slot as GpuStorage)
     }
   }
 

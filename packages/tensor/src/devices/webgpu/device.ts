@@ -27,7 +27,7 @@ import type { WebGpuPlan } from './plan'
 import { DispatchQueue, type Program } from './queue'
 import { type RowsCopy, ShaderDevice, shadersOf } from './shader-device'
 import { gatherRows } from './shaders/embedding'
-import type { Shader, ShaderFeature, ShaderImplementation, ShaderStep, Slot } from './shaders/shader'
+import type { ShaderFeature, ShaderImplementation, Slot } from './shaders/shader'
 import { Choices, type PlannedContest } from './tuning/contest'
 import { Tuner, type TunerOptions, tunerDefaults } from './tuning/tuner'
 
@@ -60,7 +60,6 @@ export class WebGpuDevice extends ShaderDevice {
   readonly #queue: DispatchQueue
   readonly #blockUploads: BlockUploads
   readonly #kernels = new Map<Kernel, { wgsl: Wgsl; program: Program }>()
-  readonly #shaders = new Map<Shader, Program>()
   readonly #tuner: Tuner | undefined
   #failure: DeviceFailedError | undefined
 
@@ -84,7 +83,7 @@ export class WebGpuDevice extends ShaderDevice {
       error => this.#fail(error),
     )
     this.#queue = new DispatchQueue(gpu, this.#buffers)
-    this.#blockUploads = new BlockUploads(gpu, this.#queue, step => this.#programOf(step), this.#buffers.limit)
+    this.#blockUploads = new BlockUploads(gpu, this.#queue, this.#buffers.limit)
     gpu.onuncapturederror = event =>
       this.#fail(new DeviceFailedError('webgpu', (event as unknown as { error: Error }).error.message))
     void gpu.lost.then(({ message, reason }) => {
@@ -170,7 +169,7 @@ export class WebGpuDevice extends ShaderDevice {
     if (this.#tuner) await this.#tune(this.#tuner, planned(new Choices()).contests)
     const plan = planned(this.choices)
     const programs = [
-      ...plan.steps.map(step => this.#programOf(step)),
+      ...plan.steps.map(step => this.#queue.programOf(step)),
       ...plan.kernels.map(([kernel, output]) => this.#compiled(kernel, output).program),
     ]
     const compiling = programs.map(program =>
@@ -181,7 +180,7 @@ export class WebGpuDevice extends ShaderDevice {
 
   async #tune(tuner: Tuner, contests: readonly PlannedContest[]): Promise<void> {
     try {
-      await tuner.tune(contests, this.gpu, this.#queue, step => this.#programOf(step))
+      await tuner.tune(contests, this.gpu, this.#queue)
     } catch (error) {
       throw this.#failure ?? (await this.#reasonOf(error))
     }
@@ -357,23 +356,11 @@ export class WebGpuDevice extends ShaderDevice {
       return storage
     }
     for (const step of implementation.plan(call)) {
-      const { shader, parameters, groups, reads, writes } = step
-      this.note(op.name, shader.name, groups)
-      const words = Uint32Array.from(parameters).buffer
-      this.#queue.dispatch(this.#programOf(step), words, reads.map(resolve), writes.map(resolve), groups)
+      this.note(op.name, step.shader.name, step.groups)
+      this.#queue.run(step, resolve)
     }
     for (const storage of scratch.values()) this.#buffers.free(storage)
     return made as readonly GpuStorage[]
-  }
-
-  #programOf({ shader, parameters, reads, writes }: ShaderStep): Program {
-    let program = this.#shaders.get(shader)
-    if (!program) {
-      const arrays = { reads: reads.length, writes: writes.length }
-      program = this.#queue.program(this.#nextProgram(), shader.name, shader.code, arrays, 4 * parameters.length)
-      this.#shaders.set(shader, program)
-    }
-    return program
   }
 
   #compiled(kernel: Kernel, output: Extent): { wgsl: Wgsl; program: Program } {
@@ -383,21 +370,11 @@ export class WebGpuDevice extends ShaderDevice {
       const { arrayArgs, byteLength } = wgsl.parameters
       compiled = {
         wgsl,
-        program: this.#queue.program(
-          this.#nextProgram(),
-          kernel.name,
-          wgsl.code,
-          { reads: arrayArgs.length, writes: 1 },
-          byteLength,
-        ),
+        program: this.#queue.program(kernel.name, wgsl.code, { reads: arrayArgs.length, writes: 1 }, byteLength),
       }
       this.#kernels.set(kernel, compiled)
     }
     return compiled
-  }
-
-  #nextProgram(): number {
-    return this.#kernels.size + this.#shaders.size
   }
 
   /** Workgroups of a dispatch. A long 1-D one is folded over y; `width` tells the shader where. */

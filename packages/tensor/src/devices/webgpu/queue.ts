@@ -1,4 +1,5 @@
 import { BINDING_ALIGNMENT, type Buffers, GPU_COPY_DST, GPU_MAP_READ, GPU_UNIFORM, type GpuStorage } from './buffers'
+import type { Shader, ShaderStep, Slot } from './shaders/shader'
 
 /** A compute shader with these bindings: 0 parameters (uniform), then arrays that are read, then arrays that are written. */
 export interface Program {
@@ -28,8 +29,10 @@ const IDLE_STAGING = 4
 export class DispatchQueue {
   readonly #arena: GPUBuffer
   readonly #parameters = new Uint8Array(ARENA_BYTES)
+  readonly #shaders = new Map<Shader, Program>()
   readonly #groups = new Map<string, GPUBindGroup>()
   readonly #staging: GPUBuffer[] = []
+  #programs = 0
   #used = 0
   #encoder: GPUCommandEncoder | undefined
   #pass: GPUComputePassEncoder | undefined
@@ -45,7 +48,7 @@ export class DispatchQueue {
     this.#arena = device.createBuffer({ size: ARENA_BYTES, usage: GPU_UNIFORM | GPU_COPY_DST })
   }
 
-  program(id: number, name: string, code: string, arrays: Arrays, parameterBytes: number): Program {
+  program(name: string, code: string, arrays: Arrays, parameterBytes: number): Program {
     const entries: GPUBindGroupLayoutEntry[] = [
       {
         binding: 0,
@@ -62,13 +65,31 @@ export class DispatchQueue {
       layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module: this.device.createShaderModule({ label: name, code }), entryPoint: 'main' },
     }
-    return { id, layout, parameterBytes, source, pipeline: undefined }
+    return { id: this.#programs++, layout, parameterBytes, source, pipeline: undefined }
+  }
+
+  /** The program of a step's shader, made once. */
+  programOf({ shader, parameters, reads, writes }: ShaderStep): Program {
+    let program = this.#shaders.get(shader)
+    if (!program) {
+      const arrays = { reads: reads.length, writes: writes.length }
+      program = this.program(shader.name, shader.code, arrays, 4 * parameters.length)
+      this.#shaders.set(shader, program)
+    }
+    return program
   }
 
   /** Compiles a program in the background. What is dispatched before compiles at once. @throws GPUPipelineError */
   async compile(program: Program): Promise<void> {
     const pipeline = await this.device.createComputePipelineAsync(program.source)
     program.pipeline ??= pipeline
+  }
+
+  /** @param storageOf gives the memory of a slot */
+  run(step: ShaderStep, storageOf: (slot: Slot) => GpuStorage): void {
+    const { parameters, reads, writes, groups } = step
+    const words = Uint32Array.from(parameters).buffer
+    this.dispatch(this.programOf(step), words, reads.map(storageOf), writes.map(storageOf), groups)
   }
 
   dispatch(

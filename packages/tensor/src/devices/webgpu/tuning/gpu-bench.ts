@@ -6,8 +6,8 @@ import { sizeOf } from '../../../shape'
 import { bytesOf } from '../../../spec'
 import { BINDING_ALIGNMENT, GPU_COPY_DST, GPU_COPY_SRC, GPU_STORAGE, type GpuStorage } from '../buffers'
 import { partsOf } from '../pack-weight'
-import type { DispatchQueue, Program } from '../queue'
-import type { ShaderImplementation, ShaderStep, Slot } from '../shaders/shader'
+import type { DispatchQueue } from '../queue'
+import type { ShaderImplementation, Slot } from '../shaders/shader'
 import type { PlannedContest } from './contest'
 import { fillStep } from './fill'
 import { rowsOf } from './name'
@@ -30,7 +30,6 @@ const MOST_COPIES = 64
 interface Gpu {
   readonly device: GPUDevice
   readonly queue: DispatchQueue
-  readonly programOf: (step: ShaderStep) => Program
   /** Bytes that runs in a row go through, more than the last cache holds: a model reads each weight once a token. */
   readonly workingSet: number
 }
@@ -163,20 +162,20 @@ export class GpuBench implements Bench<PlannedContest> {
   #fill(storage: GpuStorage, { dtype }: Operand, elements: number): void {
     let from = 0
     for (const [kind, bytes] of partsOf(dtype, elements)) {
-      this.#dispatch(fillStep(storage, kind, from / 4, Math.ceil(bytes / 4)), slot => slot as GpuStorage)
+      this.gpu.queue.run(fillStep(storage, kind, from / 4, Math.ceil(bytes / 4)), slot => slot as GpuStorage)
       from += bytes
     }
   }
 
   /** @returns candidates whose shaders the driver refuses */
   async #compile({ candidates, call }: PlannedContest): Promise<ReadonlySet<string>> {
-    const { device, queue, programOf } = this.gpu
+    const { device, queue } = this.gpu
     const broken = new Set<string>()
     const compiling: Promise<void>[] = []
     for (const { name, plan } of candidates) {
       device.pushErrorScope('validation')
-      for (const program of plan(call).map(programOf))
-        compiling.push(queue.compile(program).catch(() => void broken.add(name)))
+      for (const step of plan(call))
+        compiling.push(queue.compile(queue.programOf(step)).catch(() => void broken.add(name)))
       compiling.push(device.popErrorScope().then(error => void (error && broken.add(name))))
     }
     await Promise.all(compiling)
@@ -186,17 +185,11 @@ export class GpuBench implements Bench<PlannedContest> {
   #run(contest: PlannedContest, implementation: string, copy: number): void {
     const { copies, outputs, scratch } = this.#stageOf(contest)
     for (const step of this.#candidate(contest, implementation).plan(contest.call))
-      this.#dispatch(step, slot => {
+      this.gpu.queue.run(step, slot => {
         if ('output' in slot) return outputs[slot.output]
         if ('scratch' in slot) return scratch.get(slot.scratch) as GpuStorage
         return copies[copy].get(slot) as GpuStorage
       })
-  }
-
-  #dispatch(step: ShaderStep, resolve: (slot: Slot) => GpuStorage): void {
-    const { parameters, reads, writes, groups } = step
-    const words = Uint32Array.from(parameters).buffer
-    this.gpu.queue.dispatch(this.gpu.programOf(step), words, reads.map(resolve), writes.map(resolve), groups)
   }
 
   /** Both ends of each output of one run. What a variant leaves unwritten is zero. */

@@ -1,8 +1,7 @@
 import type { TunedChoice, TuningReport } from '../../../device'
 import { nodeProcess } from '../../node-require'
 import { describe } from '../adapter'
-import type { DispatchQueue, Program } from '../queue'
-import type { ShaderStep } from '../shaders/shader'
+import type { DispatchQueue } from '../queue'
 import { byImportance, type Choices, type PlannedContest } from './contest'
 import { GpuBench } from './gpu-bench'
 import { openStore, type VerdictStore } from './store'
@@ -54,18 +53,13 @@ export class Tuner {
     return { choices: [...this.#found.values()], open: [...this.#open], place: this.#place }
   }
 
-  async tune(
-    contests: readonly PlannedContest[],
-    device: GPUDevice,
-    queue: DispatchQueue,
-    programOf: (step: ShaderStep) => Program,
-  ): Promise<void> {
+  async tune(contests: readonly PlannedContest[], device: GPUDevice, queue: DispatchQueue): Promise<void> {
     const { store, budget, workingSet } = this.#options
     const kept = await store.read()
     const left = contests.filter(contest => !this.#adopt(contest, kept[keyOf(contest)], true))
     for (const { name } of left) this.#open.add(name)
     const fresh: Record<string, Verdict> = {}
-    const bench = new GpuBench({ device, queue, programOf, workingSet })
+    const bench = new GpuBench({ device, queue, workingSet })
     await tune(byImportance(left), bench, {
       budget,
       now: () => performance.now(),
