@@ -2,7 +2,7 @@
 
 export default {
   testRunner: 'vitest',
-  vitest: { configFile: 'vitest.config.ts' },
+  vitest: { configFile: '../../tooling/mutation/vitest.config.mjs' },
   mutate: ['src/**/*.ts', '!src/**/*.test.ts', '!src/**/index.ts'],
   coverageAnalysis: 'perTest',
   // A module's own statements run before any test: each such fault would take a run of all tests.

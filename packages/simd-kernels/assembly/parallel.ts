@@ -36,8 +36,11 @@ const END: usize = 4 // the chunk after its last
 const WORKER_SPINS: i32 = 20_000
 /** Polls before the caller sleeps. */
 const CALLER_SPINS: i32 = 20_000
-/** A chunk takes a few milliseconds at most. A worker that does not finish one within this time (ms) is gone. */
-const WORKER_TIMEOUT: f64 = 600
+/**
+ * A worker that does not finish a chunk within this time (ms) is gone. A chunk takes a few milliseconds at most, but a busy system may not
+ * run a thread of low priority for more than a second.
+ */
+const WORKER_TIMEOUT: f64 = 10_000
 const CHECK_INTERVAL: i64 = 20_000_000 // ns between two checks of the clock
 /** Time (ms) between two checks that counts at most: a longer time means that the system did not run the caller. */
 const LONGEST_PAUSE: f64 = 50
