@@ -5,6 +5,8 @@ export type Sample = Readonly<Record<string, number>>
 export interface Job {
   /** What runs: device, threads, versions. */
   readonly description: string
+  /** What else is known of it, for the report's JSON: plain JSON. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined
   run(): Promise<Sample>
   close(): Promise<void>
 }

@@ -8,7 +8,16 @@ import { PeerError } from './errors'
 import { peersFolder } from './folders'
 
 /** Engines from npm that Cria is compared with, and the package of `peers/` that each is. */
-export const engines = { 'node-llama-cpp': 'node-llama-cpp', wllama: '@wllama/wllama' } as const
+export const engines = {
+  'node-llama-cpp': 'node-llama-cpp',
+  wllama: '@wllama/wllama',
+  'transformers.js': '@huggingface/transformers',
+} as const
+
+/** Those that run in a page, and Cria beside them. */
+export const pageEngines = ['wllama', 'transformers.js'] as const satisfies (keyof typeof engines)[]
+
+export type PageEngine = (typeof pageEngines)[number]
 
 /** Engines that Cria is compared with: those from npm, and llama.cpp's own programs. */
 export const engineNames = ['llama-bench', ...(Object.keys(engines) as (keyof typeof engines)[])] as const

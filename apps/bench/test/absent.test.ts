@@ -13,6 +13,7 @@ test.each([
   [['tokenizer'], 'llama-tokenizer-js'],
   [['tokenizer', '--byte-level'], "Hugging Face's"],
   [['inference', '--model', 'synth:15m', '--peer', 'wllama'], 'wllama'],
+  [['inference', '--model', 'synth:15m', '--peer', 'transformers.js', '--onnx', '.'], 'transformers.js'],
   [['training', '--peer', 'pytorch', '--peer', 'tfjs'], 'tfjs'],
   [['training', '--peer', 'jax-js'], 'jax-js'],
 ])('without peers, %j says how to install them', async (args, peer) => {

@@ -57,12 +57,18 @@ describe('a wrong command line ends with code 2 and one line', () => {
     ],
     [['inference', '--model', 'synth:15m', '--weights', 'q9_0'], 'Allowed choices are f32, f16, bf16, q4_0, q4_1,'],
     [['inference', '--model', 'synth:15m', '--tokens', '0'], 'Expected a whole number of at least 1.'],
-    [['inference', '--model', 'synth:15m', '--peer', 'ollama'], 'There are llama-bench, node-llama-cpp, wllama.'],
+    [
+      ['inference', '--model', 'synth:15m', '--peer', 'ollama'],
+      'There are llama-bench, node-llama-cpp, wllama, transformers.js.',
+    ],
     [['inference', '--model', 'synth:15m', '--node', 'latest'], '--node latest is neither a file nor a version'],
     [['inference', '--model', 'synth:15m', '--depth', '8'], '--depth 8 is less than --prompt 128'],
     [['inference', '--model', 'synth:15m', '--peer', 'wllama', '--depth', '256'], 'decodes behind its prompt alone'],
     [['inference', '--model', 'synth:15m', '--peer', 'node-llama-cpp', '--batch', '8'], 'decodes one sequence here'],
     [['inference', '--model', 'synth:15m', '--peer', 'wllama', '--cache', 'f32'], 'keeps its own type of cache here'],
+    [['inference', '--model', 'synth:15m', '--peer', 'transformers.js'], 'and --onnx need each other'],
+    [['inference', '--model', 'synth:15m', '--onnx', '.'], 'and --onnx need each other'],
+    [['inference', '--model', 'synth:15m', '--onnx-type', 'q4'], '--onnx-type needs --onnx'],
     [['inference', '--model', 'synth:15m', '--load', '--tokens', '5'], '--tokens has no meaning with --load'],
     [['inference', '--model', 'synth:15m', '--llama-bench', 'x'], '--llama-bench needs --peer llama-bench'],
     [['inference', '--model', 'synth:15m', '--peer', 'llama-bench', '--llama-bench', '/no/x'], 'there is no /no/x'],
@@ -177,6 +183,48 @@ test.skipIf(!browser)('wllama loads what we write, in its own browser, and is co
   expect(stderr).toContain('wllama: Chromium')
   expect(code).toBe(0)
   expect(stdout).toContain('Cria in Chromium / wllama')
+})
+
+const onnx = fileURLToPath(new URL('./fixtures/tiny-onnx', import.meta.url))
+
+test.skipIf(!(chromium && installed('@huggingface/transformers')))(
+  'transformers.js runs the same model as ONNX, and is compared with',
+  async () => {
+    const flags = ['--peer', 'transformers.js', '--onnx', onnx, ...short]
+    const { code, stdout, stderr } = await bench('inference', '--model', model, ...flags)
+    expect(stderr).toContain('Cria in Chromium: Chromium')
+    expect(stderr).toMatch(/transformers\.js: Chromium .*, wasm, q4, 1 thread/)
+    expect(code).toBe(0)
+    expect(stdout).toContain('Cria in Chromium / transformers.js')
+  },
+)
+
+test.skipIf(!(chromium && installed('@huggingface/transformers')))(
+  'on webgpu all of a page run on the GPU, beside ceilings in WGSL and cpu',
+  async () => {
+    const json = join(folder, 'page.json')
+    const where = ['--device', 'webgpu', '--software', '--tune', 'on', '--json', json]
+    const flags = ['--peer', 'transformers.js', '--onnx', onnx, ...where, ...short]
+    const { code, stderr } = await bench('inference', '--model', model, ...flags)
+    expect(stderr).toMatch(/ceilings of WebGPU in Chromium: .* WGSL/)
+    expect(stderr).toMatch(/transformers\.js: Chromium .*, webgpu, q4/)
+    expect(code).toBe(0)
+    const { data } = JSON.parse(await readFile(json, 'utf8'))
+    const { agreement, variants } = data.contenders[0].details
+    expect(agreement).toEqual({ same: 16, of: 16 })
+    for (const { chosen, standard, microseconds } of variants)
+      expect(microseconds[chosen]).toBeLessThan(microseconds[standard])
+  },
+)
+
+test.skipIf(!browser)('a GPU that is software is refused in a page too, and one that wllama cannot use', async () => {
+  const flags = ['--model', model, '--device', 'webgpu', '--peer', 'wllama', ...short]
+  const refused = await bench('inference', ...flags)
+  expect(refused.stderr).toMatch(/^bench: Cria in Chromium: in the page: .*software adapter here, .*add --software/m)
+  expect(refused.code).toBe(1)
+  const unusable = await bench('inference', ...flags, '--software')
+  expect(unusable.stderr).toMatch(/^bench: wllama: in the page: .*it cannot use this GPU$/m)
+  expect(unusable.code).toBe(1)
 })
 
 const hasWorstTexts = [vocabulary, ...Object.values(worst)].every(path => existsSync(dataPath(path)))

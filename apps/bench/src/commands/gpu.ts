@@ -92,7 +92,7 @@ const timeType = async (
     cacheBytes: await cacheBytesPerPass(config, stream, 'f16'),
     prefillFlops: await prefillFlops(config, prompt),
   }
-  const common = { ...stream, model: path, device: 'webgpu', threads: 1 } as const
+  const common = { ...stream, model: path, device: 'webgpu', threads: 1, software } as const
   const { ceilings } = entriesOf({ ...common, vocabSize: config.vocab_size, bytesPerPass: weightBytes, peers: [] })
   // It is tuned first, however long that takes; then the tuned one finds what was chosen.
   const tuning = await measureTuning(llama, type, prompt)

@@ -5,16 +5,19 @@ import { collectNames, type ModelArgument, model, nodePath, positiveNumber } fro
 import type { CeilingSample } from '../ceilings/measure'
 import { UsageError } from '../errors'
 import { checkHardware } from '../gpu/device'
+import { likeliestOnCpu } from '../inference/agreement'
 import { type ContenderOptions, type Entries, entriesOf } from '../inference/contenders'
 import { cacheBytesPerPass, prefillFlops, weightBytesPerPass } from '../inference/cost'
 import { firstTokenReport, firstTokenResults, freshly } from '../inference/first-token'
 import { llamaCompletion, nativeProgram } from '../inference/llama-bench'
-import { prepareModel } from '../inference/model'
+import { type PreparedModel, prepareModel } from '../inference/model'
+import { findOnnx, type OnnxType, onnxTypes } from '../inference/onnx'
 import { inferenceReport } from '../inference/report'
 import { type Run, resultsOf, type Workload } from '../inference/result'
 import type { StreamSample } from '../inference/stream'
-import { type Engine, engineNames, requirePeer } from '../peers'
+import { type Engine, engineNames, pageEngines, requirePeer } from '../peers'
 import { deliver, reportOf } from '../report/deliver'
+import { quantity } from '../report/format'
 import { interleave } from '../rounds'
 import { syntheticSizes } from '../synthetic/sizes'
 import { type SyntheticType, syntheticTypes } from '../synthetic/types'
@@ -32,6 +35,8 @@ interface Flags extends ThreadFlags {
   readonly load?: true
   readonly peer?: readonly Engine[]
   readonly llamaBench?: string
+  readonly onnx?: string
+  readonly onnxType?: OnnxType
   readonly node?: string
   readonly software?: true
   readonly tune?: Tune
@@ -67,6 +72,12 @@ export const addInference = (program: Command): void => {
     .option('--load', 'time from the start of a process to the first token instead')
     .option('--peer <name>', 'a program to compare with (may be given more than once)', collectNames(engineNames))
     .option('--llama-bench <path>', "llama.cpp's llama-bench, its other programs beside it (default: on the PATH)")
+    .option('--onnx <folder>', 'of transformers.js: the same model as ONNX, in the layout of Hugging Face')
+    .addOption(
+      new Option('--onnx-type <type>', 'of --onnx: the type of its weights (default: the only one there)').choices(
+        onnxTypes,
+      ),
+    )
     .option('--node <path or version>', 'the Node that runs Cria in place of this one; a version comes from npm')
     .addOption(
       new Option('--tune <when>', 'with --device webgpu: whether it measures its variants first').choices([
@@ -81,23 +92,27 @@ export const addInference = (program: Command): void => {
 
 /** @throws UsageError for options that would be ignored, or that a peer does not know */
 const checkFlags = (flags: Flags, command: Command): void => {
-  const { peer = [], batch, depth, prompt = 128, load, llamaBench, cache, device } = flags
+  const { peer = [], batch, depth, prompt = 128, load, llamaBench, onnx, onnxType, cache, device } = flags
   const isGiven = (option: string) => command.getOptionValueSource(option) === 'cli'
   const refuse = (problem: string): never => {
     throw new UsageError(problem)
   }
   const only = peer.find(one => one !== 'llama-bench')
+  const page = pageEngines.find(one => peer.includes(one))
+  if (peer.includes('transformers.js') !== (onnx !== undefined))
+    refuse('--peer transformers.js and --onnx need each other: it loads no GGUF')
+  if (onnxType !== undefined && onnx === undefined) refuse('--onnx-type needs --onnx')
   if (llamaBench !== undefined && !peer.includes('llama-bench')) refuse('--llama-bench needs --peer llama-bench')
   if (only && batch > 1) refuse(`--batch ${batch}: ${only} decodes one sequence here; compare with llama-bench`)
   if (only && cache) refuse(`--cache ${cache}: ${only} keeps its own type of cache here; compare with llama-bench`)
-  if (peer.includes('wllama') && depth !== undefined) refuse('--depth: wllama decodes behind its prompt alone')
+  if (page && depth !== undefined) refuse(`--depth: ${page} decodes behind its prompt alone`)
   if (depth !== undefined && depth < prompt) refuse(`--depth ${depth} is less than --prompt ${prompt}`)
   for (const option of ['tune', 'software'])
     if (isGiven(option) && device !== 'webgpu') refuse(`--${option} is for --device webgpu: add that, or leave it out`)
   if (!load) return
   for (const option of ['tokens', 'depth', 'batch'])
     if (isGiven(option)) refuse(`--${option} has no meaning with --load: leave it out`)
-  if (peer.includes('wllama')) refuse('--load starts processes: wllama runs in a page')
+  if (page) refuse(`--load starts processes: ${page} runs in a page`)
 }
 
 /** Says early that a peer is not there. */
@@ -111,7 +126,8 @@ const inference = async (flags: Flags, command: Command): Promise<void> => {
   checkFlags(flags, command)
   requirePeers(flags)
   const { load, rounds, peer = [], batch: sequences, cache, device, tune, threads, llamaBench } = flags
-  if (device === 'webgpu') await checkHardware(flags.software)
+  const inPages = pageEngines.some(one => peer.includes(one))
+  if (device === 'webgpu' && !inPages) await checkHardware(flags.software)
   const prompt = flags.prompt ?? (load ? 8 : 128)
   const { depth = prompt, tokens } = flags
   const node = await nodePath(flags.node)
@@ -123,11 +139,24 @@ const inference = async (flags: Flags, command: Command): Promise<void> => {
     throw new UsageError(
       `--prompt, --depth and --tokens need a context of ${length}, and the model's is ${config.max_seq_len}`,
     )
+  const onnx = flags.onnx === undefined ? undefined : await findOnnx(flags.onnx, flags.onnxType, config)
   const weightBytes = weightBytesPerPass(llama, held)
   const size = { prompt, depth, tokens, sequences }
   const options = {
-    ...{ model: path, held, vocabSize: config.vocab_size, device, cache, tune, threads, peers: peer, llamaBench, node },
-    bytesPerPass: weightBytes,
+    ...{
+      model: path,
+      held,
+      vocabSize: config.vocab_size,
+      device,
+      cache,
+      tune,
+      threads,
+      peers: peer,
+      llamaBench,
+      onnx,
+      node,
+    },
+    ...{ bytesPerPass: weightBytes, software: flags.software },
   }
   if (load) return timeFirstToken({ ...options, ...size, depth: prompt, tokens: 0 }, name, weights, flags)
   const work: Workload = {
@@ -135,8 +164,23 @@ const inference = async (flags: Flags, command: Command): Promise<void> => {
     cacheBytes: await cacheBytesPerPass(config, size, cache ?? 'f16'),
     prefillFlops: await prefillFlops(config, prompt),
   }
-  const { runs, ceilings } = await timeAll(entriesOf({ ...options, ...size }), rounds)
+  const expected = device === 'webgpu' ? await compared(path, llama) : undefined
+  const { runs, ceilings } = await timeAll(entriesOf({ ...options, ...size, expected }), rounds)
   await deliver(reportOf(inferenceReport({ work, ...resultsOf(runs, work), ceilings })), flags)
+}
+
+/** Bytes of the largest model that `cpu` is asked about. Its weights are f32. */
+const MOST_COMPARED = 8e9
+
+/** The likeliest tokens on `cpu`, or undefined for a model that is too large. */
+const compared = async (path: string, llama: PreparedModel['llama']): Promise<readonly number[] | undefined> => {
+  const bytes = weightBytesPerPass(llama, 'f32')
+  if (bytes <= MOST_COMPARED) {
+    tell('cpu: the likeliest tokens, to compare with')
+    return likeliestOnCpu(path)
+  }
+  tell(`cpu is not compared with: it would take ${quantity(bytes, 'B')}`)
+  return undefined
 }
 
 /** Starts of processes, each with its own Node or program. */
@@ -170,10 +214,13 @@ const timeAll = ({ contenders, ceilings }: Entries, rounds: number) => {
       const samplesOf = (name: string) => all[entries.findIndex(entry => entry.name === name)]
       const runs = contenders.map(async (entry, i): Promise<Run> => {
         const { name, sequences, against } = entry
-        const { description, peakBytes } = started[ceilings.length + i]
+        const { description, details, peakBytes } = started[ceilings.length + i]
         const samples = samplesOf(name) as StreamSample[]
         const limits = samplesOf(entry.ceilings) as CeilingSample[]
-        return { name, description, sequences, peakBytes: await peakBytes(), samples, ceilings: limits, against }
+        return {
+          ...{ name, description, details, sequences, peakBytes: await peakBytes() },
+          ...{ samples, ceilings: limits, against },
+        }
       })
       return {
         runs: await Promise.all(runs),

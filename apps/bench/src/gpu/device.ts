@@ -34,11 +34,16 @@ export type GpuHandle = object
 /** The adapter's device beneath Cria's, with the same limits and features. */
 export const gpuOf = (device: Device): Gpu => (device as unknown as { readonly gpu: Gpu }).gpu
 
-/** @throws UsageError if the GPU is emulated, whose times say nothing, and this was not asked for @throws DeviceUnavailableError */
-export const checkHardware = async (software: boolean | undefined): Promise<void> => {
-  await using device = await openDevice('webgpu', { tune: 'off' })
+/** @throws UsageError if the GPU is emulated, whose times say nothing, and this was not asked for */
+export const requireHardware = (device: Device, software: boolean | undefined): void => {
   if (device.software && !software)
     throw new UsageError(
       `webgpu runs on a software adapter here, ${device.description}: its times say nothing of a GPU; add --software to time it all the same`,
     )
+}
+
+/** As `requireHardware`, of the webgpu of this Node. @throws DeviceUnavailableError */
+export const checkHardware = async (software: boolean | undefined): Promise<void> => {
+  await using device = await openDevice('webgpu', { tune: 'off' })
+  requireHardware(device, software)
 }

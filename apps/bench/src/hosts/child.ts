@@ -9,7 +9,7 @@ export type Request =
   | { readonly ask: 'run' }
   | { readonly ask: 'close' }
 
-/** What the child answers: a description or a sample, or why it cannot. */
+/** What the child answers: what a job is, or a sample, or why it cannot. */
 export type Reply = { readonly value: unknown } | { readonly error: string }
 
 let job: Job | undefined
@@ -18,7 +18,8 @@ const carryOut = async (request: Request): Promise<unknown> => {
   if (request.ask === 'prepare') {
     const { prepare } = (await jobs[request.job]()) as { prepare: Prepare<unknown> }
     job = await prepare(request.options)
-    return `Node ${process.version}, ${job.description}`
+    const { description, details } = job
+    return { description: `Node ${process.version}, ${description}`, details }
   }
   if (!job) throw new Error(`asked to ${request.ask} before a job was prepared`)
   return request.ask === 'run' ? job.run() : job.close()

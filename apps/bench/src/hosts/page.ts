@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path'
 import { type Browser, chromium, crossOriginIsolation, launchChromium, type Server, serve } from '@cria/browser'
 import { ContenderError } from '../errors'
 import { pagesFolder } from '../folders'
-import type { Sample } from '../job'
+import type { Job, Sample } from '../job'
 import { packageFolder } from '../peers'
 import type { Contender } from './contender'
 import { peakResidentBytes } from './resident'
@@ -10,8 +10,10 @@ import { peakResidentBytes } from './resident'
 /** Modules of `pages/`, and what they are asked for. */
 export interface PageOptions {
   readonly ceilings: import('../ceilings/measure').CeilingOptions
+  readonly 'gpu-ceilings': import('../gpu/ceilings').GpuCeilingOptions
   readonly cria: import('../pages/cria').CriaPageOptions
   readonly wllama: import('../pages/wllama').WllamaOptions
+  readonly transformers: import('../pages/transformers').TransformersOptions
 }
 
 /** The URL under which pages find a model that lies at this path. */
@@ -20,18 +22,23 @@ export const modelUrl = (path: string): string => `/model/${encodeURIComponent(b
 /** URLs of what wllama consists of. */
 export const wllamaUrls = { module: '/wllama/esm/index.js', wasm: '/wllama/esm/wasm/wllama.wasm' }
 
+/** URLs of transformers.js, and of the WebAssembly that it fetches. */
+export const transformersUrls = { module: '/transformers/dist/transformers.min.js', runtime: '/onnxruntime/dist/' }
+
 /** Loading a model of some gigabytes, or a slow device's run, may take long; a hung page should not take for ever. */
 const TIMEOUT_MS = 600_000
 
 const page = '<!doctype html><meta charset="utf-8"><title>Cria bench</title>'
 
-/** An empty page at `/`, which may share memory between threads, and what jobs fetch. */
+/** An empty page at `/`, which may share memory between threads, and what jobs fetch. A model lies below `/model`. */
 const serveBench = (model: string): Promise<Server> =>
   serve({
     files: { '/': new TextEncoder().encode(page) },
     folders: {
       '/pages': pagesFolder,
       '/wllama': packageFolder('@wllama/wllama'),
+      '/transformers': packageFolder('@huggingface/transformers'),
+      '/onnxruntime': packageFolder('onnxruntime-web'),
       '/model': dirname(model),
     },
     headers: crossOriginIsolation,
@@ -39,7 +46,7 @@ const serveBench = (model: string): Promise<Server> =>
 
 /**
  * Makes a job ready in a page of its own headless Chromium.
- * @param model path of the model's file, which pages fetch
+ * @param model path of the model's file or folder, which pages fetch
  * @throws ContenderError when there is no Chromium, or the page fails
  */
 export const inPage = async <N extends keyof PageOptions>(
@@ -70,16 +77,20 @@ export const inPage = async <N extends keyof PageOptions>(
       try {
         return await Promise.race([tab.evaluate<T>(expression), late])
       } catch (error) {
-        throw new ContenderError(`${name}: in the page: ${(error as Error).message}`)
+        const [problem] = (error as Error).message.split('\n')
+        throw new ContenderError(`${name}: in the page: ${problem}`)
       } finally {
         clearTimeout(timer)
       }
     }
     const prepare = `import('/pages/${job}.js').then(module => module.prepare(${JSON.stringify(options)}))`
-    const description = await evaluate<string>(`${prepare}.then(job => (globalThis.job = job).description)`)
+    const { description, details } = await evaluate<Pick<Job, 'description' | 'details'>>(
+      `${prepare}.then(job => (({ description, details }) => ({ description, details }))((globalThis.job = job)))`,
+    )
     return {
       name,
       description: `Chromium ${browser.version()}, ${description}`,
+      details,
       run: () => evaluate<Sample>('job.run()'),
       peakBytes: async () => largest(await Promise.all(pids.map(peakResidentBytes))),
       close: async () => {

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { ContenderError } from '../errors'
-import type { Sample } from '../job'
+import type { Job, Sample } from '../job'
 import type { JobName, OptionsOf } from '../jobs/index'
 import type { Reply, Request } from './child'
 import type { Contender } from './contender'
@@ -42,10 +42,10 @@ export const inProcess = async <N extends JobName>(
       }),
     ])
   try {
-    const description = (await ask({ ask: 'prepare', job, options })) as string
+    const prepared = (await ask({ ask: 'prepare', job, options })) as Pick<Job, 'description' | 'details'>
     return {
       name,
-      description,
+      ...prepared,
       run: async () => (await ask({ ask: 'run' })) as Sample,
       peakBytes: async () => (child.pid === undefined ? undefined : peakResidentBytes(child.pid)),
       close: async () => {

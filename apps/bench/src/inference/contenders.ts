@@ -2,10 +2,11 @@ import type { CacheType } from '@cria/attention-variants'
 import type { DType } from '@cria/dtypes'
 import type { DeviceName, Tune } from 'cria'
 import type { Contender } from '../hosts/contender'
-import { inPage, modelUrl, wllamaUrls } from '../hosts/page'
+import { inPage, modelUrl, transformersUrls, wllamaUrls } from '../hosts/page'
 import { inProcess } from '../hosts/process'
-import type { Engine } from '../peers'
+import { type Engine, type PageEngine, pageEngines } from '../peers'
 import { llamaBatchedBench, llamaBench } from './llama-bench'
+import type { OnnxModel } from './onnx'
 import type { StreamSize } from './stream'
 
 export interface ContenderOptions extends StreamSize {
@@ -19,10 +20,15 @@ export interface ContenderOptions extends StreamSize {
   readonly cache?: CacheType | undefined
   /** Of webgpu: whether it measures its variants first. */
   readonly tune?: Tune | undefined
+  readonly software?: boolean | undefined
+  /** Of webgpu: the likeliest tokens on `cpu`. */
+  readonly expected?: readonly number[] | undefined
   readonly threads: number
   readonly peers: readonly Engine[]
   /** The program that `--llama-bench` names. */
   readonly llamaBench?: string | undefined
+  /** The model as transformers.js loads it. */
+  readonly onnx?: OnnxModel | undefined
   /** The Node that runs Cria; this one unless given. */
   readonly node?: string | undefined
 }
@@ -50,14 +56,16 @@ const LEAST_READ = 2 ** 26
 
 const ON_GPU = 'ceilings of WebGPU in Node'
 const IN_CHROMIUM = 'ceilings in Chromium'
+const ON_GPU_OF_CHROMIUM = 'ceilings of WebGPU in Chromium'
 
-/** Cria runs in Node beside native peers, in Chromium beside wllama, and in Node without a peer. */
+/** Cria runs in Node beside native peers, in Chromium beside those of pages, and in Node without a peer. */
 export const entriesOf = (options: ContenderOptions): Entries => {
   const { peers } = options
-  const native = peers.filter(peer => peer !== 'wllama')
+  const inPages = pageEngines.filter(peer => peers.includes(peer))
+  const native = peers.filter(peer => !inPages.some(one => one === peer))
   const parts = [
     ...(native.length > 0 || peers.length === 0 ? [nodeEntries(options, native)] : []),
-    ...(peers.includes('wllama') ? [pageEntries(options)] : []),
+    ...(inPages.length > 0 ? [pageEntries(options, inPages)] : []),
   ]
   return {
     contenders: parts.flatMap(({ contenders }) => contenders),
@@ -68,8 +76,8 @@ export const entriesOf = (options: ContenderOptions): Entries => {
 const sizeOf = ({ prompt, depth, tokens, sequences }: StreamSize): StreamSize => ({ prompt, depth, tokens, sequences })
 
 const criaOptions = (options: ContenderOptions) => {
-  const { device, threads, tune, held: weights, cache } = options
-  return { ...sizeOf(options), device, threads, tune, weights, cache }
+  const { device, threads, tune, software, expected, held: weights, cache } = options
+  return { ...sizeOf(options), device, threads, tune, software, expected, weights, cache }
 }
 
 const nodeEntries = (options: ContenderOptions, peers: readonly Engine[]): Entries => {
@@ -120,31 +128,42 @@ const nodeEntries = (options: ContenderOptions, peers: readonly Engine[]): Entri
   }
 }
 
-const pageEntries = (options: ContenderOptions): Entries => {
-  const { model, threads, bytesPerPass, sequences } = options
+/** Where `webgpu` is named, all run on the GPU; otherwise all on the processor, whatever `auto` would find. */
+const pageEntries = (options: ContenderOptions, peers: readonly PageEngine[]): Entries => {
+  const { model, threads, bytesPerPass, sequences, vocabSize } = options
+  const device = options.device === 'auto' ? 'simd' : options.device
+  const gpu = device === 'webgpu'
   const url = modelUrl(model)
+  const limits = gpu
+    ? {
+        name: ON_GPU_OF_CHROMIUM,
+        start: () => inPage(ON_GPU_OF_CHROMIUM, 'gpu-ceilings', { bytes: Math.max(bytesPerPass, LEAST_READ) }, model),
+      }
+    : {
+        name: IN_CHROMIUM,
+        start: () => inPage(IN_CHROMIUM, 'ceilings', { threads, bytes: bytesPerPass }, model),
+      }
   const name = 'Cria in Chromium'
-  const common = { sequences, ceilings: IN_CHROMIUM }
+  const common = { sequences, ceilings: limits.name }
+  const starts: Readonly<Record<PageEngine, () => Promise<Contender>>> = {
+    wllama: () => inPage('wllama', 'wllama', { ...sizeOf(options), ...wllamaUrls, threads, gpu, model: url }, model),
+    'transformers.js': () => {
+      const { folder, type } = options.onnx as OnnxModel
+      const asked = { ...sizeOf(options), ...transformersUrls, threads, vocabSize, type }
+      const where = gpu ? 'webgpu' : 'wasm'
+      return inPage('transformers.js', 'transformers', { ...asked, device: where, model: modelUrl(folder) }, folder)
+    },
+  }
   return {
     contenders: [
       {
         ...common,
         name,
-        start: () => inPage(name, 'cria', { ...criaOptions(options), model: url }, model),
-        against: ['wllama'],
+        start: () => inPage(name, 'cria', { ...criaOptions({ ...options, device }), model: url }, model),
+        against: peers,
       },
-      {
-        ...common,
-        name: 'wllama',
-        start: () => inPage('wllama', 'wllama', { ...sizeOf(options), ...wllamaUrls, threads, model: url }, model),
-        against: [],
-      },
+      ...peers.map(peer => ({ ...common, name: peer, start: starts[peer], against: [] })),
     ],
-    ceilings: [
-      {
-        name: IN_CHROMIUM,
-        start: () => inPage(IN_CHROMIUM, 'ceilings', { threads, bytes: bytesPerPass }, model),
-      },
-    ],
+    ceilings: [limits],
   }
 }

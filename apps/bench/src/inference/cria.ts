@@ -4,15 +4,20 @@ import type { DType } from '@cria/dtypes'
 import { argMax, type Tensor, type Tune } from '@cria/tensor'
 import { type DeviceName, loadNetwork } from 'cria'
 import { openOnThreads } from '../device'
+import { requireHardware } from '../gpu/device'
 import type { Job } from '../job'
 import { counted } from '../report/format'
-import { type StreamSize, timeStream } from './stream'
+import { fixedIds, type StreamSize, timeStream } from './stream'
 
 export interface CriaOptions extends StreamSize {
   readonly device: DeviceName | 'auto'
   readonly threads: number
   /** Of webgpu: whether it measures its variants first; as it does by itself unless given. */
   readonly tune?: Tune | undefined
+  /** Of webgpu: whether it may run on a software adapter. */
+  readonly software?: boolean | undefined
+  /** The likeliest tokens on `cpu`, to compare with. */
+  readonly expected?: readonly number[] | undefined
   /** The type to hold matrices in; as stored unless given. */
   readonly weights?: DType | undefined
   /** How keys and values are stored; as the device does unless given. */
@@ -62,18 +67,33 @@ const readPass = async (network: CausalModel, additions: readonly Addition[]): P
   await best.readIntegers()
 }
 
+/** The likeliest token after each of the first fixed ids. */
+export const likeliestIds = async (network: CausalModel, positions: number): Promise<number[]> => {
+  using cache = network.createCache()
+  const sequence = cache.sequence({ capacity: positions })
+  const ids = fixedIds(positions, network.vocabSize)
+  using logits = runPass(network, [{ sequence, ids, length: positions, logits: 'all' }]) as Tensor
+  using best = argMax(logits)
+  return Array.from(await best.readIntegers())
+}
+
 /** Cria with a model loaded, in Node or in a page. The checkpoint is closed once it is loaded. */
 export const criaJob = async (checkpoint: Checkpoint, options: CriaOptions): Promise<Job> => {
-  const { device: name, threads, tune, weights, cache: dtype, sequences, depth, tokens } = options
+  const { device: name, threads, tune, software, expected, weights, cache: dtype, sequences, depth, tokens } = options
   const device = await openOnThreads(name, threads, tune)
+  if (name === 'webgpu') requireHardware(device, software)
   const { network } = await loadNetwork(checkpoint, { device, weights }).finally(() => checkpoint.close())
   const capacity = depth + tokens
   using empty = network.createCache({ dtype })
   const { dtype: cacheType } = empty
-  const chosen = device.tuning?.choices.filter(({ chosen, standard }) => chosen !== standard).length
-  const tuned = chosen === undefined ? '' : `, ${counted(chosen, 'variant')} chosen by the tuner`
+  const variants = device.tuning?.choices.filter(({ chosen, standard }) => chosen !== standard)
+  const tuned = variants === undefined ? '' : `, ${counted(variants.length, 'variant')} chosen by the tuner`
+  const found = expected && (await likeliestIds(network, expected.length))
+  const agreement = expected && { same: expected.filter((id, i) => id === found?.[i]).length, of: expected.length }
+  const agreed = agreement ? `, the likeliest token that of cpu at ${agreement.same} of ${agreement.of} positions` : ''
   return {
-    description: `device ${device.name}: ${device.description}, cache ${cacheType}, ${counted(sequences, 'sequence')}${tuned}`,
+    description: `device ${device.name}: ${device.description}, cache ${cacheType}, ${counted(sequences, 'sequence')}${tuned}${agreed}`,
+    ...((variants || agreement) && { details: { variants, agreement } }),
     run: async () => {
       using cache = network.createCache({ dtype })
       const held = Array.from({ length: sequences }, () => cache.sequence({ capacity }))

@@ -1,4 +1,5 @@
 import type { CeilingSample } from '../ceilings/measure'
+import type { Contender } from '../hosts/contender'
 import { type Measure, measure } from '../measure'
 import { ratios } from '../statistics'
 import type { StreamSample, StreamSize } from './stream'
@@ -22,6 +23,7 @@ export interface Run {
   readonly description: string
   /** Sequences that it decodes together. */
   readonly sequences: number
+  readonly details?: Contender['details']
   readonly peakBytes: number | undefined
   readonly samples: readonly StreamSample[]
   readonly ceilings: readonly CeilingSample[]
@@ -32,6 +34,8 @@ export interface Run {
 export interface ContenderResult {
   readonly name: string
   readonly description: string
+  /** Of Cria on webgpu: what the tuner chose, and how often the likeliest token is that of `cpu`. */
+  readonly details?: Contender['details']
   /** Bytes. */
   readonly peakBytes: number | undefined
   /** Tokens a second of all sequences together. */
@@ -55,7 +59,7 @@ export interface Ratio {
 export const arithmeticLimit = ([type]: readonly string[]): 'f32' | 'i8' => (/^i?q\d/.test(type) ? 'i8' : 'f32')
 
 const resultOf = (run: Run, work: Workload): ContenderResult => {
-  const { name, description, peakBytes, samples, ceilings, sequences } = run
+  const { name, description, details, peakBytes, samples, ceilings, sequences } = run
   const limit = arithmeticLimit(work.weights)
   const passBytes = work.weightBytes + sequences * work.cacheBytes
   const read = samples.map(({ decode }) => (work.tokens * passBytes) / decode)
@@ -63,6 +67,7 @@ const resultOf = (run: Run, work: Workload): ContenderResult => {
   return {
     name,
     description,
+    ...(details && { details }),
     peakBytes,
     prefill: measure(
       'tokens/s',

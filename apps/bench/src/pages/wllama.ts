@@ -7,6 +7,8 @@ export interface WllamaOptions extends StreamSize {
   /** URL of a GGUF file. */
   readonly model: string
   readonly threads: number
+  /** Whether all layers run on the GPU. */
+  readonly gpu: boolean
   /** URLs of wllama's module and of its WebAssembly. */
   readonly module: string
   readonly wasm: string
@@ -15,15 +17,17 @@ export interface WllamaOptions extends StreamSize {
 /** The part of wllama that is used. It is not a dependency of the workspace, so its types are declared here. */
 interface WllamaModule {
   Wllama: {
-    new (paths: { default: string }, config: { suppressNativeLog: true }): Wllama
+    new (paths: { default: string }, config: { logger: Record<'debug' | 'log' | 'warn' | 'error', Log> }): Wllama
     getLibllamaVersion(): string
   }
 }
 
+type Log = (...parts: readonly unknown[]) => void
+
 interface Wllama {
   loadModel(
     files: Blob[],
-    options: { n_ctx: number; n_batch: number; n_threads: number; n_gpu_layers: 0; warmup: false },
+    options: { n_ctx: number; n_batch: number; n_threads: number; n_gpu_layers?: 0; warmup: false },
   ): Promise<void>
   isMultithread(): boolean
   getNumThreads(): number
@@ -46,24 +50,30 @@ interface Timings {
   readonly predicted_ms: number
 }
 
-/** wllama in this page: llama.cpp as WebAssembly. It decodes the tokens that it chooses, right behind the prompt. */
-export const prepare = async ({ model, module, wasm, threads, ...size }: WllamaOptions): Promise<Job> => {
+/** wllama in this page: llama.cpp as WebAssembly, or on WebGPU. It decodes the tokens that it chooses, right behind the prompt. */
+export const prepare = async ({ model, module, wasm, threads, gpu, ...size }: WllamaOptions): Promise<Job> => {
   const { Wllama } = (await import(module)) as WllamaModule
-  const wllama = new Wllama({ default: new URL(wasm, location.href).href }, { suppressNativeLog: true })
+  const lines: string[] = []
+  const log: Log = (...parts) => lines.push(parts.join(' '))
+  const logger = { debug: log, log, warn: log, error: log }
+  const wllama = new Wllama({ default: new URL(wasm, location.href).href }, { logger })
   const file = await (await fetch(model)).blob()
   const count = size.prompt + size.tokens + 1
   const options = {
     n_ctx: count + 1,
     n_batch: size.prompt,
     n_threads: threads,
-    n_gpu_layers: 0,
+    ...(gpu ? {} : { n_gpu_layers: 0 as const }),
     warmup: false,
   } as const
   await wllama.loadModel([file], options)
+  // Without a GPU that it can use, it runs on the CPU and only logs so.
+  if (gpu && !lines.some(line => /(?<!CPU\S*) model buffer size/.test(line)))
+    throw new Error('wllama holds the model on the CPU: it cannot use this GPU')
   // wllama takes no ids.
   const prompt = promptText(size.prompt)
   return {
-    description: `WebAssembly, ${Wllama.getLibllamaVersion()}, ${counted(wllama.isMultithread() ? wllama.getNumThreads() : 1, 'thread')}`,
+    description: `${gpu ? 'WebGPU' : 'WebAssembly'}, ${Wllama.getLibllamaVersion()}, ${counted(wllama.isMultithread() ? wllama.getNumThreads() : 1, 'thread')}`,
     run: async (): Promise<StreamSample> => {
       let timings: Timings | undefined
       const request = {
