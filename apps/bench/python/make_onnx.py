@@ -1,10 +1,11 @@
 """Makes the ONNX model that `pnpm bench inference --peer transformers.js --onnx FOLDER` loads.
 
     cria convert model.gguf model-hf --weights f32
-    python onnx_model.py model-hf model-onnx --type q4
+    python make_onnx.py model-hf model-onnx --type q4
 
-It needs `pip install onnxruntime-genai onnx onnx-ir torch transformers`. ONNX Runtime's own builder fuses attention and
-quantises the matrices. What it writes in two files becomes one, named as transformers.js looks for it.
+It needs `pip install onnxruntime onnxruntime-genai onnx onnx-ir torch transformers`. ONNX Runtime's own builder fuses attention
+and quantises matrices to 4 bits; its quantiser makes q8, whose matrices multiply x rounded to 8 bits. What the builder writes in two
+files becomes one, named as transformers.js looks for it.
 """
 
 import argparse
@@ -16,11 +17,13 @@ import tempfile
 from pathlib import Path
 
 import onnx
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 # By transformers.js's name of a type: the builder's precision, what it builds for, and the end of the file's name.
 TYPES = {
     "fp32": ("fp32", "cpu", ""),
     "fp16": ("fp16", "webgpu", "_fp16"),
+    "q8": ("fp32", "cpu", "_quantized"),
     "q4": ("int4", "cpu", "_q4"),
     "q4f16": ("int4", "webgpu", "_q4f16"),
 }
@@ -40,7 +43,10 @@ def main():
         subprocess.run(
             [*builder, "-i", options.input, "-o", made, "-p", precision, "-e", provider, *extra], check=True
         )
-        model = onnx.load(Path(made) / "model.onnx")
+        path = Path(made) / "model.onnx"
+        if options.type == "q8":
+            quantize_dynamic(path, path, op_types_to_quantize=["MatMul"], weight_type=QuantType.QUInt8)
+        model = onnx.load(path)
     config = json.loads((options.input / "config.json").read_text())
     width = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     # transformers.js makes an empty cache of each shape, with 0 for what has no number.
