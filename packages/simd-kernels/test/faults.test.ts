@@ -6,8 +6,9 @@ import type { Post, Thread } from '../src/threads'
 import { put, room, take } from './engines'
 import { Random } from './random'
 
-/** The threads that the engine starts, and a fault for the next ones. */
+/** The threads that the engine starts, what they are given, and a fault for the next ones. */
 const started: Thread[] = []
+const posts: Post[] = []
 let sabotage: string | undefined
 
 vi.mock('../src/threads', async original => {
@@ -15,6 +16,7 @@ vi.mock('../src/threads', async original => {
   const startThread = async (post: Post): Promise<Thread> => {
     const thread = sabotage === undefined ? await threads.startThread(post) : await startSaboteur(post, sabotage)
     started.push(thread)
+    posts.push(post)
     return thread
   }
   return { ...threads, startThread }
@@ -38,6 +40,7 @@ const startSaboteur = (post: Post, deed: string): Promise<Thread> => {
 afterEach(() => {
   sabotage = undefined
   started.length = 0
+  posts.length = 0
 })
 
 const random = new Random(7)
@@ -82,6 +85,17 @@ test.each([
   expect(multiply(engine)).toBe(expected)
   await until(() => engine.threads === 2)
   expect(multiply(engine)).toBe(expected)
+})
+
+test('idle workers sleep, and wake for the next kernel', async () => {
+  await using engine = await openSimd({ threads: 3 })
+  const [{ memory, control }] = posts
+  // As assembly/parallel.ts lays them out.
+  const sleepers = () => Atomics.load(new Int32Array(memory.buffer, control + 128, 1), 0)
+  for (let round = 0; round < 3; round++) {
+    await until(() => sleepers() === 2)
+    expect(multiply(engine)).toBe(expected)
+  }
 })
 
 test('a worker that ends at any time is replaced; a kernel either is correct or throws', async () => {

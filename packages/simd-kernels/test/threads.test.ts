@@ -85,16 +85,6 @@ test('a new engine has its own memory, the same options, and workers after a sho
   expect(() => other.alloc(2 ** 21)).toThrow(SimdMemoryError)
 })
 
-test('idle workers use no processor time', async () => {
-  await using engine = await openSimd({ threads: 3 })
-  results(engine)
-  await new Promise(resolve => setTimeout(resolve, 50))
-  const before = process.cpuUsage()
-  await new Promise(resolve => setTimeout(resolve, 500))
-  const { user, system } = process.cpuUsage(before)
-  expect(user + system).toBeLessThan(250_000) // µs; two workers that poll would take up to 1,000,000
-})
-
 test('the error of a memory that is too small says how much is needed', async () => {
   await using engine = await openSimd({ threads: 1, maxBytes: 2 ** 22 })
   const kept = engine.alloc(2 ** 20)
