@@ -32,8 +32,8 @@ const hold = ({ calls, outcomes }: VariantOutcome) => {
 }
 
 /**
- * Names of shared vectors of which a shader writes single components. On Metal and D3D such a write may store the whole vector, and undo
- * what other lanes wrote into it (gpuweb#2112).
+ * The names of shared vectors that a shader writes one component at a time. Metal and D3D may store the whole vector at such a write.
+ * Then what another lane wrote into it is lost (gpuweb#2112).
  */
 const sharedComponentsWritten = (code: string): string[] =>
   [...code.matchAll(/var<workgroup> (\w+): ([^;]*vec[^;]*);/g)]
