@@ -15,9 +15,12 @@ export const engines = {
 } as const
 
 /** Those that run in a page, and Cria beside them. */
-export const pageEngines = ['wllama', 'transformers.js'] as const satisfies (keyof typeof engines)[]
+const pageEngines = ['wllama', 'transformers.js'] as const satisfies (keyof typeof engines)[]
 
 export type PageEngine = (typeof pageEngines)[number]
+
+/** Those of some peers that run in a page. */
+export const inPages = (peers: readonly string[]): PageEngine[] => pageEngines.filter(peer => peers.includes(peer))
 
 /** Engines that Cria is compared with: those from npm, and llama.cpp's own programs. */
 export const engineNames = ['llama-bench', ...(Object.keys(engines) as (keyof typeof engines)[])] as const
@@ -75,7 +78,8 @@ export const versionOf = async (name: string): Promise<string> =>
 
 /**
  * Installs the peers into their own folder, at the versions that its package.json pins. Their
- * optional packages (other systems, CUDA) are left out, and no script of theirs runs.
+ * optional packages (other systems, CUDA) are left out, and no script of theirs runs. A small package stands in for ONNX Runtime's
+ * native program, which transformers.js loads in Node alone.
  * @throws PeerError
  */
 export const installPeers = async (): Promise<void> => {

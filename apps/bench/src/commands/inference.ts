@@ -15,7 +15,7 @@ import { findOnnx, type OnnxType, onnxTypes } from '../inference/onnx'
 import { inferenceReport } from '../inference/report'
 import { type Run, resultsOf, type Workload } from '../inference/result'
 import type { StreamSample } from '../inference/stream'
-import { type Engine, engineNames, pageEngines, requirePeer } from '../peers'
+import { type Engine, engineNames, inPages, requirePeer } from '../peers'
 import { deliver, reportOf } from '../report/deliver'
 import { quantity } from '../report/format'
 import { interleave } from '../rounds'
@@ -98,7 +98,7 @@ const checkFlags = (flags: Flags, command: Command): void => {
     throw new UsageError(problem)
   }
   const only = peer.find(one => one !== 'llama-bench')
-  const page = pageEngines.find(one => peer.includes(one))
+  const [page] = inPages(peer)
   if (peer.includes('transformers.js') !== (onnx !== undefined))
     refuse('--peer transformers.js and --onnx need each other: it loads no GGUF')
   if (onnxType !== undefined && onnx === undefined) refuse('--onnx-type needs --onnx')
@@ -125,9 +125,9 @@ const requirePeers = ({ peer = [], batch, load, llamaBench }: Flags): void => {
 const inference = async (flags: Flags, command: Command): Promise<void> => {
   checkFlags(flags, command)
   requirePeers(flags)
-  const { load, rounds, peer = [], batch: sequences, cache, device, tune, threads, llamaBench } = flags
-  const inPages = pageEngines.some(one => peer.includes(one))
-  if (device === 'webgpu' && !inPages) await checkHardware(flags.software)
+  const { load, rounds, peer = [], batch: sequences, cache, device, tune, software, threads, llamaBench } = flags
+  // A page looks for its own GPU.
+  if (device === 'webgpu' && inPages(peer).length === 0) await checkHardware(software)
   const prompt = flags.prompt ?? (load ? 8 : 128)
   const { depth = prompt, tokens } = flags
   const node = await nodePath(flags.node)
@@ -143,20 +143,8 @@ const inference = async (flags: Flags, command: Command): Promise<void> => {
   const weightBytes = weightBytesPerPass(llama, held)
   const size = { prompt, depth, tokens, sequences }
   const options = {
-    ...{
-      model: path,
-      held,
-      vocabSize: config.vocab_size,
-      device,
-      cache,
-      tune,
-      threads,
-      peers: peer,
-      llamaBench,
-      onnx,
-      node,
-    },
-    ...{ bytesPerPass: weightBytes, software: flags.software },
+    ...{ model: path, held, vocabSize: config.vocab_size, bytesPerPass: weightBytes },
+    ...{ device, cache, tune, software, threads, node, peers: peer, llamaBench, onnx },
   }
   if (load) return timeFirstToken({ ...options, ...size, depth: prompt, tokens: 0 }, name, weights, flags)
   const work: Workload = {

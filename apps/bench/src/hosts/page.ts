@@ -85,7 +85,7 @@ export const inPage = async <N extends keyof PageOptions>(
     }
     const prepare = `import('/pages/${job}.js').then(module => module.prepare(${JSON.stringify(options)}))`
     const { description, details } = await evaluate<Pick<Job, 'description' | 'details'>>(
-      `${prepare}.then(job => (({ description, details }) => ({ description, details }))((globalThis.job = job)))`,
+      `${prepare}.then(job => ((globalThis.job = job), { description: job.description, details: job.details }))`,
     )
     return {
       name,

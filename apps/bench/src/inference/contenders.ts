@@ -4,7 +4,7 @@ import type { DeviceName, Tune } from 'cria'
 import type { Contender } from '../hosts/contender'
 import { inPage, modelUrl, transformersUrls, wllamaUrls } from '../hosts/page'
 import { inProcess } from '../hosts/process'
-import { type Engine, type PageEngine, pageEngines } from '../peers'
+import { type Engine, inPages, type PageEngine } from '../peers'
 import { llamaBatchedBench, llamaBench } from './llama-bench'
 import type { OnnxModel } from './onnx'
 import type { StreamSize } from './stream'
@@ -61,11 +61,11 @@ const ON_GPU_OF_CHROMIUM = 'ceilings of WebGPU in Chromium'
 /** Cria runs in Node beside native peers, in Chromium beside those of pages, and in Node without a peer. */
 export const entriesOf = (options: ContenderOptions): Entries => {
   const { peers } = options
-  const inPages = pageEngines.filter(peer => peers.includes(peer))
-  const native = peers.filter(peer => !inPages.some(one => one === peer))
+  const ofPages = inPages(peers)
+  const native = peers.filter(peer => inPages([peer]).length === 0)
   const parts = [
     ...(native.length > 0 || peers.length === 0 ? [nodeEntries(options, native)] : []),
-    ...(inPages.length > 0 ? [pageEntries(options, inPages)] : []),
+    ...(ofPages.length > 0 ? [pageEntries(options, ofPages)] : []),
   ]
   return {
     contenders: parts.flatMap(({ contenders }) => contenders),

@@ -77,6 +77,12 @@ export const likeliestIds = async (network: CausalModel, positions: number): Pro
   return Array.from(await best.readIntegers())
 }
 
+/** At how many positions the likeliest token is the expected one. */
+const agreementWith = async (network: CausalModel, expected: readonly number[]) => {
+  const found = await likeliestIds(network, expected.length)
+  return { same: expected.filter((id, i) => id === found[i]).length, of: expected.length }
+}
+
 /** Cria with a model loaded, in Node or in a page. The checkpoint is closed once it is loaded. */
 export const criaJob = async (checkpoint: Checkpoint, options: CriaOptions): Promise<Job> => {
   const { device: name, threads, tune, software, expected, weights, cache: dtype, sequences, depth, tokens } = options
@@ -88,8 +94,7 @@ export const criaJob = async (checkpoint: Checkpoint, options: CriaOptions): Pro
   const { dtype: cacheType } = empty
   const variants = device.tuning?.choices.filter(({ chosen, standard }) => chosen !== standard)
   const tuned = variants === undefined ? '' : `, ${counted(variants.length, 'variant')} chosen by the tuner`
-  const found = expected && (await likeliestIds(network, expected.length))
-  const agreement = expected && { same: expected.filter((id, i) => id === found?.[i]).length, of: expected.length }
+  const agreement = expected && (await agreementWith(network, expected))
   const agreed = agreement ? `, the likeliest token that of cpu at ${agreement.same} of ${agreement.of} positions` : ''
   return {
     description: `device ${device.name}: ${device.description}, cache ${cacheType}, ${counted(sequences, 'sequence')}${tuned}${agreed}`,

@@ -67,7 +67,7 @@ const resultOf = (run: Run, work: Workload): ContenderResult => {
   return {
     name,
     description,
-    ...(details && { details }),
+    details,
     peakBytes,
     prefill: measure(
       'tokens/s',

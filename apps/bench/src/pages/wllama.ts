@@ -17,7 +17,10 @@ export interface WllamaOptions extends StreamSize {
 /** The part of wllama that is used. It is not a dependency of the workspace, so its types are declared here. */
 interface WllamaModule {
   Wllama: {
-    new (paths: { default: string }, config: { logger: Record<'debug' | 'log' | 'warn' | 'error', Log> }): Wllama
+    new (
+      paths: { default: string },
+      config: { suppressNativeLog: boolean; logger: Record<'debug' | 'log' | 'warn' | 'error', Log> },
+    ): Wllama
     getLibllamaVersion(): string
   }
 }
@@ -56,7 +59,7 @@ export const prepare = async ({ model, module, wasm, threads, gpu, ...size }: Wl
   const lines: string[] = []
   const log: Log = (...parts) => lines.push(parts.join(' '))
   const logger = { debug: log, log, warn: log, error: log }
-  const wllama = new Wllama({ default: new URL(wasm, location.href).href }, { logger })
+  const wllama = new Wllama({ default: new URL(wasm, location.href).href }, { logger, suppressNativeLog: !gpu })
   const file = await (await fetch(model)).blob()
   const count = size.prompt + size.tokens + 1
   const options = {
