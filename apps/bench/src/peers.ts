@@ -12,10 +12,11 @@ export const engines = {
   'node-llama-cpp': 'node-llama-cpp',
   wllama: '@wllama/wllama',
   'transformers.js': '@huggingface/transformers',
+  'web-llm': '@mlc-ai/web-llm',
 } as const
 
 /** Those that run in a page, and Cria beside them. */
-const pageEngines = ['wllama', 'transformers.js'] as const satisfies (keyof typeof engines)[]
+const pageEngines = ['wllama', 'transformers.js', 'web-llm'] as const satisfies (keyof typeof engines)[]
 
 export type PageEngine = (typeof pageEngines)[number]
 

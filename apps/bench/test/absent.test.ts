@@ -14,6 +14,7 @@ test.each([
   [['tokenizer', '--byte-level'], "Hugging Face's"],
   [['inference', '--model', 'synth:15m', '--peer', 'wllama'], 'wllama'],
   [['inference', '--model', 'synth:15m', '--peer', 'transformers.js', '--onnx', '.'], 'transformers.js'],
+  [['inference', '--model', 'synth:15m', '--peer', 'web-llm', '--mlc', '.', '--device', 'webgpu'], 'web-llm'],
   [['training', '--peer', 'pytorch', '--peer', 'tfjs'], 'tfjs'],
   [['training', '--peer', 'jax-js'], 'jax-js'],
 ])('without peers, %j says how to install them', async (args, peer) => {

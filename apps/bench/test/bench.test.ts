@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from '@cria/browser'
 import { saveFile } from '@cria/checkpoint/node'
 import type { LlamaConfig } from '@cria/llama'
+import { CommanderError } from 'commander'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { UsageError } from '../src/errors'
+import { createProgram } from '../src/program'
 import { syntheticGguf } from '../src/synthetic/file'
 import { syntheticLlama } from '../src/synthetic/weights'
 import { dataPath, model as vocabulary, worst } from '../src/tokenizer/texts'
@@ -48,7 +51,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-describe('a wrong command line ends with code 2 and one line', () => {
+describe('a wrong command line is refused in one line', () => {
   test.each([
     [['inference'], "required option '--model <model>' not specified"],
     [
@@ -59,7 +62,7 @@ describe('a wrong command line ends with code 2 and one line', () => {
     [['inference', '--model', 'synth:15m', '--tokens', '0'], 'Expected a whole number of at least 1.'],
     [
       ['inference', '--model', 'synth:15m', '--peer', 'ollama'],
-      'There are llama-bench, node-llama-cpp, wllama, transformers.js.',
+      'There are llama-bench, node-llama-cpp, wllama, transformers.js, web-llm.',
     ],
     [['inference', '--model', 'synth:15m', '--node', 'latest'], '--node latest is neither a file nor a version'],
     [['inference', '--model', 'synth:15m', '--depth', '8'], '--depth 8 is less than --prompt 128'],
@@ -69,12 +72,16 @@ describe('a wrong command line ends with code 2 and one line', () => {
     [['inference', '--model', 'synth:15m', '--peer', 'transformers.js'], 'and --onnx need each other'],
     [['inference', '--model', 'synth:15m', '--onnx', '.'], 'and --onnx need each other'],
     [['inference', '--model', 'synth:15m', '--onnx-type', 'q4'], '--onnx-type needs --onnx'],
+    [['inference', '--model', 'synth:15m', '--peer', 'web-llm'], 'and --mlc need each other'],
+    [['inference', '--model', 'synth:15m', '--mlc', '.'], 'and --mlc need each other'],
+    [['inference', '--model', 'synth:15m', '--peer', 'web-llm', '--mlc', '.'], 'needs --device webgpu'],
     [['inference', '--model', 'synth:15m', '--load', '--tokens', '5'], '--tokens has no meaning with --load'],
     [['inference', '--model', 'synth:15m', '--llama-bench', 'x'], '--llama-bench needs --peer llama-bench'],
     [['inference', '--model', 'synth:15m', '--peer', 'llama-bench', '--llama-bench', '/no/x'], 'there is no /no/x'],
     [['ops', '--op', 'convolution'], '--op convolution: there are adamw, addBias'],
     [['ops', '--device', 'tpu'], '--device tpu: there are webgpu'],
     [['ops', '--device', 'cpu', '--software'], '--software is for --device webgpu'],
+    [['ops', '--subgroup-matrices'], '--subgroup-matrices is for --device webgpu'],
     [['training', '--size', '7B'], '--size 7B: there are 1.2M, 5M, 13.8M'],
     [['training', '--compile'], '--compile needs --peer pytorch'],
     [['training', '--peer', 'tfjs', '--python', 'python3'], '--python needs --peer pytorch'],
@@ -84,12 +91,27 @@ describe('a wrong command line ends with code 2 and one line', () => {
     [['tokenizer', '--train', '--rounds', '3'], '--rounds: training runs once, so leave it out'],
     [['no-such-command'], "unknown command 'no-such-command'"],
   ])('%j', async (args, message) => {
-    const { code, stdout, stderr } = await bench(...args)
-    expect(stderr).toContain(message)
-    expect(stderr.trim().split('\n')).toHaveLength(1)
-    expect(stdout).toBe('')
-    expect(code).toBe(2)
+    const error = await createProgram()
+      .parseAsync(args, { from: 'user' })
+      .then(
+        () => undefined,
+        (error: Error) => error,
+      )
+    expect(error?.message).toContain(message)
+    expect(error?.message.trim()).not.toContain('\n')
+    expect(error instanceof UsageError || error instanceof CommanderError).toBe(true)
   })
+})
+
+test('a refusal is one line on standard error, and code 2', async () => {
+  const refused = {
+    code: 2,
+    stdout: '',
+    stderr: 'bench: --subgroup-matrices is for --device webgpu: add that, or leave it out\n',
+  }
+  expect(await bench('ops', '--subgroup-matrices')).toEqual(refused)
+  const unknown = { code: 2, stdout: '', stderr: "bench: unknown command 'no-such-command'\n" }
+  expect(await bench('no-such-command')).toEqual(unknown)
 })
 
 const short = ['--prompt', '8', '--tokens', '4', '--rounds', '2', '--threads', '1']
@@ -216,6 +238,29 @@ test.skipIf(!(chromium && installed('@huggingface/transformers')))(
       expect(microseconds[chosen]).toBeLessThan(microseconds[standard])
   },
 )
+
+test.skipIf(!(chromium && installed('@mlc-ai/web-llm')))('web-llm refuses a library of another version', async () => {
+  const mlc = join(folder, 'mlc')
+  await mkdir(mlc)
+  const { dim, n_layers, n_heads, n_kv_heads, hidden_dim, vocab_size } = tiny
+  const sizes = {
+    ...{ hidden_size: dim, num_hidden_layers: n_layers, num_attention_heads: n_heads },
+    ...{ num_key_value_heads: n_kv_heads, intermediate_size: hidden_dim, vocab_size },
+  }
+  const config = { model_config: sizes, quantization: 'q0f32', tokenizer_files: ['tokenizer.json'] }
+  await writeFile(join(mlc, 'mlc-chat-config.json'), JSON.stringify(config))
+  await writeFile(join(mlc, 'tensor-cache.json'), '{}')
+  // A module that imports a function which WebLLM does not have: (import "env" "f" (func)).
+  const head = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x04, 0x01, 0x60, 0x00, 0x00]
+  await writeFile(
+    join(mlc, 'tiny.wasm'),
+    Uint8Array.of(...head, 0x02, 0x09, 0x01, 0x03, ...Buffer.from('env\x01f'), 0, 0),
+  )
+  const flags = ['--device', 'webgpu', '--software', '--tune', 'off', '--peer', 'web-llm', '--mlc', mlc]
+  const { code, stderr } = await bench('inference', '--model', model, ...flags, ...short)
+  expect(stderr).toMatch(/^bench: web-llm: in the page: .*the library was not made for WebLLM 0\.2\.\d+: /m)
+  expect(code).toBe(1)
+})
 
 test.skipIf(!browser)('a GPU that is software is refused in a page too, and one that wllama cannot use', async () => {
   const flags = ['--model', model, '--device', 'webgpu', '--peer', 'wllama', ...short]

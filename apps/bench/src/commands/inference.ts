@@ -10,6 +10,7 @@ import { type ContenderOptions, type Entries, entriesOf } from '../inference/con
 import { cacheBytesPerPass, prefillFlops, weightBytesPerPass } from '../inference/cost'
 import { firstTokenReport, firstTokenResults, freshly } from '../inference/first-token'
 import { llamaCompletion, nativeProgram } from '../inference/llama-bench'
+import { findMlc } from '../inference/mlc'
 import { type PreparedModel, prepareModel } from '../inference/model'
 import { findOnnx, type OnnxType, onnxTypes } from '../inference/onnx'
 import { inferenceReport } from '../inference/report'
@@ -37,6 +38,7 @@ interface Flags extends ThreadFlags {
   readonly llamaBench?: string
   readonly onnx?: string
   readonly onnxType?: OnnxType
+  readonly mlc?: string
   readonly node?: string
   readonly software?: true
   readonly tune?: Tune
@@ -78,6 +80,7 @@ export const addInference = (program: Command): void => {
         onnxTypes,
       ),
     )
+    .option('--mlc <folder>', 'of web-llm: the same model as MLC compiles it, and its library (.wasm) for WebGPU')
     .option('--node <path or version>', 'the Node that runs Cria in place of this one; a version comes from npm')
     .addOption(
       new Option('--tune <when>', 'with --device webgpu: whether it measures its variants first').choices([
@@ -92,7 +95,7 @@ export const addInference = (program: Command): void => {
 
 /** @throws UsageError for options that would be ignored, or that a peer does not know */
 const checkFlags = (flags: Flags, command: Command): void => {
-  const { peer = [], batch, depth, prompt = 128, load, llamaBench, onnx, onnxType, cache, device } = flags
+  const { peer = [], batch, depth, prompt = 128, load, llamaBench, onnx, onnxType, mlc, cache, device } = flags
   const isGiven = (option: string) => command.getOptionValueSource(option) === 'cli'
   const refuse = (problem: string): never => {
     throw new UsageError(problem)
@@ -101,6 +104,9 @@ const checkFlags = (flags: Flags, command: Command): void => {
   const [page] = inPages(peer)
   if (peer.includes('transformers.js') !== (onnx !== undefined))
     refuse('--peer transformers.js and --onnx need each other: it loads no GGUF')
+  if (peer.includes('web-llm') !== (mlc !== undefined))
+    refuse('--peer web-llm and --mlc need each other: it loads no GGUF')
+  if (mlc !== undefined && device !== 'webgpu') refuse('--peer web-llm needs --device webgpu: it runs on nothing else')
   if (onnxType !== undefined && onnx === undefined) refuse('--onnx-type needs --onnx')
   if (llamaBench !== undefined && !peer.includes('llama-bench')) refuse('--llama-bench needs --peer llama-bench')
   if (only && batch > 1) refuse(`--batch ${batch}: ${only} decodes one sequence here; compare with llama-bench`)
@@ -140,11 +146,12 @@ const inference = async (flags: Flags, command: Command): Promise<void> => {
       `--prompt, --depth and --tokens need a context of ${length}, and the model's is ${config.max_seq_len}`,
     )
   const onnx = flags.onnx === undefined ? undefined : await findOnnx(flags.onnx, flags.onnxType, config)
+  const mlc = flags.mlc === undefined ? undefined : await findMlc(flags.mlc, config)
   const weightBytes = weightBytesPerPass(llama, held)
   const size = { prompt, depth, tokens, sequences }
   const options = {
     ...{ model: path, held, vocabSize: config.vocab_size, bytesPerPass: weightBytes },
-    ...{ device, cache, tune, software, threads, node, peers: peer, llamaBench, onnx },
+    ...{ device, cache, tune, software, threads, node, peers: peer, llamaBench, onnx, mlc },
   }
   if (load) return timeFirstToken({ ...options, ...size, depth: prompt, tokens: 0 }, name, weights, flags)
   const work: Workload = {

@@ -14,6 +14,7 @@ export interface PageOptions {
   readonly cria: import('../pages/cria').CriaPageOptions
   readonly wllama: import('../pages/wllama').WllamaOptions
   readonly transformers: import('../pages/transformers').TransformersOptions
+  readonly 'web-llm': import('../pages/web-llm').WebLlmOptions
 }
 
 /** The URL under which pages find a model that lies at this path. */
@@ -21,6 +22,9 @@ export const modelUrl = (path: string): string => `/model/${encodeURIComponent(b
 
 /** URLs of what wllama consists of. */
 export const wllamaUrls = { module: '/wllama/esm/index.js', wasm: '/wllama/esm/wasm/wllama.wasm' }
+
+/** The URL of WebLLM. */
+export const webLlmModule = '/web-llm/lib/index.js'
 
 /** URLs of transformers.js, and of the WebAssembly that it fetches. */
 export const transformersUrls = { module: '/transformers/dist/transformers.min.js', runtime: '/onnxruntime/dist/' }
@@ -38,7 +42,10 @@ const serveBench = (model: string): Promise<Server> =>
       '/pages': pagesFolder,
       '/wllama': packageFolder('@wllama/wllama'),
       '/transformers': packageFolder('@huggingface/transformers'),
+      '/web-llm': packageFolder('@mlc-ai/web-llm'),
       '/onnxruntime': packageFolder('onnxruntime-web'),
+      // As on a hub of models, where WebLLM looks for the files of one.
+      [`${modelUrl(model)}/resolve/main`]: model,
       '/model': dirname(model),
     },
     headers: crossOriginIsolation,

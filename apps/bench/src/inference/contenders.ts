@@ -2,10 +2,11 @@ import type { CacheType } from '@cria/attention-variants'
 import type { DType } from '@cria/dtypes'
 import type { DeviceName, Tune } from 'cria'
 import type { Contender } from '../hosts/contender'
-import { inPage, modelUrl, transformersUrls, wllamaUrls } from '../hosts/page'
+import { inPage, modelUrl, transformersUrls, webLlmModule, wllamaUrls } from '../hosts/page'
 import { inProcess } from '../hosts/process'
-import { type Engine, inPages, type PageEngine } from '../peers'
+import { type Engine, engines, inPages, type PageEngine, versionOf } from '../peers'
 import { llamaBatchedBench, llamaBench } from './llama-bench'
+import type { MlcModel } from './mlc'
 import type { OnnxModel } from './onnx'
 import type { StreamSize } from './stream'
 
@@ -29,6 +30,8 @@ export interface ContenderOptions extends StreamSize {
   readonly llamaBench?: string | undefined
   /** The model as transformers.js loads it. */
   readonly onnx?: OnnxModel | undefined
+  /** The model as WebLLM loads it. */
+  readonly mlc?: MlcModel | undefined
   /** The Node that runs Cria; this one unless given. */
   readonly node?: string | undefined
 }
@@ -152,6 +155,12 @@ const pageEntries = (options: ContenderOptions, peers: readonly PageEngine[]): E
       const asked = { ...sizeOf(options), ...transformersUrls, threads, vocabSize, type }
       const where = gpu ? 'webgpu' : 'wasm'
       return inPage('transformers.js', 'transformers', { ...asked, device: where, model: modelUrl(folder) }, folder)
+    },
+    'web-llm': async () => {
+      const { folder, library, quantization } = options.mlc as MlcModel
+      const urls = { module: webLlmModule, model: modelUrl(folder), library: `${modelUrl(folder)}/${library}` }
+      const version = await versionOf(engines['web-llm'])
+      return inPage('web-llm', 'web-llm', { ...sizeOf(options), ...urls, quantization, vocabSize, version }, folder)
     },
   }
   return {

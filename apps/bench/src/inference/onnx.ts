@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { ResolvedConfig } from '@cria/llama'
-import { UsageError } from '../errors'
+import { PeerFolder } from './peer-folder'
 
 /** transformers.js's names of types, and how the file of each ends. */
 const endings = {
@@ -26,16 +25,6 @@ export interface OnnxModel {
   readonly type: OnnxType
 }
 
-/** The sizes that make two models the same work, by their names in Hugging Face's config. */
-const sizesOf = (config: ResolvedConfig): Readonly<Record<string, number>> => ({
-  hidden_size: config.dim,
-  intermediate_size: config.hidden_dim,
-  num_hidden_layers: config.n_layers,
-  num_attention_heads: config.n_heads,
-  num_key_value_heads: config.n_kv_heads,
-  vocab_size: config.vocab_size,
-})
-
 /**
  * Finds a model in a folder of Hugging Face's layout: `config.json`, and `onnx/model….onnx`.
  * @param type needed if the folder has several
@@ -46,23 +35,11 @@ export const findOnnx = async (
   type: OnnxType | undefined,
   config: ResolvedConfig,
 ): Promise<OnnxModel> => {
-  const folder = resolve(path)
-  const refuse = (problem: string): never => {
-    throw new UsageError(`--onnx ${path}: ${problem}`)
-  }
-  const text = await readFile(join(folder, 'config.json'), 'utf8').catch(() => refuse('it has no config.json'))
-  let found: Record<string, unknown> | null
-  try {
-    found = JSON.parse(text)
-  } catch {
-    return refuse('its config.json is not valid JSON')
-  }
-  for (const [name, size] of Object.entries(sizesOf(config)))
-    if (found?.[name] !== size)
-      refuse(`it is another model: its ${name} is ${JSON.stringify(found?.[name])}, and that of --model is ${size}`)
-  const types = onnxTypes.filter(one => existsSync(join(folder, 'onnx', `model${endings[one]}.onnx`)))
-  if (types.length === 0) refuse('it has no onnx/model.onnx, nor one of another type')
-  if (type === undefined && types.length > 1) refuse(`it has ${types.join(' and ')}: say which with --onnx-type`)
-  if (type !== undefined && !types.includes(type)) refuse(`it has ${types.join(' and ')}, and not ${type}`)
-  return { folder, type: type ?? types[0] }
+  const folder = new PeerFolder(path, '--onnx')
+  folder.requireSizes(await folder.readJson('config.json'), config)
+  const types = onnxTypes.filter(one => existsSync(join(folder.path, 'onnx', `model${endings[one]}.onnx`)))
+  if (types.length === 0) folder.refuse('it has no onnx/model.onnx, nor one of another type')
+  if (type === undefined && types.length > 1) folder.refuse(`it has ${types.join(' and ')}: say which with --onnx-type`)
+  if (type !== undefined && !types.includes(type)) folder.refuse(`it has ${types.join(' and ')}, and not ${type}`)
+  return { folder: folder.path, type: type ?? types[0] }
 }
