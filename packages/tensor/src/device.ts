@@ -32,6 +32,12 @@ export interface DeviceOptions {
    * and on whether a token is computed in a prompt or alone. Default `f32`.
    */
   readonly precision?: Precision | undefined
+  /**
+   * Of `webgpu`: use the matrix units of the GPU (tensor cores, simdgroup matrices) for the products of prompts, where tuning finds
+   * that they are faster. WGSL has them as an extension that is not in the standard yet, so Chromium shows them only with
+   * `--enable-unsafe-webgpu`. Units of f16 need `precision: 'f16'` too. An adapter without them is refused. Default false.
+   */
+  readonly subgroupMatrices?: boolean | undefined
   /** Of `shape`: which device's dispatches it plans. Default: those of the generic kernels. */
   readonly plan?: PlanOptions | undefined
 }

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, runInBrowser } from '@cria/browser'
+import { testedDevices } from '@cria/vitest/devices'
 import { describe, expect, test } from 'vitest'
 import {
   type Device,
@@ -18,7 +19,7 @@ import { type Bench, type Contest, choose, perRun, tune, type Verdict } from '..
 import { variants } from './cases/variants'
 import { TinyLlama } from './tiny-llama'
 
-const available = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
+const available = testedDevices(await listDevices()).find(({ name }) => name === 'webgpu')?.available
 
 /** A bench whose clock is a number: runs take what `costs` says, and each submit a while. */
 const fakeBench = (costs: Readonly<Record<string, number>>, { submit = 3, wrong = [] as string[], full = '' } = {}) => {
@@ -270,6 +271,11 @@ test('precision is refused where it would be ignored', async () => {
   await expect(openDevice('webgpu', { precision: 'int8', tune: 'off' })).rejects.toThrow('tune is off')
   const force = { linear: 'tiled int8' }
   await expect(openDevice('webgpu', { precision: 'int8', force })).rejects.toThrow('force leaves nothing to choose')
+  const matrices = { subgroupMatrices: true }
+  await expect(openDevice('simd', matrices)).rejects.toThrow('subgroupMatrices are for the device "webgpu"')
+  await expect(openDevice('webgpu', { ...matrices, tune: 'off' })).rejects.toThrow('and tune is off')
+  const wrong = { subgroupMatrices: 1 as unknown as boolean }
+  await expect(openDevice('webgpu', wrong)).rejects.toThrow('subgroupMatrices is 1, expected true or false')
 })
 
 test.skipIf(!chromium)('a page keeps what it measured in IndexedDB', { timeout: 300_000 }, async () => {

@@ -1,9 +1,11 @@
 import { chromium, crossOriginIsolation, runInBrowser } from '@cria/browser'
+import { emulated, testedDevices } from '@cria/vitest/devices'
 import { Random } from '@cria/vitest/random'
 import { describe, expect, test } from 'vitest'
 import { linear, linearAdd, listDevices, openDevice } from '../src'
-import { WebGpuDevice } from '../src/devices/webgpu/device'
+import { matrixFeaturesOf, WebGpuDevice } from '../src/devices/webgpu/device'
 import { WebGpuPlan } from '../src/devices/webgpu/plan'
+import { MOST_LANES, matrixFeature, matrixSizes } from '../src/devices/webgpu/shaders/matrices'
 import { defaults, runVariant, type VariantOutcome, variants } from './cases/variants'
 
 // Every variant of the shaders of "webgpu" against float64: on a user's GPU the tuner may choose any of them.
@@ -12,14 +14,14 @@ import { defaults, runVariant, type VariantOutcome, variants } from './cases/var
 // each kind.
 
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
-const available = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
+const available = testedDevices(await listDevices()).find(({ name }) => name === 'webgpu')?.available
 const names = [...variants.keys()]
 const draw = new Random(seed)
 const tested =
   process.env.CRIA_VARIANTS === undefined
     ? [
         ...defaults,
-        ...[/^few rows/, /^tiled \d/, /^tiled f16/, /^tiled int8/, /^online/].map(kind => {
+        ...[/^few rows/, /^tiled \d/, /^tiled f16/, /^tiled int8/, /^tiled matrices/, /^online/].map(kind => {
           const ofKind = names.filter(name => kind.test(name) && !defaults.includes(name))
           return ofKind[draw.integer(0, ofKind.length - 1)]
         }),
@@ -78,12 +80,13 @@ describe(`variants, seed ${seed}`, { timeout: 600_000 }, () => {
 
   test('the shaders of prompts compile for a GPU that has every feature', async () => {
     const { create } = await import('webgpu')
-    const gpu = create(['backend=null'])
+    const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
     const adapter = await gpu.requestAdapter()
-    const optional = ['subgroups', 'shader-f16'] as const
+    const matrices = 'chromium-experimental-subgroup-matrix' as 'subgroups'
+    const optional = ['subgroups', 'shader-f16', matrices] as const
     const device = await adapter?.requestDevice({ requiredFeatures: [...optional] })
     if (!device) throw new Error('Dawn has no adapter without a GPU')
-    const features = new Set([...optional, 'packed_4x8_integer_dot_product'])
+    const features = new Set([...optional, 'packed_4x8_integer_dot_product', ...matrixSizes.map(matrixFeature)])
     const plan = new WebGpuPlan({ features, precision: 'int8', software: true })
     for (const dtype of plan.weightTypes) {
       using x = plan.zeros([12, 256])
@@ -107,7 +110,38 @@ describe(`variants, seed ${seed}`, { timeout: 600_000 }, () => {
     device.destroy()
   })
 
-  test.skipIf(!chromium)('one of each kind in Chromium', async () => {
+  test('matrices are used where adapter, WGSL and subgroups allow them', () => {
+    const all = ['chromium-experimental-subgroup-matrix', 'subgroups', 'shader-f16']
+    const config = { componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 }
+    const found = (change: object = {}, features = all, subgroupMaxSize = 32) => {
+      const info = { subgroupMaxSize, subgroupMatrixConfigs: [{ ...config, ...change }] }
+      return matrixFeaturesOf({ features: new Set(features), info } as unknown as GPUAdapter)
+    }
+    expect(found()).toEqual(['matrices f16 16x16x16'])
+    expect(found({ M: 8 })).toEqual(['matrices f16 8x16x16'])
+    expect(found({}, all, MOST_LANES)).toHaveLength(1)
+    const apple = { componentType: 'f32', M: 8, N: 8, K: 8 }
+    expect(found(apple, all.slice(0, 2))).toEqual(['matrices f32 8x8x8'])
+    for (const lacking of all)
+      expect(
+        found(
+          {},
+          all.filter(one => one !== lacking),
+        ),
+      ).toEqual([])
+    expect(found({ resultComponentType: 'f16' })).toEqual([])
+    expect(found({ K: 8 })).toEqual([])
+    expect(found({}, all, 2 * MOST_LANES)).toEqual([])
+  })
+
+  test.skipIf(!available)('an adapter without units for matrices is refused', async () => {
+    await expect(openDevice('webgpu', { subgroupMatrices: true })).rejects.toMatchObject({
+      name: 'DeviceUnavailableError',
+      reason: expect.stringMatching(/has no subgroup matrices of f16 16x16x16, f16 8x16x16, f32 8x8x8 /),
+    })
+  })
+
+  test.skipIf(!chromium || !emulated)('one of each kind in Chromium', async () => {
     const entry = new URL('./variants.page.ts', import.meta.url)
     const kinds = ['few rows, subgroups', 'tiled 32x64', 'tiled f16', 'tiled int8', 'online, stretches of 64']
     const run = { entry, input: { names: kinds, seed }, headers: crossOriginIsolation, timeout: 580_000 }

@@ -17,6 +17,7 @@ import { addThreadOptions, type ThreadFlags, tellRound, withContenders } from '.
 
 interface Flags extends ThreadFlags {
   readonly software?: true
+  readonly subgroupMatrices?: true
   readonly device?: readonly DeviceName[]
   readonly op?: readonly string[]
 }
@@ -29,13 +30,22 @@ export const addOps = (program: Command): void => {
     .option('--device <name>', 'a device (may be given more than once); default: all that run here', collect)
     .option('--op <name>', 'an op (may be given more than once); default: all', collect)
     .option('--software', 'run webgpu on a software adapter too, whose times say nothing of a GPU')
+    .option('--subgroup-matrices', "of webgpu: the GPU's units for matrices too, by an extension of WGSL")
   addThreadOptions(command, 3).action(timeOps)
 }
 
 /** Bytes that most ops here read, as if from a cache of the processor: the weight of a linear layer in f32. */
 const WORKING_SET = 2048 * 768 * 4
 
-const timeOps = async ({ device, op = [], software, rounds, threads, ...outputs }: Flags): Promise<void> => {
+const timeOps = async ({
+  device,
+  op = [],
+  software,
+  subgroupMatrices,
+  rounds,
+  threads,
+  ...outputs
+}: Flags): Promise<void> => {
   // A reshaped tensor is the same memory: nothing is timed.
   const known = allOps.filter(({ alias }) => !alias).map(({ name }) => name)
   for (const name of op) if (!known.includes(name)) throw new UsageError(`--op ${name}: there are ${known.join(', ')}`)
@@ -43,11 +53,13 @@ const timeOps = async ({ device, op = [], software, rounds, threads, ...outputs 
     if (!deviceNames.includes(name)) throw new UsageError(`--device ${name}: there are ${deviceNames.join(', ')}`)
   if (software && device && !device.includes('webgpu'))
     throw new UsageError('--software is for --device webgpu: add that, or leave it out')
+  if (subgroupMatrices && !device?.includes('webgpu'))
+    throw new UsageError('--subgroup-matrices is for --device webgpu: add that, or leave it out')
   if (device?.includes('webgpu')) await checkHardware(software)
   const devices = device ?? (await runningDevices(software === true))
   const costs = await costsOf()
   const limits = () => inProcess('ceilings', 'ceilings', { threads, bytes: WORKING_SET })
-  const starts = devices.map(name => () => inProcess(name, 'ops', { device: name, threads, ops: op }))
+  const starts = devices.map(name => () => inProcess(name, 'ops', { device: name, threads, ops: op, subgroupMatrices }))
   const found = await withContenders([limits, ...starts], async ([ceilings, ...contenders]) => {
     const [ceilingSamples, ...samples] = await interleave([ceilings, ...contenders], rounds, tellRound(rounds))
     return contenders.map(({ name, description }: Contender, i) =>

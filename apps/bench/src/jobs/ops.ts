@@ -1,4 +1,4 @@
-import type { DeviceName } from '@cria/tensor'
+import { type DeviceName, openDevice } from '@cria/tensor'
 import { openOnThreads } from '../device'
 import type { Job, Sample } from '../job'
 import { titleOf } from '../ops/case'
@@ -11,16 +11,18 @@ export interface OpsOptions {
   readonly threads: number
   /** The ops to time. An empty list means all of them. */
   readonly ops: readonly string[]
+  /** Of `webgpu`: whether it uses the GPU's units for matrices. */
+  readonly subgroupMatrices?: true | undefined
 }
 
 /** Every op on one device: seconds of a call, by the case's title; of `webgpu` by case and implementation. */
-export const prepare = async ({ device: name, threads, ops }: OpsOptions): Promise<Job> => {
-  const device = await openOnThreads(name, threads)
+export const prepare = async ({ device: name, threads, ops, subgroupMatrices }: OpsOptions): Promise<Job> => {
+  const device = await (name === 'webgpu' ? openDevice(name, { subgroupMatrices }) : openOnThreads(name, threads))
   const cases = opCases(device.weightTypes).filter(({ op }) => ops.length === 0 || ops.includes(op))
   return {
     description: device.description,
     run: async () => {
-      if (name === 'webgpu') return timeImplementations(device, cases)
+      if (name === 'webgpu') return timeImplementations(device, cases, { subgroupMatrices })
       const seconds: Record<string, number> = {}
       for (const one of cases) {
         using _scope = device.scope()

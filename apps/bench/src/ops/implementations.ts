@@ -1,4 +1,12 @@
-import { type Device, type Op, openDevice, ops, type Tensor, UnsupportedOpError } from '@cria/tensor'
+import {
+  type Device,
+  type DeviceOptions,
+  type Op,
+  openDevice,
+  ops,
+  type Tensor,
+  UnsupportedOpError,
+} from '@cria/tensor'
 import type { Sample } from '../job'
 import { implementationTitle, type OpCase } from './case'
 import { timeCall } from './time'
@@ -9,14 +17,20 @@ const PARTS = 'in parts'
 /**
  * Seconds of a call by each implementation of the op on `webgpu` that fits it, by the case and the implementation. Each has a
  * device of its own that has no other one.
+ * @param options those of `device`
  */
-export const timeImplementations = async (device: Device, cases: readonly OpCase[]): Promise<Sample> => {
+export const timeImplementations = async (
+  device: Device,
+  cases: readonly OpCase[],
+  options: Pick<DeviceOptions, 'subgroupMatrices'> = {},
+): Promise<Sample> => {
   const wanted = ops.filter(({ name }) => cases.some(({ op }) => op === name))
   const namesOf = new Map(wanted.map(op => [op.name, device.implementationNames(op)]))
   const seconds = new Map<string, number>()
   for (const implementation of new Set([...namesOf.values()].flat())) {
     const having = wanted.filter(({ name }) => namesOf.get(name)?.includes(implementation))
     await using forced = await openDevice('webgpu', {
+      ...options,
       force: Object.fromEntries(having.map(({ name }) => [name, implementation])),
     })
     for (const one of cases.filter(({ op }) => having.some(({ name }) => name === op)))

@@ -150,6 +150,7 @@ const known: readonly string[] = [
   'force',
   'tune',
   'precision',
+  'subgroupMatrices',
   'plan',
 ] satisfies readonly (keyof DeviceOptions)[]
 
@@ -160,7 +161,7 @@ const checkOptions = (name: DeviceName | 'auto', options: DeviceOptions): void =
       throw new TensorError(`openDevice has no option "${option}": it knows ${known.join(', ')}`)
   if (options.threads !== undefined && name !== 'simd' && name !== 'auto')
     throw new TensorError(`threads are for the device "simd", and this is "${name}": leave them out`)
-  const { tune, precision, force } = options
+  const { tune, precision, force, subgroupMatrices } = options
   if (tune !== undefined && !['auto', 'on', 'off'].includes(tune))
     throw new TensorError(`tune is ${JSON.stringify(tune)}, expected auto, on or off`)
   if (tune !== undefined && name !== 'webgpu' && name !== 'auto')
@@ -175,6 +176,12 @@ const checkOptions = (name: DeviceName | 'auto', options: DeviceOptions): void =
     throw new TensorError(
       `precision ${precision} is what tuning may choose, and ${force ? 'force leaves nothing to choose' : 'tune is off'}: leave one of them out`,
     )
+  if (subgroupMatrices !== undefined && typeof subgroupMatrices !== 'boolean')
+    throw new TensorError(`subgroupMatrices is ${JSON.stringify(subgroupMatrices)}, expected true or false`)
+  if (subgroupMatrices !== undefined && name !== 'webgpu' && name !== 'auto')
+    throw new TensorError(`subgroupMatrices are for the device "webgpu", and this is "${name}": leave them out`)
+  if (subgroupMatrices && tune === 'off' && force === undefined)
+    throw new TensorError('subgroupMatrices are what tuning may choose, and tune is off: leave one of them out')
   if (options.plan !== undefined && name !== 'shape')
     throw new TensorError(`plan is for the device "shape", and this is "${name}": leave it out`)
 }

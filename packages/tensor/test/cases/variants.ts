@@ -2,6 +2,7 @@ import { attention } from '../../src'
 import type { Device, DeviceOptions } from '../../src/device'
 import { openDevice } from '../../src/devices/registry'
 import { shaderImplementations } from '../../src/devices/webgpu/shaders'
+import { matrixFeature, matrixSizes } from '../../src/devices/webgpu/shaders/matrices'
 import { attentionOp } from '../../src/ops/attention'
 import { drawAttention } from './attention'
 import { type Outcome, relativeError, runCases, TOLERANCE } from './check'
@@ -34,21 +35,61 @@ const roundsToF16 = (name: string): boolean =>
  */
 const F16_TOLERANCE = TOLERANCE + 6 * 2 ** -11
 
+const inF32 = (code: string): string =>
+  code.replace('enable f16;', '').replace(/alias (Half|Element) = f16;/, 'alias $1 = f32;')
+
+/** Matrices as arrays, which each lane of a subgroup multiplies alone, in place of those of the extension. */
+const matricesAsArrays = (code: string): string => {
+  const [, k, m] = /subgroup_matrix_left<Element, (\d+), (\d+)>/.exec(code) ?? []
+  const [, n] = /subgroup_matrix_right<Element, (\d+), /.exec(code) ?? []
+  if (n === undefined) return code
+  const loop = (rows: string, columns: string, body: string) =>
+    `for (var r = 0u; r < ${rows}u; r++) { for (var c = 0u; c < ${columns}u; c++) { ${body} } }`
+  return `${code
+    .replace('enable chromium_experimental_subgroup_matrix;', '')
+    .replace(/diagnostic\(off, chromium\.subgroup_matrix_uniformity\);/, '')
+    .replace(/subgroup_matrix_left<.*>/, `array<Element, ${m} * ${k}>`)
+    .replace(/subgroup_matrix_right<.*>/, `array<Element, ${k} * ${n}>`)
+    .replace(/subgroup_matrix_result<.*>/, `array<f32, ${m} * ${n}>`)
+    .replace('subgroupMatrixLoad<Left, row_major>(&sliceX,', 'loadLeft(')
+    .replace('subgroupMatrixLoad<Right, col_major>(&sliceW,', 'loadRight(')
+    .replace('subgroupMatrixMultiplyAccumulate(', 'multiplyAdd(')
+    .replace('subgroupMatrixStore<row_major>(&outputs,', 'store(')}
+fn loadLeft(at: u32, stride: u32) -> Left {
+  var left: Left;
+  ${loop(m, k, `left[r * ${k}u + c] = sliceX[at + r * stride + c];`)}
+  return left;
+}
+fn loadRight(at: u32, stride: u32) -> Right {
+  var right: Right;
+  ${loop(k, n, `right[r * ${n}u + c] = sliceW[at + c * stride + r];`)}
+  return right;
+}
+fn multiplyAdd(left: Left, right: Right, before: Sums) -> Sums {
+  var sums = before;
+  ${loop(m, n, `for (var i = 0u; i < ${k}u; i++) { sums[r * ${n}u + c] += f32(left[r * ${k}u + i] * right[i * ${n}u + c]); }`)}
+  return sums;
+}
+fn store(at: u32, sums: Sums, stride: u32) {
+  ${loop(m, n, `outputs[at + r * stride + c] = sums[r * ${n}u + c];`)}
+}`
+}
+
 /**
- * On a GPU without f16, lets the shaders that need it run in f32: the same code but for the type of what tiles hold.
- * @returns whether it does
+ * Where a GPU lacks f16 or units for matrices, lets the shaders that need them run in f32 and on arrays: the rest is the same code.
+ * @returns whether numbers are rounded to f16
  */
-const emulateF16 = (device: Device): boolean => {
+const emulate = (device: Device): boolean => {
   const { gpu, features } = device as unknown as { readonly gpu: GPUDevice; readonly features: ReadonlySet<string> }
-  if (gpu.features.has('shader-f16')) return false
+  const f16 = gpu.features.has('shader-f16')
   const create = gpu.createShaderModule.bind(gpu)
-  gpu.createShaderModule = descriptor =>
-    create({
-      ...descriptor,
-      code: descriptor.code.replace('enable f16;', '').replace('alias Half = f16;', 'alias Half = f32;'),
-    })
-  Object.defineProperty(device, 'features', { value: new Set([...features, 'shader-f16']) })
-  return true
+  gpu.createShaderModule = descriptor => {
+    const code = matricesAsArrays(descriptor.code)
+    return create({ ...descriptor, code: f16 ? code : inF32(code) })
+  }
+  const emulated = ['shader-f16', ...matrixSizes.map(matrixFeature)]
+  Object.defineProperty(device, 'features', { value: new Set([...features, ...emulated]) })
+  return f16
 }
 
 /** Allows one variant of its ops, and for calls that it does not fit another kind of implementation. */
@@ -66,7 +107,7 @@ export interface VariantOutcome {
 /** Runs all cases of a variant's ops with it. */
 export const runVariant = async (name: string, seed: number): Promise<VariantOutcome> => {
   await using device = await openDevice('webgpu', { force: forced(name) })
-  const rounds = !emulateF16(device) && roundsToF16(name)
+  const rounds = emulate(device) && roundsToF16(name)
   const ops = variants.get(name) ?? []
   let calls = 0
   using _observing = device.observe({

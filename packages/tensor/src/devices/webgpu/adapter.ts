@@ -7,21 +7,36 @@ interface Dawn {
   create(options: string[]): GPU
 }
 
-// Dawn's instance must outlive its adapters: the module keeps it.
-let instance: GPU | undefined
-
-const inNode = (): GPU | undefined => {
-  const dawn = nodeRequire('webgpu') as Dawn | undefined
-  return dawn?.create([])
+/** What a device may ask of an adapter. */
+export interface AdapterOptions {
+  /** SwiftShader may be the adapter. */
+  readonly software: boolean
+  /** Features that are not in the standard yet; in a page the browser's own switches decide. */
+  readonly experimental?: boolean | undefined
 }
 
-const systemGpu = (): GPU | undefined => {
-  instance ??= globalThis.navigator?.gpu ?? inNode()
-  return instance
+// Dawn's instances must outlive their adapters: the module keeps them.
+const instances: GPU[] = []
+let ofNode: { readonly gpu: GPU; readonly experimental: boolean } | undefined
+
+const inNode = (experimental: boolean): GPU | undefined => {
+  const dawn = nodeRequire('webgpu') as Dawn | undefined
+  const gpu = dawn?.create(experimental ? ['enable-dawn-features=allow_unsafe_apis'] : [])
+  if (!gpu) return undefined
+  instances.push(gpu)
+  ofNode = { gpu, experimental }
+  return gpu
+}
+
+const systemGpu = (experimental: boolean): GPU | undefined => {
+  const gpu = globalThis.navigator?.gpu
+  if (gpu) return gpu
+  return ofNode?.experimental === experimental ? ofNode.gpu : inNode(experimental)
 }
 
 /** Features of the WGSL that the adapters of this machine compile. */
-export const languageFeatures = (): ReadonlySet<string> => instance?.wgslLanguageFeatures ?? new Set()
+export const languageFeatures = (): ReadonlySet<string> =>
+  (globalThis.navigator?.gpu ?? ofNode?.gpu)?.wgslLanguageFeatures ?? new Set()
 
 /** Whether the adapter runs on the CPU: correct but slow. It is used only if the device is named. */
 export const isSoftware = ({ info }: GPUAdapter): boolean =>
@@ -58,15 +73,18 @@ const mayHaveDriver = (): boolean => {
   return folders.some(folder => fs.existsSync(folder) && fs.readdirSync(folder).some(name => name.endsWith('.json')))
 }
 
-/** The adapter of this machine, or a text that says why it has none. With `software`, SwiftShader may be that adapter. */
-export const requestAdapter = async (software: boolean): Promise<GPUAdapter | string> => {
-  const gpu = systemGpu()
+/** The adapter of this machine, or a text that says why it has none. */
+export const requestAdapter = async ({
+  software,
+  experimental = false,
+}: AdapterOptions): Promise<GPUAdapter | string> => {
+  const gpu = systemGpu(experimental)
   if (!gpu)
     return 'process' in globalThis
       ? 'Node has no WebGPU of its own: install the npm package "webgpu" beside this one'
       : 'this browser offers no navigator.gpu'
   const hardware = mayHaveDriver() ? await gpu.requestAdapter(preference) : null
-  const adapter = hardware ?? (software ? await softwareAdapter() : null)
+  const adapter = hardware ?? (software ? await softwareAdapter(experimental) : null)
   return (
     adapter ??
     'no GPU driver offers an adapter (in Node: Vulkan, Metal or D3D12; VK_DRIVER_FILES names a Vulkan driver; chromium and libvulkan1 bring a software one)'
@@ -75,18 +93,17 @@ export const requestAdapter = async (software: boolean): Promise<GPUAdapter | st
 
 /** Why this machine has no GPU for WebGPU. It only asks for an adapter, and loads neither the device nor its shaders and gpu.js. */
 export const whyNoHardware = async (): Promise<string | undefined> => {
-  const adapter = await requestAdapter(false)
+  const adapter = await requestAdapter({ software: false })
   if (typeof adapter === 'string') return adapter
   return isSoftware(adapter) ? `it runs on software, ${describe(adapter)}` : undefined
 }
 
-const softwareAdapter = async (): Promise<GPUAdapter | null> => {
+const softwareAdapter = async (experimental: boolean): Promise<GPUAdapter | null> => {
   const fs = nodeBuiltin<NodeFiles>('node:fs')
   const driver = SWIFTSHADER_DRIVERS.find(path => fs?.existsSync(path))
   const env = nodeProcess()?.env
   if (!driver || !env || env.VK_DRIVER_FILES) return null
   // The Vulkan loader reads its drivers from the environment when an instance is made.
   env.VK_DRIVER_FILES = driver
-  instance = inNode()
-  return (await instance?.requestAdapter()) ?? null
+  return (await inNode(experimental)?.requestAdapter()) ?? null
 }

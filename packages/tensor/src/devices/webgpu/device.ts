@@ -27,6 +27,7 @@ import type { WebGpuPlan } from './plan'
 import { DispatchQueue, type Program } from './queue'
 import { type RowsCopy, ShaderDevice, shadersOf } from './shader-device'
 import { gatherRows } from './shaders/embedding'
+import { MOST_LANES, matrixFeature, matrixSizes } from './shaders/matrices'
 import type { ShaderFeature, ShaderImplementation, Slot } from './shaders/shader'
 import { Choices, type PlannedContest } from './tuning/contest'
 import { Tuner, type TunerOptions, tunerDefaults } from './tuning/tuner'
@@ -38,7 +39,43 @@ const LOSS_MS = 500
 const usefulFeatures = ['subgroups', 'shader-f16'] as const satisfies readonly ShaderFeature[]
 const usefulLanguage = ['packed_4x8_integer_dot_product'] as const satisfies readonly ShaderFeature[]
 
-export interface WebGpuOptions extends Pick<DeviceOptions, 'force' | 'tune' | 'precision'> {
+/** The extension of WGSL behind the features of {@link matrixFeature}, and what else their shaders need. */
+const MATRICES = 'chromium-experimental-subgroup-matrix' as GPUFeatureName
+const SUBGROUP_ID = 'subgroup_id'
+
+/** What the types of WebGPU do not have yet. */
+interface MatrixInfo {
+  readonly subgroupMaxSize?: number
+  readonly subgroupMatrixConfigs?: Iterable<{
+    readonly componentType: string
+    readonly resultComponentType: string
+    readonly M: number
+    readonly N: number
+    readonly K: number
+  }>
+}
+
+/** The sizes of matrices that an adapter multiplies and shaders use. */
+export const matrixFeaturesOf = ({
+  features,
+  info,
+}: Pick<GPUAdapter, 'features' | 'info'>): readonly ShaderFeature[] => {
+  const { subgroupMaxSize = 0, subgroupMatrixConfigs = [] } = info as MatrixInfo
+  if (!features.has(MATRICES) || !features.has('subgroups') || !languageFeatures().has(SUBGROUP_ID)) return []
+  if (subgroupMaxSize > MOST_LANES) return []
+  const configs = [...subgroupMatrixConfigs]
+  return matrixSizes
+    .filter(({ type, m, n, k }) =>
+      configs.some(
+        ({ componentType, resultComponentType, M, N, K }) =>
+          componentType === type && resultComponentType === 'f32' && M === m && N === n && K === k,
+      ),
+    )
+    .filter(({ type }) => type === 'f32' || features.has('shader-f16'))
+    .map(matrixFeature)
+}
+
+export interface WebGpuOptions extends Pick<DeviceOptions, 'force' | 'tune' | 'precision' | 'subgroupMatrices'> {
   /** Bytes of one binding at most, if fewer than the adapter allows: for tests of large models. */
   readonly limit?: number | undefined
   /** How tuning goes, if otherwise: for tests. */
@@ -59,6 +96,7 @@ export class WebGpuDevice extends ShaderDevice {
   readonly #buffers: Buffers
   readonly #queue: DispatchQueue
   readonly #blockUploads: BlockUploads
+  readonly #matrices: readonly ShaderFeature[]
   readonly #kernels = new Map<Kernel, { wgsl: Wgsl; program: Program }>()
   readonly #tuner: Tuner | undefined
   #failure: DeviceFailedError | undefined
@@ -66,12 +104,13 @@ export class WebGpuDevice extends ShaderDevice {
   private constructor(
     adapter: GPUAdapter,
     private readonly gpu: GPUDevice,
-    { force, limit, tune = 'auto', precision = 'f32', tuner }: WebGpuOptions,
+    { force, limit, tune = 'auto', precision = 'f32', subgroupMatrices, tuner }: WebGpuOptions,
   ) {
     super(force, new Choices())
     this.precision = precision
     this.description = describe(adapter)
     this.software = isSoftware(adapter)
+    this.#matrices = subgroupMatrices ? matrixFeaturesOf(adapter) : []
     // What is forced is not for measurements to choose.
     this.tunes = force === undefined && (tune === 'on' || (tune === 'auto' && !this.software))
     if (this.tunes)
@@ -93,11 +132,19 @@ export class WebGpuDevice extends ShaderDevice {
 
   /** @throws DeviceUnavailableError without an adapter @throws DeviceFailedError when the adapter refuses a device */
   static async open(options: WebGpuOptions = {}, software = true): Promise<WebGpuDevice> {
-    const adapter = await requestAdapter(software)
+    const experimental = options.subgroupMatrices
+    const adapter = await requestAdapter({ software, experimental })
     if (typeof adapter === 'string') throw new DeviceUnavailableError('webgpu', adapter)
+    if (experimental && matrixFeaturesOf(adapter).length === 0)
+      throw new DeviceUnavailableError(
+        'webgpu',
+        `${describe(adapter)} has no subgroup matrices of ${matrixSizes.map(size => matrixFeature(size).slice(9)).join(', ')} (Chromium shows them with --enable-unsafe-webgpu): leave subgroupMatrices out`,
+      )
     const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits
     try {
-      const requiredFeatures = usefulFeatures.filter(feature => adapter.features.has(feature))
+      const requiredFeatures = [...usefulFeatures, ...(experimental ? [MATRICES] : [])].filter(feature =>
+        adapter.features.has(feature),
+      )
       const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize }
       return new WebGpuDevice(adapter, await adapter.requestDevice({ requiredFeatures, requiredLimits }), options)
     } catch (error) {
@@ -111,6 +158,7 @@ export class WebGpuDevice extends ShaderDevice {
     return new Set([
       ...usefulFeatures.filter(feature => this.gpu.features.has(feature)),
       ...usefulLanguage.filter(feature => language.has(feature)),
+      ...this.#matrices,
     ])
   }
 

@@ -3,6 +3,7 @@ import { attentionDirect } from './attention-direct'
 import { linearDirect } from './direct'
 import { elementwiseQuads } from './elementwise'
 import { gatherRows } from './embedding'
+import { linearByMatrices } from './matrices'
 import { matrixVector } from './matrix-vector'
 import { rowReductions } from './rows'
 import { sampleRows } from './sample'
@@ -19,6 +20,7 @@ export const shaderImplementations: readonly ShaderImplementation[] = [
   ...linearTiled,
   ...linearTiledF16,
   ...linearTiledInt8,
+  ...linearByMatrices,
   ...linearDirect,
   ...attentionOverRanges,
   attentionDirect,

@@ -33,8 +33,11 @@ export interface ShaderStep {
   readonly writes: readonly Slot[]
 }
 
+/** That the GPU multiplies matrices of a size, M×K by K×N, with sums of f32. */
+export type MatrixFeature = `matrices ${'f16' | 'f32'} ${number}x${number}x${number}`
+
 /** What an adapter or its WGSL may lack. */
-export type ShaderFeature = 'subgroups' | 'shader-f16' | 'packed_4x8_integer_dot_product'
+export type ShaderFeature = 'subgroups' | 'shader-f16' | 'packed_4x8_integer_dot_product' | MatrixFeature
 
 /** A hand-written implementation of an op: one shader, or several in order. */
 export interface ShaderImplementation {

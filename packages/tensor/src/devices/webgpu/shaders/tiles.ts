@@ -65,7 +65,7 @@ export interface Product {
 /** One dispatch for each buffer of the weight. @param size units in a row @param reads x as the shader binds it */
 export const tileSteps = (
   shader: Shader,
-  tile: Tile,
+  tile: Pick<Tile, 'rows' | 'outputs'>,
   { x, weight, residual }: Product,
   size: number,
   reads: readonly Slot[],
