@@ -3,7 +3,11 @@ import ts from 'typescript'
 /** What makes skipped tests run, by what their condition asks for. All that match are said. */
 const remedies = [
   [/chromium|browser/i, 'install Chromium, or set CRIA_CHROMIUM to its path'],
-  [/available|webgpu|inNode/i, '`pnpm cria devices` says what the device lacks on this machine'],
+  [
+    /available|webgpu|inNode/i,
+    '`pnpm cria devices` says what the device lacks on this machine; for a GPU that a processor emulates, set CRIA_EMULATED_GPU=1',
+  ],
+  [/emulated|testedInPages/, 'set CRIA_EMULATED_GPU=1'],
   [
     /stories|hasData|hasTexts|hasModel|hasWorstTexts|tokenizer|\b(model|valid|botchan|text)\b/i,
     'models and texts go into ../shared/data, beside the clone',

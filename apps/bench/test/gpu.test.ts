@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { testedDevices } from '@cria/vitest/devices'
 import { listDevices } from 'cria'
 import { describe, expect, test } from 'vitest'
 import { sharesOf } from '../src/gpu/shares'
 
-const webgpu = (await listDevices()).find(({ name }) => name === 'webgpu')
+const webgpu = testedDevices(await listDevices()).find(({ name }) => name === 'webgpu')
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
 test.skipIf(!webgpu?.software)('bench ops refuses a software adapter', async () => {

@@ -1,4 +1,5 @@
 import { linear, linearAdd, listDevices, normLinear, openDevice, ops } from '@cria/tensor'
+import { testedDevices } from '@cria/vitest/devices'
 import { expect, test } from 'vitest'
 import { caseTitle, type OpCase, onRandom, titleOf } from '../src/ops/case'
 import { opCases } from '../src/ops/cases'
@@ -50,7 +51,7 @@ test('every case of one token runs on the cpu device, and leaves nothing behind'
   expect(device.memory.allocations).toBe(0)
 })
 
-const webgpu = (await listDevices()).find(({ name }) => name === 'webgpu')
+const webgpu = testedDevices(await listDevices()).find(({ name }) => name === 'webgpu')
 
 test.skipIf(!webgpu?.available)('on webgpu each implementation that fits has a row', { timeout: 300_000 }, async () => {
   await using device = await openDevice('webgpu')

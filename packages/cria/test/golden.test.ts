@@ -1,4 +1,5 @@
 import { chromium, crossOriginIsolation, runInBrowser } from '@cria/browser'
+import { testedDevices, testedInPages } from '@cria/vitest/devices'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type DeviceName, listDevices, loadModel } from '../src'
 import { generateGreedily, likeliestAfterEach } from './greedy'
@@ -10,7 +11,7 @@ import { greedyCases, hasStories, stories } from './stories'
 // second: they generate one text, and read all others. Greedy decoding gives a text if and only if after each of its tokens
 // the next one is the most likely.
 
-const inNode = (await listDevices()).filter(({ name }) => name !== 'shape')
+const inNode = testedDevices(await listDevices()).filter(({ name }) => name !== 'shape')
 const hosts = [
   { name: 'webasm', threads: undefined },
   { name: 'simd', threads: 1 },
@@ -82,7 +83,7 @@ describe.skipIf(!hasStories)('golden texts of stories260K', () => {
     { device: 'webgpu', threads: undefined },
   ] as const
   for (const { device, threads } of inPage)
-    test.skipIf(!chromium)(
+    test.skipIf(!chromium || !testedInPages(device))(
       `${named(device, threads)} in Chromium generates one, and reads all`,
       {
         timeout: 600_000,

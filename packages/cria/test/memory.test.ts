@@ -2,10 +2,11 @@ import { initialise } from '@cria/layers'
 import { llama2 } from '@cria/llama2'
 import { generate } from '@cria/sampling'
 import { type Device, listDevices, openDevice, type WebGpuDevice } from '@cria/tensor'
+import { testedDevices } from '@cria/vitest/devices'
 import { describe, expect, test } from 'vitest'
 import { ModelSequences } from '../src/sequences'
 
-const devices = (await listDevices()).filter(({ name }) => name !== 'shape')
+const devices = testedDevices(await listDevices()).filter(({ name }) => name !== 'shape')
 
 /** Memory of the process after garbage collection. */
 const held = () => {

@@ -4,6 +4,7 @@ import type { LlamaConfig } from '@cria/llama'
 import { llama2 } from '@cria/llama2'
 import { createSession, generate, LogitsError, nextTurn } from '@cria/sampling'
 import { type Device, type DeviceName, openDevice, Tensor, type WebGpuDevice } from '@cria/tensor'
+import { testedDevices } from '@cria/vitest/devices'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { listDevices, loadModel } from '../src'
 import { type ModelSequence, ModelSequences } from '../src/sequences'
@@ -12,7 +13,7 @@ import { greedyCases, hasStories, stories } from './stories'
 
 // Greedy steps that run before they are asked for change no token, however they are interrupted. `cpu` without them is the reference.
 
-const webgpu = (await listDevices()).find(({ name }) => name === 'webgpu')
+const webgpu = testedDevices(await listDevices()).find(({ name }) => name === 'webgpu')
 const config = { dim: 16, n_layers: 2, n_heads: 2, vocab_size: 40, hidden_dim: 24, max_seq_len: 256 }
 const AHEAD = 2
 

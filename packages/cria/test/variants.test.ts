@@ -1,4 +1,5 @@
 import { ops } from '@cria/tensor'
+import { testedDevices } from '@cria/vitest/devices'
 import { expect, test } from 'vitest'
 import { type Device, listDevices, loadModel, openDevice } from '../src'
 import { generateGreedily, likeliestAfterEach } from './greedy'
@@ -7,7 +8,7 @@ import { greedyCases, hasStories, stories } from './stories'
 // A trained model writes the same text with each variant of the shaders of "webgpu", and with the kernels of gpu.js alone. Those that
 // round to f16 or int8 change results, and are not asked for this.
 
-const available = (await listDevices()).find(({ name }) => name === 'webgpu')?.available
+const available = testedDevices(await listDevices()).find(({ name }) => name === 'webgpu')?.available
 const [golden] = greedyCases
 /** Emulated GPUs decode a few tokens a second. */
 const TOKENS = 4

@@ -1,5 +1,6 @@
 import { initialise } from '@cria/layers'
 import { argMax, type Device, type DeviceName, listDevices, openDevice, type Tensor } from '@cria/tensor'
+import { testedDevices } from '@cria/vitest/devices'
 import { describe, expect, test } from 'vitest'
 import type { Llama, LlamaConfig } from '../src'
 import { gqaLlama } from './gqa'
@@ -8,7 +9,7 @@ import { gqaLlama } from './gqa'
 // On cpu and simd they are the same bits.
 
 const names: readonly DeviceName[] = ['cpu', 'webasm', 'simd', 'webgpu', 'headlessgl']
-const devices = (await listDevices()).filter(({ name }) => names.includes(name))
+const devices = testedDevices(await listDevices()).filter(({ name }) => names.includes(name))
 const exact: readonly DeviceName[] = ['cpu', 'simd']
 
 const config: LlamaConfig = { dim: 24, n_layers: 2, n_heads: 4, vocab_size: 31, hidden_dim: 40, max_seq_len: 1024 }

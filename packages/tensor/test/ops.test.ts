@@ -1,4 +1,5 @@
 import { chromium, crossOriginIsolation, runInBrowser } from '@cria/browser'
+import { testedDevices, testedInPages } from '@cria/vitest/devices'
 import { afterAll, describe, expect, test } from 'vitest'
 import { listDevices, openDevice } from '../src/devices/registry'
 import { ops } from '../src/ops'
@@ -9,7 +10,7 @@ import { runQuantised } from './cases/quantised'
 // pnpm --filter @cria/tensor test:ops
 
 const seed = Number(process.env.CRIA_SEED ?? Date.now() % 2 ** 32)
-const inNode = (await listDevices()).filter(({ name }) => name !== 'shape')
+const inNode = testedDevices(await listDevices()).filter(({ name }) => name !== 'shape')
 const inPage = ['simd', 'webgl2', 'webgl', 'webgpu'] as const
 const table: Record<string, Record<string, string>> = {}
 
@@ -50,7 +51,7 @@ describe(`ops, seed ${seed}`, () => {
     })
 
   for (const device of inPage)
-    test.skipIf(!chromium)(`on ${device} in Chromium`, { timeout: 600_000 }, async () => {
+    test.skipIf(!chromium || !testedInPages(device))(`on ${device} in Chromium`, { timeout: 600_000 }, async () => {
       const entry = new URL('./browser-cases.ts', import.meta.url)
       const run = { entry, input: { device, seed }, headers: crossOriginIsolation, timeout: 580_000 }
       const { on, outcomes, quantised } = (await runInBrowser(run)) as Record<'outcomes' | 'quantised', Outcome[]> & {

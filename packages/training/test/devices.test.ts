@@ -1,12 +1,13 @@
 import { chromium, crossOriginIsolation, runInBrowser } from '@cria/browser'
 import { type DeviceName, listDevices, openDevice } from '@cria/tensor'
+import { testedDevices, testedInPages } from '@cria/vitest/devices'
 import { expect, test } from 'vitest'
 import { Trainer, train } from '../src'
 import { firstLosses } from './first-losses'
 import { fixture } from './pytorch'
 import { config, counting, tinyModel, weightsOf } from './tiny'
 
-const reports = await listDevices()
+const reports = testedDevices(await listDevices())
 const names: readonly DeviceName[] = ['cpu', 'simd', 'webgpu', 'webasm', 'headlessgl']
 const [of] = fixture.cases
 
@@ -17,7 +18,7 @@ for (const { name, available } of reports.filter(({ name }) => names.includes(na
   })
 
 for (const device of ['simd', 'webgpu'] as const)
-  test.skipIf(!chromium)(`a page trains on ${device}`, { timeout: 600_000 }, async () => {
+  test.skipIf(!chromium || !testedInPages(device))(`a page trains on ${device}`, { timeout: 600_000 }, async () => {
     const entry = new URL('./first-losses.page.ts', import.meta.url)
     const found = (await runInBrowser({ entry, input: { device }, headers: crossOriginIsolation })) as number[]
     for (const [i, loss] of found.entries()) expect(Math.abs(loss / of.losses[i] - 1)).toBeLessThan(1e-5)

@@ -1,4 +1,5 @@
 import { type DeviceName, listDevices, openDevice } from '@cria/tensor'
+import { testedDevices } from '@cria/vitest/devices'
 import { describe, expect, test } from 'vitest'
 import { adamW, type Optimizer, Trainer, warmupCosine } from '../src'
 import { arraysOf, type Case, dataOf, fixture, modelOf, relativeError } from './pytorch'
@@ -33,7 +34,7 @@ const keeper = () => {
 }
 
 const names: readonly DeviceName[] = ['cpu', 'simd']
-const devices = (await listDevices()).filter(({ name, available }) => names.includes(name) && available)
+const devices = testedDevices(await listDevices()).filter(({ name, available }) => names.includes(name) && available)
 const cases = devices.flatMap(({ name }) => fixture.cases.map(of => [name, of.name, of] as const))
 
 describe.each(cases)('on %s: %s', (name, _, of) => {
