@@ -49,7 +49,10 @@ export interface ExperimentSettings {
 }
 
 /** What an experiment found: tables, charts, and how to read them. */
-export type Findings = Pick<Page, 'title' | 'charts' | 'tables' | 'notes'>
+export interface Findings extends Pick<Page, 'title' | 'charts' | 'tables' | 'notes'> {
+  /** What ended it before its last seed; the seeds that were whole are in the tables. */
+  readonly stopped?: unknown
+}
 
 export const experiments: Readonly<Record<string, (settings: ExperimentSettings) => Promise<Findings>>> = {
   heads: settings => heads(settings),
@@ -104,21 +107,19 @@ const losses = async (settings: ExperimentSettings, text: OpenedText | undefined
   })
   const trained: TrainedVariant[] = []
   const rowTokens = baseSizes.max_seq_len
-  for await (const one of compare({
-    text,
-    variants,
-    rowTokens,
-    batchTokens,
-    steps,
-    learningRate,
-    seeds,
-    deadline,
-    signal,
-  })) {
-    trained.push(one)
-    onTrained(one)
+  const options = { text, variants, rowTokens, batchTokens, steps, learningRate, seeds, deadline, signal }
+  let stopped: unknown
+  try {
+    for await (const one of compare(options)) {
+      trained.push(one)
+      onTrained(one)
+    }
+  } catch (error) {
+    if (trained.length < choices.length) throw error
+    stopped = error
   }
   return {
+    stopped,
     comparison: summarise(
       choices.map(({ name }) => name),
       trained,
@@ -239,6 +240,7 @@ const heads = async (settings: ExperimentSettings): Promise<Findings> => {
       'All variants have the same number of parameters: the feed-forward takes what the key and value heads leave (LLaMA 2, A.2.1).',
       ...lossNotes(found?.comparison, settings),
     ],
+    stopped: found?.stopped,
   }
 }
 
@@ -264,6 +266,7 @@ const feedForward = async (settings: ExperimentSettings): Promise<Findings> => {
       ...(found ? [lossTable(found.comparison)] : []),
     ],
     notes: lossNotes(found?.comparison, settings),
+    stopped: found?.stopped,
   }
 }
 
@@ -330,6 +333,7 @@ const norm = async (settings: ExperimentSettings): Promise<Findings> => {
       'The 7 to 64% that Zhang and Sennrich (2019) report are of running times of whole models in the frameworks of their time.',
       ...lossNotes(found?.comparison, settings),
     ],
+    stopped: found?.stopped,
   }
 }
 
@@ -378,6 +382,7 @@ const rope = async (settings: ExperimentSettings): Promise<Findings> => {
         : ['No text was given, so no model was trained: add --text FILE to read a model beyond its context.']),
       'What small models cannot show: scaling after training on longer text, as models with long contexts are made.',
     ],
+    stopped: longer?.stopped,
   }
 }
 
@@ -390,19 +395,14 @@ const scalings: Readonly<Record<string, VariantChoices>> = {
 const beyondContext = async (
   settings: ExperimentSettings,
   text: OpenedText,
-): Promise<Pick<Findings, 'charts' | 'tables'>> => {
+): Promise<Pick<Findings, 'charts' | 'tables' | 'stopped'>> => {
   const { device, steps, batchTokens, learningRate, seeds, deadline, signal, onTrained } = settings
   const trained = baseSizes.max_seq_len
   const sizes = { ...baseSizes, vocab_size: text.vocabSize, max_seq_len: 2 * trained }
-  const scores = new Map<string, number[]>()
   const document = text.heldOut.join('\n\n')
-  const add = async (name: string, model: VariantModel, context: number) => {
-    const { bitsPerByte } = await evaluate(model, text.tokenizer, [document], { context, signal })
-    scores.set(name, [...(scores.get(name) ?? []), bitsPerByte])
-    return bitsPerByte
-  }
-  let longest = 0
-  for (let seed = 0; seed < seeds && (seed === 0 || performance.now() + longest <= deadline); seed++) {
+  /** By how it was read: bits per byte of each seed. */
+  const scores = new Map<string, number[]>()
+  const trainAndRead = async (seed: number) => {
     const start = performance.now()
     using model = new VariantModel(device, sizes)
     initialiseWeights(model, seed)
@@ -410,9 +410,14 @@ const beyondContext = async (
     const options = { data: text.data(seed), schedule, rowTokens: trained, batchTokens, steps, signal }
     for await (const _ of train(model, options));
     const seconds = (performance.now() - start) / 1000
-    const score = await add(`${trained}`, model, trained)
+    const read = async (model: VariantModel, context: number) =>
+      (await evaluate(model, text.tokenizer, [document], { context, signal })).bitsPerByte
+    const score = await read(model, trained)
     onTrained({ variant: `trained at ${trained}`, seed, score, seconds, parameters: model.parameterCount })
-    await add(`${2 * trained}, as trained`, model, 2 * trained)
+    const found = new Map([
+      [`${trained}`, score],
+      [`${2 * trained}, as trained`, await read(model, 2 * trained)],
+    ])
     for (const [name, choices] of Object.entries(scalings)) {
       using scaled = new VariantModel(device, sizes, choices)
       const weights = new Map(model.parameters())
@@ -420,15 +425,28 @@ const beyondContext = async (
         const values = await weights.get(path)?.tensor.read()
         if (values) parameter.load(device.tensor(values, parameter.shape))
       }
-      await add(`${2 * trained}, ${name}`, scaled, 2 * trained)
+      found.set(`${2 * trained}, ${name}`, await read(scaled, 2 * trained))
     }
-    longest = Math.max(longest, performance.now() - start)
+    for (const [name, score] of found) scores.set(name, [...(scores.get(name) ?? []), score])
+  }
+  let longest = 0
+  let stopped: unknown
+  try {
+    for (let seed = 0; seed < seeds && (seed === 0 || performance.now() + longest <= deadline); seed++) {
+      const start = performance.now()
+      await trainAndRead(seed)
+      longest = Math.max(longest, performance.now() - start)
+    }
+  } catch (error) {
+    if (scores.size === 0) throw error
+    stopped = error
   }
   const baseline = scores.get(`${trained}`) ?? []
   const found = [...scores].map(([name, values]) => {
     return { name, values, difference: values === baseline ? undefined : pairedDifference(values, baseline) }
   })
   return {
+    stopped,
     charts: [
       {
         ...{ kind: 'intervals', title: `Difference to reading at ${trained}`, x: 'bits per byte' },

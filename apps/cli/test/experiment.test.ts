@@ -2,10 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { cria } from './cria'
+import { cria, outcome, start } from './cria'
 
 let folder: string
-beforeAll(() => {
+let tokenizer: string
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cria-experiment-'))
   const words = ['cat', 'dog', 'hen', 'fox', 'owl', 'cow']
   const story = (i: number) =>
@@ -13,6 +14,9 @@ beforeAll(() => {
   const stories = Array.from({ length: 200 }, (_, i) => `${story(i)}\n<|endoftext|>\n`)
   writeFileSync(join(folder, 'text.txt'), stories.join(''))
   writeFileSync(join(folder, 'lines.txt'), stories.join('').replaceAll('<|endoftext|>\n', ''))
+  tokenizer = join(folder, 'tokenizer.model')
+  const made = ['--input', join(folder, 'lines.txt'), '--vocab-size', '300', '--character-coverage', '1']
+  await cria(['train-tokenizer', ...made, '--output', tokenizer])
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -36,9 +40,6 @@ test.each([
   ['feed-forward', ['SwiGLU', 'ReLU', 'GELU'], /^GELU +504 +2 +129,024$/m, 'Difference to SwiGLU'],
   ['norm', ['RMSNorm', 'LayerNorm'], /^4,096 +\d+ +\d+ +-?[\d.]+ % +\d+ +\d+ +-?[\d.]+ %$/m, 'Time of one call'],
 ])('%s trains its variants, and compares them by pairs', async (name, variants, row, chart) => {
-  const tokenizer = join(folder, 'tokenizer.model')
-  const made = ['--input', join(folder, 'lines.txt'), '--vocab-size', '300', '--character-coverage', '1']
-  await cria(['train-tokenizer', ...made, '--output', tokenizer])
   const text = ['--text', join(folder, 'text.txt'), '--tokenizer', tokenizer]
   const page = join(folder, `${name}.html`)
   const size = ['--steps', '2', '--seeds', '2', '--batch', '256', '--device', 'simd', '--html', page]
@@ -55,8 +56,20 @@ test.each([
     expect(readFileSync(page, 'utf8')).toMatch(new RegExp(`<h2>${title}[^<]*</h2>.*<svg`))
 })
 
+test.each(['norm', 'rope'])('after Ctrl-C, %s tells of the seeds that were whole', async name => {
+  const text = ['--text', join(folder, 'text.txt'), '--tokenizer', tokenizer]
+  const size = ['--steps', '2', '--seeds', '1000', '--batch', '256', '--device', 'simd']
+  const child = start(['experiment', name, ...text, ...size])
+  child.stderr.on('data', line => {
+    if (/seed 1: /.test(String(line))) child.kill('SIGINT')
+  })
+  const { code, stdout, stderr } = await outcome(child)
+  expect({ code }, stderr).toEqual({ code: 130 })
+  expect(stdout).toMatch(/(Held-out loss|A model trained at 256 tokens), \d seeds?$/m)
+  expect(stderr).not.toContain('cria: ')
+})
+
 test('rope reads a model beyond its context, without and with scaling', async () => {
-  const tokenizer = join(folder, 'tokenizer.model')
   const text = ['--text', join(folder, 'text.txt'), '--tokenizer', tokenizer]
   // Hours alone bound the seeds: after the first, none fits into so short a time.
   const page = join(folder, 'rope-trained.html')

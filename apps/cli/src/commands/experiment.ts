@@ -1,7 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { Argument, type Command, InvalidArgumentError } from 'commander'
+import type { Device } from 'cria'
 import { number, positiveNumber } from '../arguments'
 import { UsageError } from '../errors'
+import type { Findings } from '../experiments'
+import { extendGrace } from '../interrupt'
 import { write } from '../standard-streams'
 import { table } from '../table'
 
@@ -17,6 +20,9 @@ interface Flags {
   readonly device: 'auto'
   readonly threads?: number
 }
+
+/** Time to write tables and page of the seeds that were whole, after Ctrl-C. */
+const TELLING_MS = 10_000
 
 const names = ['heads', 'feed-forward', 'norm', 'rope']
 
@@ -52,6 +58,7 @@ const run = async (name: string, flags: Flags, signal: AbortSignal): Promise<voi
     throw new UsageError('--tokenizer is for --text: give both, or leave it out')
   const { openDevice } = await import('cria')
   const { experiments } = await import('../experiments')
+  extendGrace(TELLING_MS)
   await using device = await openDevice(flags.device, threads === undefined ? {} : { threads })
   console.error(`device ${device.name}: ${device.description}`)
   const found = await experiments[name]({
@@ -63,11 +70,15 @@ const run = async (name: string, flags: Flags, signal: AbortSignal): Promise<voi
   await write(`${found.title}\n`)
   for (const { title, columns, rows } of found.tables) await write(`\n${title}\n${table([columns, ...rows])}`)
   await write(`\n${found.notes.join('\n')}\n`)
-  if (html === undefined) return
+  if (html !== undefined) await writePage(html, found, device)
+  if (found.stopped !== undefined) throw found.stopped
+}
+
+const writePage = async (path: string, found: Findings, device: Device): Promise<void> => {
   const { htmlOf } = await import('@cria/training/node')
   const about = [
     `cria experiment ${process.argv.slice(3).join(' ')}`,
     `${device.name}, ${device.description}, ${new Date().toISOString().slice(0, 10)}`,
   ]
-  await writeFile(html, htmlOf({ ...found, about, texts: [] }))
+  await writeFile(path, htmlOf({ ...found, about, texts: [] }))
 }
