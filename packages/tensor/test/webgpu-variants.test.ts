@@ -3,7 +3,8 @@ import { emulated, testedDevices } from '@cria/vitest/devices'
 import { Random } from '@cria/vitest/random'
 import { describe, expect, test } from 'vitest'
 import { linear, linearAdd, listDevices, openDevice } from '../src'
-import { matrixFeaturesOf, WebGpuDevice } from '../src/devices/webgpu/device'
+import { WebGpuDevice } from '../src/devices/webgpu/device'
+import { matrixFeaturesOf } from '../src/devices/webgpu/matrix-units'
 import { WebGpuPlan } from '../src/devices/webgpu/plan'
 import { MOST_LANES, matrixFeature, matrixSizes } from '../src/devices/webgpu/shaders/matrices'
 import { defaults, runVariant, type VariantOutcome, variants } from './cases/variants'
@@ -137,7 +138,7 @@ describe(`variants, seed ${seed}`, { timeout: 600_000 }, () => {
   test.skipIf(!available)('an adapter without units for matrices is refused', async () => {
     await expect(openDevice('webgpu', { subgroupMatrices: true })).rejects.toMatchObject({
       name: 'DeviceUnavailableError',
-      reason: expect.stringMatching(/has no subgroup matrices of f16 16x16x16, f16 8x16x16, f32 8x8x8 /),
+      reason: expect.stringMatching(/has no matrices f16 16x16x16, matrices f16 8x16x16, matrices f32 8x8x8 /),
     })
   })
 

@@ -22,12 +22,12 @@ import { asFloats, type KernelArguments } from '../kernel-device'
 import { describe, isSoftware, languageFeatures, requestAdapter } from './adapter'
 import { BlockUploads } from './block-uploads'
 import { Buffers, type GpuStorage, type Window } from './buffers'
+import { allMatrices, MATRICES, matrixFeaturesOf } from './matrix-units'
 import { checkWeight, packedBytes, rowsPerBinding } from './pack-weight'
 import type { WebGpuPlan } from './plan'
 import { DispatchQueue, type Program } from './queue'
 import { type RowsCopy, ShaderDevice, shadersOf } from './shader-device'
 import { gatherRows } from './shaders/embedding'
-import { MOST_LANES, matrixFeature, matrixSizes } from './shaders/matrices'
 import type { ShaderFeature, ShaderImplementation, Slot } from './shaders/shader'
 import { Choices, type PlannedContest } from './tuning/contest'
 import { Tuner, type TunerOptions, tunerDefaults } from './tuning/tuner'
@@ -38,42 +38,6 @@ const LOSS_MS = 500
 /** Features that shaders use where the adapter has them, and where its WGSL has them. */
 const usefulFeatures = ['subgroups', 'shader-f16'] as const satisfies readonly ShaderFeature[]
 const usefulLanguage = ['packed_4x8_integer_dot_product'] as const satisfies readonly ShaderFeature[]
-
-/** The extension of WGSL behind the features of {@link matrixFeature}, and what else their shaders need. */
-const MATRICES = 'chromium-experimental-subgroup-matrix' as GPUFeatureName
-const SUBGROUP_ID = 'subgroup_id'
-
-/** What the types of WebGPU do not have yet. */
-interface MatrixInfo {
-  readonly subgroupMaxSize?: number
-  readonly subgroupMatrixConfigs?: Iterable<{
-    readonly componentType: string
-    readonly resultComponentType: string
-    readonly M: number
-    readonly N: number
-    readonly K: number
-  }>
-}
-
-/** The sizes of matrices that an adapter multiplies and shaders use. */
-export const matrixFeaturesOf = ({
-  features,
-  info,
-}: Pick<GPUAdapter, 'features' | 'info'>): readonly ShaderFeature[] => {
-  const { subgroupMaxSize = 0, subgroupMatrixConfigs = [] } = info as MatrixInfo
-  if (!features.has(MATRICES) || !features.has('subgroups') || !languageFeatures().has(SUBGROUP_ID)) return []
-  if (subgroupMaxSize > MOST_LANES) return []
-  const configs = [...subgroupMatrixConfigs]
-  return matrixSizes
-    .filter(({ type, m, n, k }) =>
-      configs.some(
-        ({ componentType, resultComponentType, M, N, K }) =>
-          componentType === type && resultComponentType === 'f32' && M === m && N === n && K === k,
-      ),
-    )
-    .filter(({ type }) => type === 'f32' || features.has('shader-f16'))
-    .map(matrixFeature)
-}
 
 export interface WebGpuOptions extends Pick<DeviceOptions, 'force' | 'tune' | 'precision' | 'subgroupMatrices'> {
   /** Bytes of one binding at most, if fewer than the adapter allows: for tests of large models. */
@@ -138,7 +102,7 @@ export class WebGpuDevice extends ShaderDevice {
     if (experimental && matrixFeaturesOf(adapter).length === 0)
       throw new DeviceUnavailableError(
         'webgpu',
-        `${describe(adapter)} has no subgroup matrices of ${matrixSizes.map(size => matrixFeature(size).slice(9)).join(', ')} (Chromium shows them with --enable-unsafe-webgpu): leave subgroupMatrices out`,
+        `${describe(adapter)} has no ${allMatrices} (Chromium shows them with --enable-unsafe-webgpu): leave subgroupMatrices out`,
       )
     const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits
     try {
