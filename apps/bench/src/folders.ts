@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 
-/** The app's own folder: this file lies in its `dist/` when it runs. */
+/** The app's own folder: this file is in its `dist/` when it runs. */
 const home = new URL('../', import.meta.url)
 
 const path = (name: string) => fileURLToPath(new URL(name, home))

@@ -9,7 +9,7 @@ import { addPeers } from './commands/peers'
 import { addTokenizer } from './commands/tokenizer'
 import { addTraining } from './commands/training'
 
-/** The command line of `bench`. Each command lies in its own file under `commands/`. */
+/** The command line of `bench`. Each command has its own file in `commands/`. */
 export const createProgram = (): Command => {
   const program = new Command('bench')
     .description(description)

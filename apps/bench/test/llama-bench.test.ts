@@ -74,7 +74,7 @@ const test = { ...base, n_prompt: of('-p'), n_gen: of('-n'), n_depth: depth, avg
 console.error('warming up')
 console.log(JSON.stringify([test]))`
 
-/** Prints one test, whatever it is asked for. */
+/** Prints one test, with any arguments. */
 const oneTest = `console.log(JSON.stringify([${JSON.stringify(benchTest({}))}]))`
 
 describe('llama-bench', () => {

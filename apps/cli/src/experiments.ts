@@ -44,7 +44,7 @@ export interface ExperimentSettings {
   /** After the first seed, none is begun that would end after this. */
   readonly deadline: number
   readonly signal: AbortSignal
-  /** Told of each model that was trained. */
+  /** Called with each model that was trained. */
   onTrained(trained: TrainedVariant): void
 }
 

@@ -14,7 +14,7 @@ import { addTokenize } from './commands/tokenize'
 import { addTrain } from './commands/train'
 import { addTrainTokenizer } from './commands/train-tokenizer'
 
-/** The command line of `cria`. Each command lies in its own file under `commands/`. */
+/** The command line of `cria`. Each command has its own file in `commands/`. */
 export const createProgram = (signal: AbortSignal): Command => {
   const program = new Command('cria')
     .description(description)

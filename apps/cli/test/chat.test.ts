@@ -75,7 +75,7 @@ describe.skipIf(!hasData)('cria chat', () => {
       await until(/> $/)
       child.stdin.write('Once upon a time\r')
       await until(/Once upon a time\r*\n[\s\S]{20}/)
-      child.stdin.write('\x03') // Ctrl-C: the answer ends, the chat goes on
+      child.stdin.write('\x03') // Ctrl-C: the answer ends, the chat continues
       await until(/> $/)
       child.stdin.write('And then\r')
       await until(/And then\r*\n[\s\S]{20}/)

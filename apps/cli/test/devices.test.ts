@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { cria } from './cria'
 
-test('cria devices tells of each device whether it runs, and what auto takes', async () => {
+test('cria devices says of each device whether it runs, and which one auto takes', async () => {
   const { code, stdout } = await cria(['devices'])
   expect(code).toBe(0)
   expect(stdout).toMatch(/^DEVICE +RUNS +ON WHAT, OR WHY NOT\n/)

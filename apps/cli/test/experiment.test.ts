@@ -56,7 +56,7 @@ test.each([
     expect(readFileSync(page, 'utf8')).toMatch(new RegExp(`<h2>${title}[^<]*</h2>.*<svg`))
 })
 
-test.each(['norm', 'rope'])('after Ctrl-C, %s tells of the seeds that were whole', async name => {
+test.each(['norm', 'rope'])('after Ctrl-C, %s prints the tables of the complete seeds', async name => {
   const text = ['--text', join(folder, 'text.txt'), '--tokenizer', tokenizer]
   const size = ['--steps', '2', '--seeds', '1000', '--batch', '256', '--device', 'simd']
   const child = start(['experiment', name, ...text, ...size])

@@ -196,7 +196,7 @@ test('a loss that is not finite stops the run, and names the step, the op and th
   expect(line).toContain(`the last good checkpoint is ${join(folder, `run-${run}`, 'step-00000001')}:`)
 })
 
-test('a second run in the same folder is refused while the first goes on', async () => {
+test('a second run in the same folder is refused while the first is running', async () => {
   const long = { training: { ...config().training, tokens: 1e6 }, evaluation: undefined, samples: undefined }
   const child = start(train(long))
   const ended = outcome(child)

@@ -9,6 +9,6 @@ export const explain = (error: unknown): string => {
 /** Whether a person, not a fault, ended the work. */
 export const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError'
 
-/** Only where a plain word stands first: names of files and tensors stay as they are. */
+/** Only where a plain word is first: names of files and tensors stay as they are. */
 const capitalise = (text: string): string =>
   text.replace(/^[a-z]+(?=[ ,])/, word => word[0].toUpperCase() + word.slice(1))

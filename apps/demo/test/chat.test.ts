@@ -105,7 +105,7 @@ describe.skipIf(!chromium)('the chat', () => {
     await page.context().close()
   })
 
-  test('a message that is longer than the context is refused in words, and the chat goes on', async () => {
+  test('a message that is longer than the context is refused in words, and the chat continues', async () => {
     const page = await openChat()
     await page.getByLabel('Your message').fill('llama '.repeat(200))
     await page.getByLabel('Your message').press('Enter')

@@ -132,7 +132,7 @@ describe('what a token sees', () => {
     expect(await run(layer, [first, second], { rotary })).toEqual(alone)
   })
 
-  test('a window hides what lies before it', async () => {
+  test('a window hides the tokens before it', async () => {
     using layer = layerOf()
     const [sequence] = rows()
     const weights = await weightsOf(layer)

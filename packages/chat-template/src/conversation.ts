@@ -39,7 +39,7 @@ export class Conversation {
     return this.#messages
   }
 
-  /** What the system message says, which stands first; undefined without one. */
+  /** The text of the system message, which comes first; undefined without one. */
   get system(): string | undefined {
     const [first] = this.#messages
     return first?.role === 'system' ? first.content : undefined

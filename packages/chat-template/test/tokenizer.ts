@@ -2,7 +2,7 @@ import type { ChatTokenizer } from '../src'
 
 /**
  * A tokenizer whose ids are code points, and for special tokens their numbers from 2^21: what was encoded can be read
- * again. Each text that it is given is kept apart by its own mark, as SentencePiece's dummy prefix is.
+ * again. Each text that it is given begins with its own mark, as SentencePiece's dummy prefix is.
  */
 export const readable = (
   special: readonly string[],

@@ -35,7 +35,7 @@ export interface ReadTensorOptions {
   /** Called as bytes of the files arrive, with the number of new bytes. */
   readonly onBytes?: ((bytes: number) => void) | undefined
   /**
-   * Gives the memory for the result, of so many bytes, at an address that is a multiple of 8. Default: new memory. Nothing is
+   * Gives the memory for the result, of the given size in bytes, at an address that is a multiple of 8. Default: new memory. Nothing is
    * written there once the read has ended, even if it failed or was aborted.
    */
   readonly memory?: ((bytes: number) => Uint8Array) | undefined

@@ -1,4 +1,4 @@
-/** Where a problem lies. */
+/** The place of a problem. */
 export interface Place {
   /** The file or folder. */
   readonly file: string
@@ -16,7 +16,7 @@ const brief = (text: string) => (text.length <= maxShown ? text : `${text.slice(
 const describe = ({ file, tensor, field }: Place) =>
   [file, tensor && brief(`tensor ${JSON.stringify(tensor)}`), field && brief(field)].filter(Boolean).join(': ')
 
-/** The base of all errors of this package. `file`, `tensor` and `field` say where the problem lies. */
+/** The base of all errors of this package. `file`, `tensor` and `field` name the place of the problem. */
 export abstract class CheckpointError extends Error {
   readonly file: string
   readonly tensor: string | undefined

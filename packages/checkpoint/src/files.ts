@@ -78,7 +78,7 @@ export const chooseFiles = (folder: string, names: readonly string[]): ModelFile
   const ending = (end: string) => names.filter(name => baseName(name).endsWith(end))
   const safetensors = ending('.safetensors')
   if (safetensors.length > 0) {
-    // As in transformers, a whole file is preferred to shards, whatever an index says.
+    // As in transformers, a whole file is preferred to shards, even if there is an index.
     const whole = named(weightsName)
     const files = whole.length > 0 ? whole : [...safetensors, ...named(indexName)]
     return { kind: 'huggingface', files: [...files, ...named(configName)] }

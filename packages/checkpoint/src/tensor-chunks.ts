@@ -20,7 +20,7 @@ export interface PartRows {
   readonly groupOffset: number
   readonly rows: number
   readonly columns: number
-  /** Where the first element lies in the whole tensor. */
+  /** The index of the first element in the whole tensor. */
   readonly row: number
   readonly column: number
 }

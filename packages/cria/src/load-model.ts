@@ -18,7 +18,7 @@ export interface LoadOptions {
   readonly threads?: number | undefined
   /**
    * Whether the `webgpu` device measures, before the weights load and for at most 1.5 s, which variants of its shaders are the
-   * fastest on this GPU. `auto`: on hardware, and once, for what was measured is kept. `on`: on software adapters too. Default `auto`.
+   * fastest on this GPU. `auto`: on hardware, and once, because the results are kept. `on`: on software adapters too. Default `auto`.
    */
   readonly tune?: Tune | undefined
   /**

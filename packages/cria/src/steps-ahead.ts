@@ -47,7 +47,7 @@ export class StepsAhead {
     this.#runAhead(model, choice)
     const found = await read
     this.#found = found
-    // The steps ahead have taken it, and it is no id.
+    // The steps ahead have taken it, and it is not an id.
     if (found === -1) this.drop()
     return found
   }

@@ -130,7 +130,7 @@ describe.skipIf(!hasStories)('stories260K writes the same from every place', () 
     expect(() => model.generate(undefined as never)).toThrow(PromptError)
   })
 
-  test('a model that is disposed of ends what it writes and takes no more, whoever opened its device', async () => {
+  test('a model that is disposed of ends what it writes and takes no more, also on a device that the caller opened', async () => {
     await using device = await openDevice('cpu')
     for (const where of ['cpu', device] as const) {
       const model = await loadModel(stories('stories260K.bin'), { device: where })

@@ -229,7 +229,7 @@ for (const { name, available } of devices)
       session.dispose()
     })
 
-    test('a step ahead that fails is no error, until it is asked for', async () => {
+    test('a step ahead that fails is not an error until it is asked for', async () => {
       const expected = await text(await networkOn('cpu', 0), 40)
       const network = await networkOn(name, AHEAD)
       const run = network.run.bind(network)
@@ -277,7 +277,7 @@ for (const { name, available } of devices)
 describe.skipIf(!webgpu?.available)('steps ahead', () => {
   const gpuOf = (network: CausalModel) => network.device as WebGpuDevice
 
-  /** What each of so many greedy steps submits, and what they write and read together. */
+  /** What each greedy step submits, and what all of them write and read together. */
   const measure = async (network: CausalModel, steps: number) => {
     const device = gpuOf(network)
     const sequence = sequencesOf(network).createSequence({ capacity: 2 + steps })

@@ -204,7 +204,7 @@ test('tables stay on the device, grow, and go with the embedding', async () => {
   expect(device.memory.allocations).toBe(before)
 })
 
-test('a table holds the last position and is made once, in whatever order positions come', async () => {
+test('a table holds the last position and is made once, for positions in any order', async () => {
   using rotary = new RotaryEmbedding(8)
   const [first] = await turn(rotary, [q], 255)
   const { cosines } = rotary.angles(device, Int32Array.of(255, 0), new Int32Array(2))

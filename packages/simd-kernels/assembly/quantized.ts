@@ -63,7 +63,7 @@ type Tile = (
 ) => void
 type Stream = (x: usize, panel: usize, factor: f32, blocks: i32, out: usize, flags: i32, zero: i32) => void
 
-/** out [tokens, n] = x · panelsᵀ, where x lies quantised in the shared scratch memory. `zero` as for `linear`. */
+/** out [tokens, n] = x · panelsᵀ, where x is quantised, in the shared scratch memory. `zero` as for `linear`. */
 export function multiply(
   panels: usize,
   out: usize,

@@ -13,7 +13,7 @@ export interface Post {
 }
 
 export interface Thread {
-  /** Resolves when the thread has ended, for whatever reason. */
+  /** Resolves when the thread has ended, for any reason. */
   readonly ended: Promise<void>
   terminate(): Promise<void>
 }

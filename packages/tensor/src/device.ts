@@ -20,7 +20,7 @@ export interface DeviceOptions {
   readonly force?: 'kernels' | Readonly<Record<string, string | readonly string[]>> | undefined
   /**
    * Of `webgpu`: whether {@link Device.prepare} measures which variants of the shaders are the fastest on this GPU. `auto`: on
-   * hardware, and once, for what was measured is kept (in the user's cache folder, in pages in IndexedDB). `on`: on software
+   * hardware, and once, because the results are kept (in the user's cache folder, in pages in IndexedDB). `on`: on software
    * adapters too, whose times mean little. `off`: never, and what is kept is not read. Default `auto`.
    */
   readonly tune?: Tune | undefined
@@ -96,7 +96,7 @@ export type TensorData = Float32Array | Int32Array | Uint16Array | Uint8Array | 
 
 /** Memory for the bytes of one upload at a time. */
 export interface Staging extends Disposable {
-  /** Memory of so many bytes, valid until the next call. */
+  /** Memory of the given size in bytes, valid until the next call. */
   take(bytes: number): Uint8Array
 }
 

@@ -105,7 +105,7 @@ test('a weight that was read into staging memory is packed there, with the same 
   expect(used()).toBe(before)
 })
 
-test('staging memory that has no room in an engine lies outside of it', async () => {
+test('staging memory that has no room in an engine is outside of it', async () => {
   await using device = await SimdDevice.open({ threads: 1 }, 2 ** 20)
   using staging = device.staging()
   const bytes = staging.take(2 ** 21)

@@ -67,7 +67,7 @@ describe(`variants, seed ${seed}`, { timeout: 600_000 }, () => {
 
   test.skipIf(!available).each(tested)('%s', async name => hold(await runVariant(name, seed)))
 
-  test.skipIf(!available)('products of int8 are the same bits where a weight lies in several buffers', async () => {
+  test.skipIf(!available)('products of int8 are the same bits where a weight is in several buffers', async () => {
     const product = async (limit: number | undefined) => {
       await using device = await WebGpuDevice.open({ force: { linear: 'tiled int8' }, limit })
       const x = Float32Array.from({ length: 12 * 64 }, (_, i) => Math.sin(i))

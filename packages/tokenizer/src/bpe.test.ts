@@ -54,7 +54,7 @@ test('windows that do not agree are replaced by longer ones', () => {
 })
 
 test('removed tokens do not change a run of unknown characters', () => {
-  // ſ is unknown, and of the same class as ā: the cut before it is after é, and it stands in the long segment.
+  // ſ is unknown, and of the same class as ā: the cut before it is after é, and it is in the long segment.
   const growing = Array.from({ length: 300 }, (_, i): [string, number] => [`${'ā'.repeat(i + 1)}z`, -i])
   const normal: [string, number][] = [...growing, ['āā', -1000], ['ā', -2000], ['z', -2000], ['▁', -2000]]
   const vocabulary = smallVocabulary(normal, { byteFallback: false })

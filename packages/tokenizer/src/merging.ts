@@ -139,7 +139,7 @@ export class Merging {
     this.previous = new Int32Array(length)
     this.rank = new Int32Array(length)
     this.merged = new Int32Array(length)
-    // Each character brings one candidate and each merge at most two.
+    // Each character adds one candidate, and each merge at most two.
     this.heap = new Float64Array(3 * length)
   }
 }

@@ -31,7 +31,7 @@ const definitions: Record<SplitName, string> = {
   punctuation: '[\\p{P}$+<=>^~|]+',
 }
 
-/** The matches, and what stands between them. */
+/** The matches, and the text between them. */
 const byDefinition = (name: SplitName, text: string) =>
   text.split(new RegExp(`(${definitions[name]})`, 'u')).filter(word => word !== '')
 

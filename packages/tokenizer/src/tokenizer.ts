@@ -22,7 +22,7 @@ export interface EncodeOptions {
   readonly added?: boolean | undefined
 }
 
-/** Tokens, and where in the text each stands. */
+/** Tokens, and the place of each in the text. */
 export interface EncodingWithOffsets {
   readonly ids: Uint32Array
   /**

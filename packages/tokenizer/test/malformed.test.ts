@@ -72,7 +72,7 @@ const ranks = (ninth: string): Uint8Array => {
   return new TextEncoder().encode(`${lines.join('\n')}\n`)
 }
 
-/** A file with this JSON text for the value of a key that stands once in it, or first in `within`. */
+/** A file with this JSON text for the value of a key that it has once, or first in `within`. */
 const withValue = (within: string, key: string, value: string): Uint8Array => {
   const text = JSON.stringify(json)
   const at = text.indexOf(`${JSON.stringify(key)}:`, text.indexOf(`${JSON.stringify(within)}:`)) + key.length + 3

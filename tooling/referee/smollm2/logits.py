@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM
 folder, file = os.path.split(os.path.abspath(sys.argv[1]))
 model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32).eval()
 greedy = json.load(open('packages/cria/test/fixtures/smollm2-greedy.json'))['stored']
-# Every so many logits of a row of 49,152.
+# One logit in this many, of a row of 49,152.
 every = 48
 cases = []
 for index in (0, 2, 8, 10):

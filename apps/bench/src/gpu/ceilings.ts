@@ -19,7 +19,7 @@ export interface GpuCeilingOptions {
 const THREADS = 256
 /** vec4 that a lane of the reading shader takes. */
 const EACH = 32
-/** Multiply-adds of vec4 in a lane of the computing shader: 4 sums, so many rounds. */
+/** Multiply-adds of vec4 in a lane of the computing shader: 4 sums, this many rounds. */
 const ROUNDS = 1024
 const MOST_GROUPS = 16_384
 /** Seconds that a dispatch of the computing shader takes at least, unless it has the most workgroups. */

@@ -17,7 +17,7 @@ export interface PageOptions {
   readonly 'web-llm': import('../pages/web-llm').WebLlmOptions
 }
 
-/** The URL under which pages find a model that lies at this path. */
+/** The URL at which pages find the model with this path. */
 export const modelUrl = (path: string): string => `/model/${encodeURIComponent(basename(path))}`
 
 /** URLs of what wllama consists of. */
@@ -34,7 +34,7 @@ const TIMEOUT_MS = 600_000
 
 const page = '<!doctype html><meta charset="utf-8"><title>Cria bench</title>'
 
-/** An empty page at `/`, which may share memory between threads, and what jobs fetch. A model lies below `/model`. */
+/** An empty page at `/`, which may share memory between threads, and what jobs fetch. A model is below `/model`. */
 const serveBench = (model: string): Promise<Server> =>
   serve({
     files: { '/': new TextEncoder().encode(page) },

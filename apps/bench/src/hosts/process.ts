@@ -32,7 +32,7 @@ export const inProcess = async <N extends JobName>(
     child.once('error', ({ message }) => reject(fails(`its process does not run: ${message}`)))
     child.once('exit', (code, signal) => reject(fails(`its process ended (${signal ?? `code ${code}`})`)))
   })
-  ended.catch(() => {}) // whoever asks is told
+  ended.catch(() => {}) // those who await it get the error
   const ask = (request: Request): Promise<unknown> =>
     Promise.race([
       ended,

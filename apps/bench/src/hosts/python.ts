@@ -25,13 +25,13 @@ export const inPython = async (name: string, { python, script, argument }: Pytho
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors = (errors + text).slice(-10_000)
   })
-  child.stdin.on('error', () => {}) // a program that ended is told of below
+  child.stdin.on('error', () => {}) // that the program ended is reported below
   const fails = (problem: string) => new ContenderError(`${name}: ${problem}`)
   const ended = new Promise<never>((_, reject) => {
     child.once('error', ({ message }) => reject(fails(`${python} does not run: ${message}`)))
     child.once('close', code => reject(fails(errors.trim().split('\n').at(-1) || `it ended with code ${code}`)))
   })
-  ended.catch(() => {}) // whoever asks is told
+  ended.catch(() => {}) // those who await it get the error
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const answer = async <T>(): Promise<T> => {
     const next = lines.next()

@@ -19,7 +19,7 @@ export class PeerFolder {
     throw new UsageError(`${this.#given}: ${problem}`)
   }
 
-  /** @throws UsageError unless the file is there and is JSON; what is no object is an empty one */
+  /** @throws UsageError unless the file is there and is JSON; a value that is not an object counts as an empty one */
   async readJson(name: string): Promise<Readonly<Record<string, unknown>>> {
     const text = await readFile(join(this.path, name), 'utf8').catch(() => this.refuse(`it has no ${name}`))
     try {

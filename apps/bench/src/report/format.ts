@@ -6,7 +6,7 @@ export const number = (value: number): string =>
     ? Math.round(value).toLocaleString('en-US')
     : value.toLocaleString('en-US', { minimumSignificantDigits: 3, maximumSignificantDigits: 3 })
 
-/** The middle, and between which values it lies: `27.4 (26.8–27.9)`. */
+/** The median, and the least and the largest value: `27.4 (26.8–27.9)`. */
 export const spread = ({ median, min, max }: Summary): string => `${number(median)} (${number(min)}–${number(max)})`
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`

@@ -16,7 +16,7 @@ const fillRandom = (words: Uint32Array, seed: number): void => {
 
 const sizeOf = (shape: readonly number[]): number => elementCount(shape) as number
 
-/** Exponent bits of 2^exponent, and where they lie, in the float types. */
+/** Exponent bits of 2^exponent, and their position, in the float types. */
 const floats = {
   f32: { keep: 0x807fffff, bits: (exponent: number) => (exponent + 127) << 23 },
   bf16: { keep: 0x807f, bits: (exponent: number) => (exponent + 127) << 7 },

@@ -80,7 +80,7 @@ const trainingReport = (results: readonly TrainingResult[]): Section => {
         bars: results.map(({ name, seconds: measure }) => ({ label: name, role: roleOf(name), measure })),
       },
     ],
-    notes: ['Training runs once, for it takes long enough; spm_train has the settings of LLaMA.'],
+    notes: ['Training runs once, because it takes long enough; spm_train has the settings of LLaMA.'],
   }
 }
 

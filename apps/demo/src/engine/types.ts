@@ -100,7 +100,7 @@ export interface SamplingStep {
   /** `model`, or the name of the step. */
   readonly name: string
   /**
-   * The likeliest tokens by the model, the likeliest first, and the one that stands next in the text; a token that the step
+   * The likeliest tokens by the model, the likeliest first, and the next one in the text; a token that the step
    * bars has probability 0.
    */
   readonly candidates: readonly Candidate[]

@@ -111,7 +111,7 @@ class Renderer extends Evaluator {
 
   /** The output of a node of a block. */
   #output(node: Node, value: Value): Value {
-    // Their value is what their own blocks put out, or nothing.
+    // Their value is the output of their own blocks, or nothing.
     if (statements.has(node.type)) return value
     const written = this.#written(value)
     if (written) return written

@@ -15,7 +15,7 @@ interface ShardTensor {
   readonly dtype: DType
 }
 
-/** Where a tensor lies: it must be a whole run of its storage in row-major order. */
+/** The place of a tensor: it must be a whole run of its storage in row-major order. */
 const placeTensor = (
   name: string,
   { storage, offset, shape, stride }: PickledTensor,

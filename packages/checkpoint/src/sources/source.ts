@@ -45,7 +45,7 @@ export const baseName = (name: string): string => {
 /** The part of a source's name before its last segment; the name itself if that is all. */
 export const folderName = (name: string): string => pathOf(name).slice(0, -baseName(name).length - 1) || name
 
-/** @throws MalformedFileError unless a range lies inside the source. Every offset that comes from a file goes through it. */
+/** @throws MalformedFileError unless a range is inside the source. Every offset that comes from a file goes through it. */
 export const checkRange = (source: Source, offset: number, length: number, place: Omit<Place, 'file'>): void => {
   if (Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0) {
     if (offset + length <= source.size) return

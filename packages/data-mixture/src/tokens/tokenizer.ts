@@ -74,7 +74,7 @@ export interface EncodeDocumentsOptions {
   readonly eos?: boolean | undefined
   /**
    * The fraction of documents that go to validation, from 0 to below 1. Which ones depends on their text alone: copies of a
-   * document go the same way, in whatever source or order they come. Default: 0.
+   * document go the same way, in any source and order. Default: 0.
    */
   readonly validation?: number | undefined
   readonly signal?: AbortSignal | undefined

@@ -7,7 +7,7 @@ const maxReadBytes = 32 * 2 ** 20
 
 /**
  * A source that fails the test when it is asked for bytes that it does not have, or for too many. `size` may claim more
- * than there are: what lies past the bytes reads as zeros, as in a sparse file.
+ * than there are: what is past the bytes reads as zeros, as in a sparse file.
  */
 export const watchedSource = (name: string, bytes: Uint8Array, size = bytes.length): Source => ({
   name,

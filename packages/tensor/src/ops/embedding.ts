@@ -83,7 +83,7 @@ export const embeddingOp: Op<undefined> = {
 }
 
 /**
- * Rows of a table. Ids must be below `vocab`; whoever makes the tensor must check them.
+ * Rows of a table. Ids must be below `vocab`; the maker of the tensor must check them.
  * @param ids i32 [...]
  * @param weight [vocab, dim], of any type that the device reads weights in
  * @returns f32 [..., dim]

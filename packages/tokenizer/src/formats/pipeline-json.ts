@@ -102,7 +102,7 @@ function readSplit(step: Json): SplitName {
     )
   const behavior = step.get('behavior').string()
   const invert = step.get('invert').boolean()
-  // These patterns match all of a text, so that nothing stands between the matches.
+  // These patterns match all of a text, so there is nothing between the matches.
   if (!(behavior === 'Isolated' && !invert) && !(behavior === 'Removed' && invert))
     throw step.refuse(`has the behavior ${JSON.stringify(behavior)}, invert ${invert}, expected Isolated, not inverted`)
   return name

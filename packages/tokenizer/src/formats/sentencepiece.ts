@@ -47,7 +47,7 @@ const bpe = 2
  *
  * @param bytes the file
  * @param options `name`: the file's name, for errors; `config`, `specialTokensMap` and `addedTokens`: the files next to it
- * @throws {TokenizerFormatError} for a file that is no such message, or whose vocabulary contradicts itself
+ * @throws {TokenizerFormatError} for a file that is not such a message, or whose vocabulary contradicts itself
  * @throws {UnsupportedTokenizerError} for a unigram, word or char model, and for one with a denormaliser
  */
 export function readSentencePiece(

@@ -45,7 +45,7 @@ export const analyse = (given: Seen) => {
   }
 }
 
-/** The distribution after each sampling step: of the likeliest tokens, and of the one that stands next in the text. */
+/** The distribution after each sampling step: of the likeliest tokens, and of the next one in the text. */
 export const distribution = (position: number, sampling: Sampling) => {
   const { ids, logits } = kept()
   const [, vocab] = logits.shape

@@ -65,7 +65,7 @@ export const NextToken = () => {
         }
         height={380}
         draw={draw}
-        caption="Grey: before. Coloured: after. A struck-out token can no longer be drawn; ◂ marks the token that stands next in the text."
+        caption="Grey: before. Coloured: after. A struck-out token can no longer be drawn; ◂ marks the next token in the text."
       />
     </Card>
   )

@@ -8,7 +8,7 @@ interface PanelProps {
   readonly more: ComponentChildren
   /** What to do with the picture. */
   readonly task: string
-  /** Where in the papers this stands, and which package computed the picture. */
+  /** Its place in the papers, and the package that computed the picture. */
   readonly source: ComponentChildren
   readonly children: ComponentChildren
 }

@@ -144,7 +144,7 @@ const DeviceField = () => {
         ))}
       </select>
       <p class="hint" id="device-hint">
-        {detail?.detail ?? 'WebGPU, WebGL or the processor, whatever this browser has.'}
+        {detail?.detail ?? 'WebGPU, WebGL or the processor: the best that this browser has.'}
       </p>
     </div>
   )

@@ -21,7 +21,7 @@ export const asWeight = ({ weight, pointer, shape: [out, columns] }: SimdInput):
 export interface SimdKernel<A = never> {
   readonly op: Op
   fits?(call: Call): boolean
-  /** @param scratch gives memory for so many f32 numbers, which is free when the op ends */
+  /** @param scratch gives memory for the given number of f32 values, which is freed when the op ends */
   run(
     engine: SimdEngine,
     out: readonly number[],

@@ -24,7 +24,7 @@ export class SimdStaging implements Staging {
     return this.#place.subarray(0, bytes)
   }
 
-  /** Where data lies in the memory of the engine; undefined if it does not lie here. */
+  /** The address of data in the memory of the engine; undefined if it is in other memory. */
   pointerOf({ buffer, byteOffset }: ArrayBufferView<ArrayBufferLike>): number | undefined {
     return buffer === this.#place?.buffer && byteOffset === this.#place.byteOffset ? byteOffset : undefined
   }

@@ -87,7 +87,7 @@ export const requestAdapter = async ({
   const adapter = hardware ?? (software ? await softwareAdapter(experimental) : null)
   return (
     adapter ??
-    'no GPU driver offers an adapter (in Node: Vulkan, Metal or D3D12; VK_DRIVER_FILES names a Vulkan driver; chromium and libvulkan1 bring a software one)'
+    'no GPU driver offers an adapter (in Node: Vulkan, Metal or D3D12; VK_DRIVER_FILES names a Vulkan driver; the packages chromium and libvulkan1 contain a software one)'
   )
 }
 

@@ -106,7 +106,7 @@ const RING_BYTES = 2 ** 22
 /** Blocks of an upload are a multiple of this, so that each part begins at a whole word. */
 const GRAIN = 16
 
-/** Uploads weights of blocks as files hold them; the GPU packs them as shaders read them. Both go on while the next blocks are read. */
+/** Uploads weights of blocks as files hold them; the GPU packs them as shaders read them. Both continue while the next blocks are read. */
 export class BlockUploads {
   readonly #ring: { readonly storage: GpuStorage; usedAt: number }[] = []
   #next = 0

@@ -71,7 +71,7 @@ export const windowsOf = (weight: Operand): readonly Window[] => {
   return storage.windows ?? [{ storage, first: 0, rows: weight.shape[0] }]
 }
 
-/** Whether each of these lies in one buffer. */
+/** Whether each of these is in one buffer. */
 export const areWhole = (inputs: readonly Operand[]): boolean => inputs.every(input => !storageOf(input).windows)
 
 /** Workgroups of a long 1-D dispatch, folded over y: the index is `id.x + id.y * groups.x * threads`. */

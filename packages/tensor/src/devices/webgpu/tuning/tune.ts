@@ -63,7 +63,7 @@ export interface Tuning<C extends Contest> {
   readonly budget: number
   /** Milliseconds since any moment. */
   readonly now: () => number
-  /** Told of each contest that was measured to its end. */
+  /** Called with each contest that was measured to its end. */
   readonly onVerdict: (contest: C, verdict: Verdict) => void
 }
 
