@@ -9,7 +9,7 @@ import {
 import { isDType } from '@cria/dtypes'
 import { type Architecture, chooseArchitecture } from '@cria/llama'
 import { llama2Architecture } from '@cria/llama2'
-import type { GenerateTextOptions } from '@cria/sampling'
+import type { GenerateTextOptions, SequenceModel } from '@cria/sampling'
 import { Device, DeviceLostError, openDevice, precisions } from '@cria/tensor'
 import { loadTokenizer, readGgufVocabulary, Tokenizer } from '@cria/tokenizer'
 import { embeddedModel } from './embedded'
@@ -17,7 +17,7 @@ import { LoadError } from './errors'
 import { isCheckpoint, type ModelLocation, openLocation, readTokenizerFile } from './files'
 import type { LoadOptions } from './load-model'
 import { Model } from './model'
-import type { Reload } from './sequences'
+import { ModelSequences, type Reload } from './sequences'
 import { runTypicalPasses } from './typical-passes'
 import { checkLoadable, loadShapes, loadWeights } from './weights'
 
@@ -114,9 +114,11 @@ export const loadHere = async (from: ModelLocation, options: LoadOptions): Promi
   }
 }
 
-/** The layers of a model, without tokenizer and text generation. */
+/** The layers of a model, without a tokenizer. */
 export interface LoadedNetwork<Config = unknown> extends AsyncDisposable {
   readonly network: CausalModel
+  /** Runs token ids through it in passes that they share, for `generate` of `@cria/sampling`. */
+  readonly sequences: SequenceModel
   readonly config: Config
   readonly device: Device
 }
@@ -133,11 +135,13 @@ export const loadNetwork = async (
   try {
     const { network, config, ownsDevice } = await openNetwork(checkpoint, options)
     const { device } = network
+    const sequences = new ModelSequences(network, options.cache)
     const close = async () => {
+      sequences.close()
       network.dispose()
       if (ownsDevice) await device.close()
     }
-    return { network, config, device, [Symbol.asyncDispose]: close }
+    return { network, sequences, config, device, [Symbol.asyncDispose]: close }
   } finally {
     if (!isCheckpoint(location)) await checkpoint.close()
   }

@@ -9,6 +9,7 @@ import { memorySource, openCheckpoint, outputBytes } from '@cria/checkpoint'
 import { openPath } from '@cria/checkpoint/node'
 import { llamaWeights, memoryLlama, resolveConfig, writeGguf } from '@cria/llama'
 import { llama2 } from '@cria/llama2'
+import { generate } from '@cria/sampling'
 import { loadTokenizer } from '@cria/tokenizer'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import {
@@ -20,6 +21,7 @@ import {
   type LoadOptions,
   listDevices,
   loadModel,
+  loadNetwork,
   loadWeights,
   type Model,
   type ModelLocation,
@@ -139,6 +141,20 @@ describe.skipIf(!hasStories)('stories260K writes the same from every place', () 
       await expect(model.generateBatch(['Once']).all).rejects.toThrow(DisposedError)
     }
     expect(device.memory.allocations).toBe(0)
+  })
+
+  test('a network without a tokenizer generates the same ids', async () => {
+    await using model = await loadModel(stories('stories260K.bin'), { device: 'simd' })
+    const options = { temperature: 0, maxTokens: 12 }
+    const expected = await generate(model, golden.prompt_ids, options).all
+    await using loaded = await loadNetwork(stories('stories260K.bin'), { device: 'simd' })
+    const found = await generate(loaded.sequences, golden.prompt_ids, options).all
+    expect(found.map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
+    expect(found).toHaveLength(12)
+    const { device } = loaded
+    await loaded[Symbol.asyncDispose]()
+    expect(device.memory.allocations).toBe(0)
+    await expect(generate(loaded.sequences, golden.prompt_ids, options).all).rejects.toThrow(DisposedError)
   })
 
   test.each(['simd', 'cpu', 'webasm'] as const)(

@@ -1,13 +1,14 @@
 import type { Addition, CacheType, CausalModel, Sequence } from '@cria/attention-variants'
 import type { Checkpoint } from '@cria/checkpoint'
 import type { DType } from '@cria/dtypes'
+import { generate, type SequenceModel } from '@cria/sampling'
 import { argMax, type Tensor, type Tune } from '@cria/tensor'
 import { type DeviceName, loadNetwork } from 'cria'
 import { openOnThreads } from '../device'
 import { requireHardware } from '../gpu/device'
 import type { Job } from '../job'
 import { counted } from '../report/format'
-import { fixedIds, type StreamSize, timeStream } from './stream'
+import { fixedIds, type StreamSample, type StreamSize, timeStream } from './stream'
 
 export interface CriaOptions extends StreamSize {
   readonly device: DeviceName | 'auto'
@@ -77,6 +78,24 @@ export const likeliestIds = async (network: CausalModel, positions: number): Pro
   return Array.from(await best.readIntegers())
 }
 
+/** As {@link timeStream}, of one sequence that decodes the tokens that it chooses, right behind the prompt. */
+const timeGeneration = async (
+  model: SequenceModel,
+  { prompt, tokens }: StreamSize,
+  vocabSize: number,
+): Promise<StreamSample> => {
+  const start = performance.now()
+  let first = start
+  let count = 0
+  const options = { temperature: 0, maxTokens: tokens + 1 }
+  for await (const _ of generate(model, fixedIds(prompt, vocabSize), options)) {
+    if (count === 0) first = performance.now()
+    count++
+  }
+  if (count !== tokens + 1) throw new Error(`${tokens + 1} tokens were asked for, and ${count} came`)
+  return { prefill: (first - start) / 1000, decode: (performance.now() - first) / 1000 }
+}
+
 /** At how many positions the likeliest token is the expected one. */
 const agreementWith = async (network: CausalModel, expected: readonly number[]) => {
   const found = await likeliestIds(network, expected.length)
@@ -85,10 +104,12 @@ const agreementWith = async (network: CausalModel, expected: readonly number[]) 
 
 /** Cria with a model loaded, in Node or in a page. The checkpoint is closed once it is loaded. */
 export const criaJob = async (checkpoint: Checkpoint, options: CriaOptions): Promise<Job> => {
-  const { device: name, threads, tune, software, expected, weights, cache: dtype, sequences, depth, tokens } = options
+  const { device: name, threads, tune, software, expected, weights, cache: dtype } = options
+  const { prompt, sequences, depth, tokens } = options
   const device = await openOnThreads(name, threads, tune)
   if (name === 'webgpu') requireHardware(device, software)
-  const { network } = await loadNetwork(checkpoint, { device, weights }).finally(() => checkpoint.close())
+  const loaded = await loadNetwork(checkpoint, { device, weights, cache: dtype }).finally(() => checkpoint.close())
+  const { network } = loaded
   const capacity = depth + tokens
   using empty = network.createCache({ dtype })
   const { dtype: cacheType } = empty
@@ -100,6 +121,9 @@ export const criaJob = async (checkpoint: Checkpoint, options: CriaOptions): Pro
     description: `device ${device.name}: ${device.description}, cache ${cacheType}, ${counted(sequences, 'sequence')}${tuned}${agreed}`,
     ...((variants || agreement) && { details: { variants, agreement } }),
     run: async () => {
+      // Steps are enqueued ahead of the reads only for tokens that are chosen.
+      if (device.stepsAhead > 0 && sequences === 1 && depth === prompt)
+        return timeGeneration(loaded.sequences, options, network.vocabSize)
       using cache = network.createCache({ dtype })
       const held = Array.from({ length: sequences }, () => cache.sequence({ capacity }))
       return await timeStream(options, network.vocabSize, async additions => {
@@ -108,7 +132,7 @@ export const criaJob = async (checkpoint: Checkpoint, options: CriaOptions): Pro
       })
     },
     close: async () => {
-      network.dispose()
+      await loaded[Symbol.asyncDispose]()
       await device.close()
     },
   }

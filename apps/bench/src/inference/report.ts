@@ -116,7 +116,7 @@ export const inferenceReport = (found: InferenceFindings): Findings => {
       'Each contender runs in a process or browser of its own, one after the other in each round. Ratios and shares are taken round by round; then comes their median.',
       `A decoding pass reads ${quantity(weightBytes, 'B')} of weights, and ${quantity(cacheBytes, 'B')} of keys and values for each sequence; a prompt takes ${quantity(work.prefillFlops, 'op')}. The ceilings are those of each runtime, WebAssembly SIMD on as many threads or, for webgpu, WGSL, reading as many bytes as a pass and multiplying ${limit === 'i8' ? 'integers' : 'f32'}: native code with wider vectors may exceed the multiply-add rate.`,
       'Peak memory is the most that the process held resident; a model that is mapped from its file counts too.',
-      'Tokens are fixed random ids. llama-bench draws its own, and wllama takes none: its prompt is special tokens, as many. wllama, transformers.js and web-llm decode the tokens that they choose.',
+      'Tokens are fixed random ids. llama-bench draws its own, and wllama takes none: its prompt is special tokens, as many. wllama, transformers.js and web-llm, and Cria on webgpu, decode the tokens that they choose.',
     ],
     data: found,
   }
