@@ -21,7 +21,10 @@ const data = 'models and texts go into ../shared/data, beside the clone'
 test.each([
   [['a story'], data],
   [['in a page', 'is told'], `${chromium}; ${data}`],
-  [['on webgl2'], '`pnpm cria devices` says what the device lacks on this machine'],
+  [
+    ['on webgl2'],
+    '`pnpm cria devices` says what the device lacks on this machine; for a GPU that a processor emulates, set CRIA_EMULATED_GPU=1',
+  ],
   [['on webgl2 in Chromium, 2 threads'], chromium],
   [['locks'], 'run on Linux'],
 ])('the remedy of %j', (path, remedy) => {
