@@ -15,28 +15,22 @@ export interface AdapterOptions {
   readonly experimental?: boolean | undefined
 }
 
-// Dawn's instances must outlive their adapters: the module keeps them.
-const instances: GPU[] = []
-let ofNode: { readonly gpu: GPU; readonly experimental: boolean } | undefined
+/** Dawn's instances, by whether they show experimental features. They must outlive their adapters: the module keeps them. */
+const ofNode = new Map<boolean, GPU>()
 
 const inNode = (experimental: boolean): GPU | undefined => {
   const dawn = nodeRequire('webgpu') as Dawn | undefined
   const gpu = dawn?.create(experimental ? ['enable-dawn-features=allow_unsafe_apis'] : [])
-  if (!gpu) return undefined
-  instances.push(gpu)
-  ofNode = { gpu, experimental }
+  if (gpu) ofNode.set(experimental, gpu)
   return gpu
 }
 
-const systemGpu = (experimental: boolean): GPU | undefined => {
-  const gpu = globalThis.navigator?.gpu
-  if (gpu) return gpu
-  return ofNode?.experimental === experimental ? ofNode.gpu : inNode(experimental)
-}
+const systemGpu = (experimental: boolean): GPU | undefined =>
+  globalThis.navigator?.gpu ?? ofNode.get(experimental) ?? inNode(experimental)
 
 /** Features of the WGSL that the adapters of this machine compile. */
 export const languageFeatures = (): ReadonlySet<string> =>
-  (globalThis.navigator?.gpu ?? ofNode?.gpu)?.wgslLanguageFeatures ?? new Set()
+  (globalThis.navigator?.gpu ?? [...ofNode.values()][0])?.wgslLanguageFeatures ?? new Set()
 
 /** Whether the adapter runs on the CPU: correct but slow. It is used only if the device is named. */
 export const isSoftware = ({ info }: GPUAdapter): boolean =>
