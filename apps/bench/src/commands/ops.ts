@@ -59,7 +59,10 @@ const timeOps = async ({
   const devices = device ?? (await runningDevices(software === true))
   const costs = await costsOf()
   const limits = () => inProcess('ceilings', 'ceilings', { threads, bytes: WORKING_SET })
-  const starts = devices.map(name => () => inProcess(name, 'ops', { device: name, threads, ops: op, subgroupMatrices }))
+  const starts = devices.map(name => () => {
+    const options = { device: name, threads, ops: op }
+    return inProcess(name, 'ops', name === 'webgpu' ? { ...options, subgroupMatrices } : options)
+  })
   const found = await withContenders([limits, ...starts], async ([ceilings, ...contenders]) => {
     const [ceilingSamples, ...samples] = await interleave([ceilings, ...contenders], rounds, tellRound(rounds))
     return contenders.map(({ name, description }: Contender, i) =>

@@ -106,7 +106,7 @@ const agreementWith = async (network: CausalModel, expected: readonly number[]) 
 export const criaJob = async (checkpoint: Checkpoint, options: CriaOptions): Promise<Job> => {
   const { device: name, threads, tune, software, expected, weights, cache: dtype } = options
   const { prompt, sequences, depth, tokens } = options
-  const device = await openOnThreads(name, threads, tune)
+  const device = await openOnThreads(name, threads, { tune })
   if (name === 'webgpu') requireHardware(device, software)
   const loaded = await loadNetwork(checkpoint, { device, weights, cache: dtype }).finally(() => checkpoint.close())
   const { network } = loaded

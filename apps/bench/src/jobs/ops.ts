@@ -1,4 +1,4 @@
-import { type DeviceName, openDevice } from '@cria/tensor'
+import type { DeviceName } from '@cria/tensor'
 import { openOnThreads } from '../device'
 import type { Job, Sample } from '../job'
 import { titleOf } from '../ops/case'
@@ -17,7 +17,7 @@ export interface OpsOptions {
 
 /** Every op on one device: seconds of a call, by the case's title; of `webgpu` by case and implementation. */
 export const prepare = async ({ device: name, threads, ops, subgroupMatrices }: OpsOptions): Promise<Job> => {
-  const device = await (name === 'webgpu' ? openDevice(name, { subgroupMatrices }) : openOnThreads(name, threads))
+  const device = await openOnThreads(name, threads, { subgroupMatrices })
   const cases = opCases(device.weightTypes).filter(({ op }) => ops.length === 0 || ops.includes(op))
   return {
     description: device.description,
