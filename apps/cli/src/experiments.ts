@@ -1,9 +1,10 @@
 import { createMixture, tokenizeInMemory } from '@cria/data-mixture'
 import { readDocuments } from '@cria/data-mixture/node'
 import { trainTokenizer } from '@cria/tokenizer'
-import { evaluate, initialiseWeights, train, warmupCosine } from '@cria/training'
+import { evaluate, initialiseWeights } from '@cria/training'
 import {
   baseSizes,
+  type CompareOptions,
   type Comparison,
   compare,
   decayBound,
@@ -98,33 +99,49 @@ interface Choice {
   readonly choices?: VariantChoices
 }
 
-/** Trains the choices, if there is text to train on. */
-const losses = async (settings: ExperimentSettings, text: OpenedText | undefined, choices: readonly Choice[]) => {
-  if (text === undefined) return undefined
-  const { device, steps, batchTokens, learningRate, seeds, deadline, signal, onTrained } = settings
-  const variants: Variant[] = choices.map(({ name, sizes, choices }) => {
-    return { name, build: () => new VariantModel(device, sizes, choices) }
-  })
+/** Trains variants, until the last seed or until something stops it after the first. */
+const trainAll = async (
+  { steps, batchTokens, learningRate, seeds, deadline, signal, onTrained }: ExperimentSettings,
+  text: OpenedText,
+  variants: readonly Variant[],
+  score?: CompareOptions['score'],
+): Promise<{ readonly trained: readonly TrainedVariant[]; readonly stopped?: unknown }> => {
+  const options = {
+    text,
+    variants,
+    rowTokens: baseSizes.max_seq_len,
+    batchTokens,
+    steps,
+    learningRate,
+    seeds,
+    deadline,
+  }
   const trained: TrainedVariant[] = []
-  const rowTokens = baseSizes.max_seq_len
-  const options = { text, variants, rowTokens, batchTokens, steps, learningRate, seeds, deadline, signal }
-  let stopped: unknown
   try {
-    for await (const one of compare(options)) {
+    for await (const one of compare({ ...options, signal, ...(score && { score }) })) {
       trained.push(one)
       onTrained(one)
     }
+    return { trained }
   } catch (error) {
-    if (trained.length < choices.length) throw error
-    stopped = error
+    if (trained.length < variants.length) throw error
+    return { trained, stopped: error }
   }
+}
+
+/** Trains the choices, if there is text to train on. */
+const losses = async (settings: ExperimentSettings, text: OpenedText | undefined, choices: readonly Choice[]) => {
+  if (text === undefined) return undefined
+  const variants = choices.map(({ name, sizes, choices }) => {
+    return { name, build: () => new VariantModel(settings.device, sizes, choices) }
+  })
+  const found = await trainAll(settings, text, variants)
   return {
-    stopped,
+    ...found,
     comparison: summarise(
       choices.map(({ name }) => name),
-      trained,
+      found.trained,
     ),
-    trained,
   }
 }
 
@@ -396,26 +413,18 @@ const beyondContext = async (
   settings: ExperimentSettings,
   text: OpenedText,
 ): Promise<Pick<Findings, 'charts' | 'tables' | 'stopped'>> => {
-  const { device, steps, batchTokens, learningRate, seeds, deadline, signal, onTrained } = settings
+  const { device, signal } = settings
   const trained = baseSizes.max_seq_len
   const sizes = { ...baseSizes, vocab_size: text.vocabSize, max_seq_len: 2 * trained }
   const document = text.heldOut.join('\n\n')
   /** By how it was read: bits per byte of each seed. */
   const scores = new Map<string, number[]>()
-  const trainAndRead = async (seed: number) => {
-    const start = performance.now()
-    using model = new VariantModel(device, sizes)
-    initialiseWeights(model, seed)
-    const schedule = warmupCosine({ learningRate, warmupSteps: Math.ceil(steps / 10), steps })
-    const options = { data: text.data(seed), schedule, rowTokens: trained, batchTokens, steps, signal }
-    for await (const _ of train(model, options));
-    const seconds = (performance.now() - start) / 1000
-    const read = async (model: VariantModel, context: number) =>
+  const readAll: CompareOptions['score'] = async model => {
+    const read = async (model: Parameters<typeof evaluate>[0], context: number) =>
       (await evaluate(model, text.tokenizer, [document], { context, signal })).bitsPerByte
-    const score = await read(model, trained)
-    onTrained({ variant: `trained at ${trained}`, seed, score, seconds, parameters: model.parameterCount })
+    const own = await read(model, trained)
     const found = new Map([
-      [`${trained}`, score],
+      [`${trained}`, own],
       [`${2 * trained}, as trained`, await read(model, 2 * trained)],
     ])
     for (const [name, choices] of Object.entries(scalings)) {
@@ -428,19 +437,10 @@ const beyondContext = async (
       found.set(`${2 * trained}, ${name}`, await read(scaled, 2 * trained))
     }
     for (const [name, score] of found) scores.set(name, [...(scores.get(name) ?? []), score])
+    return own
   }
-  let longest = 0
-  let stopped: unknown
-  try {
-    for (let seed = 0; seed < seeds && (seed === 0 || performance.now() + longest <= deadline); seed++) {
-      const start = performance.now()
-      await trainAndRead(seed)
-      longest = Math.max(longest, performance.now() - start)
-    }
-  } catch (error) {
-    if (scores.size === 0) throw error
-    stopped = error
-  }
+  const variant = { name: `trained at ${trained}`, build: () => new VariantModel(device, sizes) }
+  const { stopped } = await trainAll(settings, text, [variant], readAll)
   const baseline = scores.get(`${trained}`) ?? []
   const found = [...scores].map(([name, values]) => {
     return { name, values, difference: values === baseline ? undefined : pairedDifference(values, baseline) }
