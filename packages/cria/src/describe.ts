@@ -19,7 +19,7 @@ export interface ModelDescription {
   readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[]
 }
 
-/** A model's figures from shapes alone: nothing is allocated for a model of any size. */
+/** A model's figures from shapes alone: nothing is allocated, for models of any size. */
 export const describeConfig = async (config: LlamaConfig): Promise<ModelDescription> => {
   await using device = await openDevice('shape')
   const network = llama2(device, config)

@@ -140,7 +140,7 @@ test('work is linear in the length of any text', () => {
     smallVocabulary(normal),
     // Here windows do not agree.
     smallVocabulary([...growing, ['aa', -1000], ['a', -2000], ['z', -2000]]),
-    // And here there are none.
+    // Here there are no windows.
     smallVocabulary(normal, { extra: [['ll', PieceType.unused]] }),
   ]
   for (const vocabulary of vocabularies) {

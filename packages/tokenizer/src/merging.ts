@@ -110,7 +110,7 @@ export class Merging {
     heap[at] = candidate
   }
 
-  /** Takes the best candidate off the heap and returns the entry of its left symbol; -1 when there is none. */
+  /** Takes the best candidate off the heap and returns the entry of its left symbol; -1 if no candidate is left. */
   private pop(): number {
     const { heap, rank } = this
     while (this.heapSize > 0) {
@@ -146,7 +146,7 @@ export class Merging {
 
 /**
  * The first entry of the lowest rank, or -1 if no pair makes a piece. A branch on the minimum would be unpredictable, so
- * there is none: a negative difference is added, any other is masked. Two minima alternate.
+ * the code has none: a negative difference is added, any other is masked. Two minima alternate.
  */
 function lowest(rank: Int32Array, length: number): number {
   let low = never

@@ -122,7 +122,7 @@ function readMetaspace(step: Json): NonNullable<TextRules['metaspace']> {
   return { prepend, split: step.get('split').boolean(true) }
 }
 
-/** Whether the decoder drops a space at the start; `undefined` if there is none to say so. */
+/** Whether the decoder drops a space at the start; `undefined` without a decoder. */
 function readStrip(decoder: Json): boolean | undefined {
   if (decoder.isNull) return undefined
   const steps = flat(decoder, 'decoders')

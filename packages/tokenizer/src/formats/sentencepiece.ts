@@ -221,7 +221,7 @@ function refuseRules(file: string, field: Field) {
 }
 
 function trainerSpecOf({ pieces, unkId, bosId, eosId, padId, byteFallback, unkSurface, normalizer }: Vocabulary) {
-  /** An id and its piece; a name that no piece has where there is none. */
+  /** An id and its piece. Without such a token, a name that no piece has. */
   const role = (idField: number, pieceField: number, id: number | undefined) => [
     ...(id === undefined ? [] : [integerField(idField, id)]),
     stringField(pieceField, id === undefined ? '' : pieces[id]),

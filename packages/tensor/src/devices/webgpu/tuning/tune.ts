@@ -49,7 +49,7 @@ const medianOf = (values: readonly number[]): number => {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** The default, unless another takes at least 5% less time. A time of 0 is none: the machine was disturbed. */
+/** The default, unless another takes at least 5% less time. A time of 0 does not count: the machine was disturbed. */
 export const choose = (implementations: readonly string[], times: Readonly<Record<string, number>>): string => {
   const [standard] = implementations
   let chosen = standard
