@@ -89,8 +89,9 @@ const readRows = async (
   const { groupSize } = scales
   const group = Math.floor(start / groupSize)
   const count = Math.ceil((to * columns) / groupSize) - group
-  const values = await source.read(scales.offset + 4 * group, 4 * count, { signal, onBytes })
-  return { ...placed, scales: new Float32Array(values.buffer), groupSize, groupOffset: start % groupSize }
+  const values = new Float32Array(count)
+  await source.read(scales.offset + 4 * group, 4 * count, { signal, onBytes, into: new Uint8Array(values.buffer) })
+  return { ...placed, scales: values, groupSize, groupOffset: start % groupSize }
 }
 
 /** The tensor in runs of rows. The next run is read while one is converted; a run is valid until the next is asked for. */

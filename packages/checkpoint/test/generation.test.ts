@@ -5,8 +5,10 @@ import {
   generationEntries,
   generationFiles,
   generationSettings,
+  noGeneration,
   type OutputFile,
   openCheckpoint,
+  outputBytes,
   vocabularyEntries,
   withGeneration,
   writeGgufFile,
@@ -55,6 +57,18 @@ describe('end tokens', () => {
       added_tokens_decoder: { 5: { content: '<|im_end|>' }, 6: { content: '<|im_start|>' } },
     }
     expect((await config({}, { 'tokenizer_config.json': tokenizer })).eosIds).toEqual([5])
+    const text = { ...tokenizer, eos_token: '<|im_start|>' }
+    expect((await config({}, { 'tokenizer_config.json': text })).eosIds).toEqual([6])
+    // Of an id of several digits all count, and what is no id, or says nothing of its text, is left alone.
+    const added = { 128009: { content: '</s>' }, x1: { content: '</s>' }, '1x': { content: '</s>' }, 7: null, 8: {} }
+    for (const eos_token of ['</s>', undefined, null, {}, 5]) {
+      const { eosIds } = await config({}, { 'tokenizer_config.json': { eos_token, added_tokens_decoder: added } })
+      expect(eosIds).toEqual(eos_token === '</s>' ? [128009] : [])
+    }
+    for (const decoder of [undefined, null, 'text', [{ content: 'x' }]])
+      expect(
+        (await config({}, { 'tokenizer_config.json': { eos_token: '</s>', added_tokens_decoder: decoder } })).eosIds,
+      ).toEqual([])
   })
 
   test('of GGUF are eos, eot, eom, and control tokens with the known texts', async () => {
@@ -67,6 +81,8 @@ describe('end tokens', () => {
     ]
     // <|eot_id|> is an ordinary piece here.
     expect((await gguf(entry('eos_token_id', 2), types)).eosIds).toEqual([2, 3])
+    // Without types no text is known to be a control token.
+    expect((await gguf(entry('eos_token_id', 2))).eosIds).toEqual([2])
   })
 
   test.each([['two'], [[1, 'x']], [2.5], [{}], [Array.from({ length: 2000 }, (_, i) => i)]])(
@@ -96,6 +112,22 @@ describe('sampling', () => {
     expect((await config({}, { 'generation_config.json': generation })).sampling).toEqual(expected)
   })
 
+  test.each([
+    { temperature: 0 },
+    { top_p: 0 },
+    { top_p: 1 },
+    { repetition_penalty: 0.01 },
+    { repetition_penalty: 100 },
+  ])('%j is within the limits', async wanted => {
+    const { sampling } = await config({}, { 'generation_config.json': wanted })
+    expect(Object.values(sampling)).toEqual(Object.values(wanted))
+  })
+
+  test('an infinite temperature in GGUF is refused', async () => {
+    const hot: GgufEntry = ['general.sampling.temp', { type: 'f32', value: Infinity }]
+    await expect(gguf(hot)).rejects.toThrow(/general.sampling.temp: is Infinity, expected a number of at least 0/)
+  })
+
   test('of GGUF', async () => {
     const settings = await config({}, { 'generation_config.json': generation })
     const { doSample: _, ...rest } = expected
@@ -109,6 +141,8 @@ describe('sampling', () => {
     [{ top_k: 0.5 }, /top_k: is 0.5, expected a whole number/],
     [{ repetition_penalty: 0 }, /repetition_penalty: is 0/],
     [{ do_sample: 1 }, /do_sample: is 1, expected a boolean/],
+    [{ top_p: -0.1 }, /top_p: is -0.1, expected a number from 0 to 1/],
+    [{ repetition_penalty: 101 }, /repetition_penalty: is 101, expected a number from 0.01 to 100/],
   ])('%j is refused, and the error names the field', async (wrong, error) => {
     await expect(config({}, { 'generation_config.json': wrong })).rejects.toThrow(error)
   })
@@ -173,6 +207,25 @@ test('settings survive a Hugging Face folder and a GGUF file', async () => {
   expect(await settingsOf([json, ...rest, ...files])).toEqual(settings)
   const entries = [...generationEntries(settings), ...vocabularyEntries(withGeneration(vocabulary, settings, 'model'))]
   expect(await settingsOf([writeGgufFile('model.gguf', entries, [tensor('a', 1)])])).toEqual(settings)
+})
+
+test('a Hugging Face folder has its usual files and fields', async () => {
+  const text = async (file: OutputFile) => new TextDecoder().decode(await outputBytes(file))
+  const one = generationFiles({ ...settings, eosIds: [2], sampling: { doSample: true, topK: 9 } })
+  const config = { bos_token_id: 1, eos_token_id: 2, pad_token_id: 0 }
+  expect(one.config).toEqual(config)
+  expect(one.files.map(({ name }) => name)).toEqual([
+    'generation_config.json',
+    'tokenizer_config.json',
+    'chat_template.jinja',
+  ])
+  expect(JSON.parse(await text(one.files[0]))).toEqual({ ...config, do_sample: true, top_k: 9 })
+  expect(JSON.parse(await text(one.files[1]))).toEqual({
+    add_bos_token: true,
+    chat_template: [{ name: 'tool_use', template: 'b' }],
+  })
+  expect(await text(one.files[2])).toBe('a')
+  expect(generationFiles(noGeneration)).toEqual({ config: {}, files: [] })
 })
 
 test('more end tokens than GGUF has keys for are refused, unless readers know them by their text', () => {

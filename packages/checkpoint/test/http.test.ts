@@ -200,8 +200,22 @@ test.each([
   expect(hubUrl(location)).toBe(expected)
 })
 
-test.each(['hf:', 'hf:owner', 'hf:owner/', 'hf:/name', 'hf:owner//x'])('%s is not a location on the hub', location => {
-  expect(() => hubUrl(location)).toThrow(SourceError)
+test.each(['hf:', 'hf:owner', 'hf:owner/', 'hf:/name', 'hf:owner//x', 'x-hf:a/b'])(
+  '%s is not a location on the hub',
+  location => {
+    const wanted = `${location}: is not a location on the hub; expected hf:OWNER/NAME or hf:OWNER/NAME/FILE`
+    expect(() => hubUrl(location)).toThrow(new SourceError({ file: location }, wanted.slice(location.length + 2)))
+  },
+)
+
+test('a folder without weights says what it should have', async () => {
+  const [config] = folder()
+  const url = await serve(await bytesByName([config]))
+  await expect(openUrl(`${url}/`)).rejects.toThrow(
+    `${url}/: has a config.json, but neither model.safetensors nor model.safetensors.index.json; if it has GGUF files`,
+  )
+  const empty = await serve(new Map())
+  await expect(openUrl(`${empty}/`)).rejects.toThrow(`${empty}/: has neither config.json nor params.json`)
 })
 
 describe('a model on a server', () => {

@@ -25,16 +25,23 @@ const save = async (name: string, files: readonly OutputFile[]) => {
   return path
 }
 
-test.each(['C#', '#1 models', 'what?', '100%'])('a folder named %s is a path like any other', async name => {
-  expect(await open(await save(`${name}/hf`, modelFolder()))).toEqual(['a'])
-  const file = join(await save(name, [gguf('m#1?.gguf')]), 'm#1?.gguf')
-  expect(await open(file)).toEqual(['a'])
-  expect(await open(pathToFileURL(file))).toEqual(['a'])
-  expect(await open(pathToFileURL(file).href)).toEqual(['a'])
-})
+test.each(['C#', '#1 models', 'what?', '100%', 'x file:y'])(
+  'a folder named %s is a path like any other',
+  async name => {
+    expect(await open(await save(`${name}/hf`, modelFolder()))).toEqual(['a'])
+    const file = join(await save(name, [gguf('m#1?.gguf')]), 'm#1?.gguf')
+    expect(await open(file)).toEqual(['a'])
+    expect(await open(pathToFileURL(file))).toEqual(['a'])
+    expect(await open(pathToFileURL(file).href)).toEqual(['a'])
+  },
+)
 
 test('a file: URL that is not of this machine is a SourceError', async () => {
-  await expect(openPath('file://elsewhere/model.gguf')).rejects.toBeInstanceOf(SourceError)
+  const opening = openPath('file://elsewhere/model.gguf')
+  await expect(opening).rejects.toThrow(
+    /^file:\/\/elsewhere\/model.gguf: is not the address of a local file \(File URL host must be/,
+  )
+  await expect(opening).rejects.toBeInstanceOf(SourceError)
 })
 
 test('a GGUF file is recognised without an ending, alone and beside other files', async () => {
@@ -44,6 +51,13 @@ test('a GGUF file is recognised without an ending, alone and beside other files'
   onTestFinished(() => source.close())
   expect((await readVocabulary(source)).kind).toBe('gguf')
 })
+
+test.each(['m-00001-of-00000.gguf', 'm-00001-of-99999.gguf', 'm-00001-of-00001.gguf'])(
+  'a whole model named %s opens by itself',
+  async name => {
+    expect(await open(join(await save('named', [gguf(name)]), name))).toEqual(['a'])
+  },
+)
 
 test('any part of a split model opens it, and so does its folder', async () => {
   const path = await save('split', parts(3))

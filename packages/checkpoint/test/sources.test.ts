@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { getEventListeners } from 'node:events'
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import type { RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -53,6 +54,34 @@ test.each(Object.keys(kinds))('a %s source rejects with the reason of an abort',
   onTestFinished(() => source.close())
   const reason = new Error('enough')
   await expect(source.read(0, 1000, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+})
+
+// Node's `fetch` has listeners of its own, so `http` is left out.
+test.each(['memory', 'blob', 'file'])('a %s source leaves no listener on a signal', async kind => {
+  const source = await kinds[kind]()
+  onTestFinished(() => source.close())
+  const { signal } = new AbortController()
+  for (let i = 0; i < 3; i++) await source.read(0, 1000, { signal })
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+})
+
+test('a blob is read in pieces, each in its place', async () => {
+  const large = Uint8Array.from({ length: 40 * 2 ** 20 }, (_, i) => i >> 16)
+  const counts: number[] = []
+  const read = await blobSource(new Blob([large])).read(5, large.length - 10, { onBytes: n => counts.push(n) })
+  expect(Buffer.compare(read, large.subarray(5, -5))).toBe(0)
+  expect(counts).toEqual([16 * 2 ** 20, 16 * 2 ** 20, 8 * 2 ** 20 - 10])
+})
+
+test('a blob that cannot be read is a SourceError, unless the reading was aborted', async () => {
+  const gone = new Blob([bytes])
+  const failure = new Error('moved')
+  gone.slice = () => ({ arrayBuffer: () => Promise.reject(failure) }) as unknown as Blob
+  const reading = blobSource(gone, 'gone.gguf').read(0, 10)
+  await expect(reading).rejects.toThrow('gone.gguf: cannot be read (Error: moved); choose the file again')
+  await expect(reading).rejects.toMatchObject({ name: 'SourceError', file: 'gone.gguf', cause: failure })
+  const reason = new Error('enough')
+  await expect(blobSource(gone).read(0, 10, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
 })
 
 test('a file that is missing, a folder, or cut short while read is a SourceError that names it', async () => {
@@ -118,4 +147,5 @@ test.each(Object.keys(badServers))('a server %s is a SourceError', async kind =>
   const reading = httpSource(url, { retryMilliseconds: 1 }).then(source => source.read(0, 10))
   await expect(reading).rejects.toThrow(message)
   await expect(reading).rejects.toBeInstanceOf(SourceError)
+  await expect(reading).rejects.toMatchObject({ file: url })
 })

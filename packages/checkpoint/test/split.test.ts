@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { MalformedFileError, openCheckpoint, SourceError } from '../src/index'
-import { gguf, parts, sourceOf, sourcesOf } from './small-models'
+import { type GgufEntry, MalformedFileError, openCheckpoint, SourceError } from '../src/index'
+import { gguf, parts, sourceOf, sourcesOf, tensor } from './small-models'
 
 test('the parts of a split GGUF file are one model, in any order', async () => {
   const sources = await sourcesOf(parts(3))
@@ -28,4 +28,27 @@ test('a part that is given twice, or belongs to another model, is a MalformedFil
   const opening = openCheckpoint([first, whole])
   await expect(opening).rejects.toThrow(/split.no/)
   await expect(opening).rejects.toBeInstanceOf(MalformedFileError)
+})
+
+test.each<[string, GgufEntry, GgufEntry]>([
+  ['2 of 2', ['split.no', { type: 'u16', value: 2 }], ['split.count', { type: 'u16', value: 2 }]],
+  ['-1', ['split.no', { type: 'i16', value: -1 }], ['split.count', { type: 'u16', value: 2 }]],
+  ['0.5', ['split.no', { type: 'f32', value: 0.5 }], ['split.count', { type: 'u16', value: 2 }]],
+  ['1 of 3', ['split.no', { type: 'u16', value: 1 }], ['split.count', { type: 'u16', value: 3 }]],
+])('a second part whose number is %s is refused', async (number, ...fields) => {
+  const [first] = await sourcesOf(parts(2))
+  const second = await sourceOf(gguf('m-00002-of-00002.gguf', fields, [tensor('t1', 1)]))
+  await expect(openCheckpoint([first, second])).rejects.toThrow(
+    `m-00002-of-00002.gguf: split.no: is ${number.split(' ')[0]}, which does not make it one of 2 parts of the model of m-00001`,
+  )
+})
+
+test('a tensor that two parts have is refused', async () => {
+  const [first] = await sourcesOf(parts(2))
+  const fields: GgufEntry[] = [
+    ['split.no', { type: 'u16', value: 1 }],
+    ['split.count', { type: 'u16', value: 2 }],
+  ]
+  const second = await sourceOf(gguf('m-00002-of-00002.gguf', fields, [tensor('t0', 1)]))
+  await expect(openCheckpoint([first, second])).rejects.toThrow(/tensor "t0": is also in another part of the model/)
 })

@@ -1,4 +1,5 @@
 import { MalformedFileError } from '../errors'
+import { viewOf } from '../sources/source'
 
 /** `GGUF`, in the order of its bytes. */
 export const ggufMagic = 0x46554747
@@ -100,7 +101,7 @@ export class GgufCursor {
     private readonly file: string,
     private readonly fileSize: number,
   ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.view = viewOf(bytes)
   }
 
   /** Bytes read so far. */

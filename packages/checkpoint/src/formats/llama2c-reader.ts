@@ -1,6 +1,6 @@
 import { elementCount } from '@cria/dtypes'
 import { MalformedFileError } from '../errors'
-import { checkRange, type Source } from '../sources/source'
+import { checkRange, type Source, viewOf } from '../sources/source'
 import type { StoredModel, StoredPart, StoredTensor } from '../stored-model'
 import { type Llama2cHeader, llama2cRuns } from './llama2c-layout'
 
@@ -49,7 +49,7 @@ const readHeader = async (source: Source, signal: AbortSignal | undefined): Prom
   const file = source.name
   checkRange(source, 0, configBytes, { field: 'header' })
   const bytes = await source.read(0, Math.min(source.size, v1HeaderBytes), { signal })
-  const view = new DataView(bytes.buffer)
+  const view = viewOf(bytes)
   const sizes = (at: number) => {
     const field = (index: number) => view.getInt32(at + 4 * index, true)
     return {

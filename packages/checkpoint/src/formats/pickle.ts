@@ -1,5 +1,6 @@
 import type { DType } from '@cria/dtypes'
 import { MalformedFileError } from '../errors'
+import { viewOf } from '../sources/source'
 
 /** A run of elements in another file of the archive (`data/KEY`). */
 export interface PickledStorage {
@@ -72,7 +73,7 @@ class Unpickler {
     private readonly bytes: Uint8Array,
     private readonly file: string,
   ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.view = viewOf(bytes)
   }
 
   private refuse(problem: string): never {

@@ -1,7 +1,7 @@
 import { byteLength, type DType, elementCount } from '@cria/dtypes'
 import { ConversionError, MalformedFileError, UnsupportedModelError } from '../errors'
 import type { OutputFile, OutputTensor } from '../output-file'
-import { checkRange, type ReadBytesOptions, type Source } from '../sources/source'
+import { checkRange, type ReadBytesOptions, type Source, viewOf } from '../sources/source'
 import { isObject, maxJsonBytes, parseJsonObject } from './json'
 
 const dtypes: Readonly<Record<string, DType>> = {
@@ -109,7 +109,7 @@ const checkCoverage = (tensors: ReadonlyMap<string, SafetensorsEntry>, base: num
 export const readSafetensorsHeader = async (source: Source, options?: ReadBytesOptions): Promise<SafetensorsHeader> => {
   const file = source.name
   checkRange(source, 0, 8, { field: 'length of the header' })
-  const length = new DataView((await source.read(0, 8, options)).buffer).getBigUint64(0, true)
+  const length = viewOf(await source.read(0, 8, options)).getBigUint64(0, true)
   if (length > BigInt(maxJsonBytes)) {
     throw new MalformedFileError({ file, field: 'header' }, `claims ${length} bytes, expected at most ${maxJsonBytes}`)
   }

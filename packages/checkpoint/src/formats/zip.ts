@@ -1,5 +1,5 @@
 import { MalformedFileError } from '../errors'
-import { checkRange, type Source } from '../sources/source'
+import { checkRange, type Source, viewOf } from '../sources/source'
 
 /** A file stored in a zip: its bytes lie in the archive as they are. */
 export interface ZipEntry {
@@ -30,8 +30,6 @@ interface Directory {
   readonly size: number
   readonly count: number
 }
-
-const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 
 /** Reads a zip archive in place (PKWARE's APPNOTE 6.3.10): stored entries only, zip64 included. */
 class ZipReader {
@@ -131,7 +129,7 @@ class ZipReader {
       const extra = at + centralBytes + nameBytes
       const end = extra + view.getUint16(at + 30, true) + view.getUint16(at + 32, true)
       if (end > view.byteLength) this.refuse('directory', `ends within entry ${i}`)
-      const name = new TextDecoder().decode(new Uint8Array(view.buffer, at + centralBytes, nameBytes))
+      const name = new TextDecoder().decode(new Uint8Array(view.buffer, view.byteOffset + at + centralBytes, nameBytes))
       if (entries.has(name)) this.refuse(name, 'is in the directory twice')
       if (view.getUint16(at + 8, true) & 1) this.refuse(name, 'is encrypted')
       if (view.getUint16(at + 10, true) !== 0) this.refuse(name, 'is compressed; torch stores its entries as they are')

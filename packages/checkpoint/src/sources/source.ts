@@ -28,6 +28,9 @@ export interface Source {
   close(): Promise<void>
 }
 
+/** Bytes that a source has read, as numbers: they may be a part of a larger buffer. */
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+
 /** The chunk size for files on disk and in memory: a chunk stays in the processor's cache while it is converted. */
 export const localChunkBytes = 4 * 2 ** 20
 

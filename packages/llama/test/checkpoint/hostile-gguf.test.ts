@@ -176,6 +176,14 @@ testHostile('GGUF', {
   'an alignment of 0': hostile(/general.alignment: is 0/, extra(count('general.alignment', 0))),
   'an alignment of 24': hostile(/general.alignment: is 24/, extra(count('general.alignment', 24))),
   'an alignment of 2^31': hostile(/general.alignment/, extra(count('general.alignment', 2 ** 31))),
+  'an alignment of 2^21': hostile(
+    /general.alignment: is 2097152 \(u32\), expected a power/,
+    extra(count('general.alignment', 2 ** 21)),
+  ),
+  'an alignment of 64 bits': hostile(
+    /general.alignment: is 32 \(u64\)/,
+    extra(entry('general.alignment', type.u64, u64(32))),
+  ),
   'an alignment that is text': hostile(/general.alignment: is 32 \(string\)/, extra(text('general.alignment', '32'))),
   'a tensor without a name': hostile(/tensor name 0: is empty/, first({ name: '' })),
   'a tensor without dimensions': hostile(/"token_embd.weight": n_dimensions: is 0/, first({ dims: [] })),
@@ -193,7 +201,14 @@ testHostile('GGUF', {
     /type: is Q4_2, which llama.cpp has retired; get the Q4_0 file/,
     first({ type: 4 }),
   ),
-  'a retired tensor type (Q4_0_4_4)': hostile(/type: is Q4_0_4_4, which llama.cpp has retired/, first({ type: 31 })),
+  'a retired tensor type (Q4_0_4_4)': hostile(
+    /type: is Q4_0_4_4, which llama.cpp has retired; get the Q4_0 file/,
+    first({ type: 31 }),
+  ),
+  'a retired tensor type (IQ4_NL_4_4)': hostile(
+    /type: is IQ4_NL_4_4, which llama.cpp has retired; get the IQ4_NL file/,
+    first({ type: 36 }),
+  ),
   'a tensor type that is not read': hostile(/type: is IQ2_XXS, expected one of F64, F32/, first({ type: 16 })),
   'a new tensor type that is not read': hostile(/type: is NVFP4, expected one of F64, F32/, first({ type: 40 })),
   'rows that no block divides': hostile(/rows of 48, expected a multiple of 32/, first({ type: 8, dims: [48, 32] })),
@@ -285,9 +300,17 @@ testHostile('GGUF', {
     /scores: has 1 items, expected 2/,
     extra(spm, tokens, array('tokenizer.ggml.scores', type.f32, 1, f32(0))),
   ),
-  'a BOS beyond the pieces': hostile(
-    /bos_token_id: is 7, expected an id below 2/,
-    extra(spm, tokens, count('tokenizer.ggml.bos_token_id', 7)),
+  'a BOS just beyond the pieces': hostile(
+    /bos_token_id: is 2, expected an id below 2/,
+    extra(spm, tokens, count('tokenizer.ggml.bos_token_id', 2)),
+  ),
+  'a BOS of -2': hostile(
+    /bos_token_id: is -2, expected an id below 2/,
+    extra(spm, tokens, entry('tokenizer.ggml.bos_token_id', type.i32, u32(2 ** 32 - 2))),
+  ),
+  'a BOS of a half': hostile(
+    /bos_token_id: is 0.5, expected an id below 2/,
+    extra(spm, tokens, entry('tokenizer.ggml.bos_token_id', type.f32, f32(0.5))),
   ),
   'pieces that are numbers': hostile(
     /tokens: is of type array, expected an array of strings/,

@@ -40,6 +40,16 @@ const archive = (error: RegExp, entries: readonly ZipFile[], patch?: (bytes: Buf
   return files(error, [patch ? patch(bytes) : bytes])
 }
 
+/** The same as zip64, with a change. */
+const archive64 = (error: RegExp, change: (bytes: Buffer) => void) => {
+  const bytes = zip([{ name: 'archive/data.pkl', bytes: pickleStateDict(tensors) }], true)
+  change(bytes)
+  return files(error, [bytes])
+}
+
+/** Where the extra fields of the only entry begin in the directory: after its name. */
+const extraOf = (bytes: Buffer) => bytes.lastIndexOf('archive/data.pkl') + 'archive/data.pkl'.length
+
 /** The model as an archive whose entries, each with its own header, all run over the data of the last. */
 const overlapping = (): Buffer => {
   const sizes = tensors.map(({ data }) => data.byteLength)
@@ -86,6 +96,7 @@ testHostile('pickle', {
   'an instance by INST': pickle(/opcode 0x69/, proto(), op.mark, Buffer.from('ios\nsystem\n'), stop),
   'an instance by OBJ': pickle(/opcode 0x6f/, proto(), op.mark, op.global('collections', 'OrderedDict'), 0x6f, stop),
   'a call by NEWOBJ': pickle(/opcode 0x81/, proto(), op.global('collections', 'OrderedDict'), op.tuple(), 0x81, stop),
+  'an opcode of one digit': pickle(/opcode 0x01, which/, proto(), 1, stop),
   'an extension code': pickle(/opcode 0x82/, proto(), 0x82, 1, stop),
   'a call of a dict': pickle(/calls a global that is not allowed/, proto(), op.emptyDict, op.tuple(), op.reduce, stop),
   'a call of a storage type': pickle(
@@ -106,6 +117,20 @@ testHostile('pickle', {
     /rebuilds a tensor from wrong arguments/,
     proto(),
     call('torch._utils', '_rebuild_tensor_v2', 'x'),
+    stop,
+  ),
+  'a state with other attributes than version numbers': pickle(
+    /sets the state of an object that is not a state dict/,
+    proto(),
+    op.emptyDict,
+    op.emptyDict,
+    op.mark,
+    op.string('_metadata'),
+    op.none,
+    op.string('_hooks'),
+    op.none,
+    op.setItems,
+    0x62,
     stop,
   ),
   'a state set on a tensor type': pickle(
@@ -294,6 +319,41 @@ testHostile('pickle', {
     bytes.writeUInt16LE(65534, bytes.length - 12)
     return bytes
   }),
+  'a zip64 locator that points elsewhere': archive64(/zip64 record: is missing/, bytes => {
+    bytes.writeBigUInt64LE(0n, bytes.length - 34)
+  }),
+  'a zip64 locator beyond 2^53': archive64(/zip64 record: is beyond 2\^53/, bytes => {
+    bytes.writeBigUInt64LE(2n ** 60n, bytes.length - 34)
+  }),
+  'a zip64 locator beyond the file': archive64(/zip64 record: would be at bytes/, bytes => {
+    bytes.writeBigUInt64LE(BigInt(bytes.length), bytes.length - 34)
+  }),
+  'a zip64 count beyond 2^53': archive64(/zip entry count: is beyond 2\^53/, bytes => {
+    bytes.writeBigUInt64LE(2n ** 60n, bytes.length - 66)
+  }),
+  'a zip64 directory of 2^60 bytes': archive64(/zip directory size: is beyond 2\^53/, bytes => {
+    bytes.writeBigUInt64LE(2n ** 60n, bytes.length - 58)
+  }),
+  'a zip64 directory at 2^60': archive64(/zip directory offset: is beyond 2\^53/, bytes => {
+    bytes.writeBigUInt64LE(2n ** 60n, bytes.length - 50)
+  }),
+  'a zip64 entry without its sizes': archive64(/zip archive\/data.pkl: lacks its zip64 field/, bytes => {
+    bytes.writeUInt16LE(2, extraOf(bytes))
+  }),
+  'a zip64 entry with a field of two numbers for three': archive64(
+    /zip archive\/data.pkl: has a zip64 field that is cut short/,
+    bytes => void bytes.writeUInt16LE(16, extraOf(bytes) + 2),
+  ),
+  'a zip64 field past the fields of its entry': archive64(
+    /zip archive\/data.pkl: has a zip64 field that is cut short/,
+    bytes => {
+      // Its length says four numbers, but the fields of the entry end after three: 28 bytes.
+      bytes.writeUInt16LE(20, extraOf(bytes) - 'archive/data.pkl'.length - 16)
+      bytes.writeUInt16LE(32, extraOf(bytes) + 2)
+      // The other 8 bytes are a comment now.
+      bytes.writeUInt16LE(8, extraOf(bytes) - 'archive/data.pkl'.length - 14)
+    },
+  ),
   'a zip64 archive without its record': archive(/zip64 locator/, [], bytes => {
     bytes.writeUInt16LE(0xffff, bytes.length - 12)
     return bytes

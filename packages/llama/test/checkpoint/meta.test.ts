@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { memorySource, readArray, type TensorData } from '@cria/checkpoint'
-import { metaFiles } from '@cria/torch-file'
+import { metaFiles, torchFile } from '@cria/torch-file'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type LlamaWeights, llamaWeights } from '../../src/checkpoint'
 import { resolveConfig } from '../../src/config'
@@ -76,11 +76,48 @@ test('a file of zip64, as torch writes beyond 4 GB, reads as any other', async (
   const { dim, n_layers, n_heads, n_kv_heads, norm_eps } = tinyConfig
   // Two thirds of 4 · 32 are 85, which no multiple makes the tiny model's 64: half of it is 42.
   const params = { dim, n_layers, n_heads, n_kv_heads, norm_eps, multiple_of: 64, ffn_dim_multiplier: 0.5 }
-  const files = metaFiles(params, weights, 2, { zip64: true })
-  const opened = await openSources([...files].map(([name, bytes]) => memorySource(bytes, name)))
-  expect(opened.tensors.size).toBe(weights.length)
+  for (const arrange of [() => {}, onlyOffsetsWide]) {
+    const files = metaFiles(params, weights, 2, { zip64: true })
+    for (const [name, bytes] of files) if (name.endsWith('.pth')) arrange(bytes)
+    const opened = await openSources([...files].map(([name, bytes]) => memorySource(bytes, name)))
+    expect(opened.tensors.size).toBe(weights.length)
+    for (const [name, array] of arrays) expect((await opened.read(name)).data, name).toEqual(array)
+  }
+})
+
+test('a tensor begins where its storage says, and an axis of one element may have any stride', async () => {
+  const config = { ...tinyConfig, vocab_size: 1 }
+  const arrays = tinyArrays(config)
+  const tensors = [...llamaWeights(config)].map(({ path: name, shape }) => {
+    const values = arrays.get(name) as Float32Array
+    const data = Float32Array.from([9, 9, 9, ...values, 9])
+    return { name, shape, data, offset: 3, ...(shape[0] === 1 && { stride: [7, 1] }) }
+  })
+  const { dim, n_layers, n_heads, n_kv_heads, norm_eps } = tinyConfig
+  const params = { dim, n_layers, n_heads, n_kv_heads, norm_eps, multiple_of: 64, ffn_dim_multiplier: 0.5 }
+  const opened = await openSources([
+    memorySource(Buffer.from(JSON.stringify(params)), 'params.json'),
+    memorySource(torchFile(tensors), 'consolidated.00.pth'),
+  ])
   for (const [name, array] of arrays) expect((await opened.read(name)).data, name).toEqual(array)
 })
+
+/** An archive with sizes in 32 bits again, only offsets in 64, and before each of these a field of another program. */
+const onlyOffsetsWide = (bytes: Buffer) => {
+  const central = Buffer.from('PK\x01\x02')
+  for (let at = bytes.indexOf(central); at >= 0; at = bytes.indexOf(central, at + 4)) {
+    const extra = at + 46 + bytes.readUInt16LE(at + 28)
+    const [size, offset] = [bytes.readBigUInt64LE(extra + 4), bytes.readBigUInt64LE(extra + 20)]
+    bytes.writeUInt32LE(Number(size), at + 20)
+    bytes.writeUInt32LE(Number(size), at + 24)
+    bytes.writeUInt16LE(0x5455, extra)
+    bytes.writeUInt16LE(12, extra + 2)
+    bytes.fill(1, extra + 4, extra + 16)
+    bytes.writeUInt16LE(1, extra + 16)
+    bytes.writeUInt16LE(8, extra + 18)
+    bytes.writeBigUInt64LE(offset, extra + 20)
+  }
+}
 
 test.skipIf(!haveStories)('stories260K in Meta’s form opens from its folder, and from any file of it', async () => {
   const { checkpoint, tensors } = await original()
