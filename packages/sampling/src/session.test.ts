@@ -126,6 +126,19 @@ describe('a session', () => {
     expect(log.sequences).toBe(0)
   })
 
+  test('holds what both it and its sequence hold', async () => {
+    const sequence = counting().model.createSequence({ capacity: 64 })
+    await sequence.forward([1, 2, 3], {})
+    const session = new Session(sequence, [1, 2, 3])
+    expect([session.length, session.ids]).toEqual([3, [1, 2, 3]])
+    // Its owner has rewound the sequence.
+    sequence.rewind(2)
+    expect([session.length, session.ids]).toEqual([2, [1, 2]])
+    session.rewind(2)
+    expect(sequence.length).toBe(2)
+    expect(() => new Session(sequence, [1])).toThrow('the sequence holds 2 tokens, and 1 ids are given for them')
+  })
+
   test('is freed at the end of a block', () => {
     const { model, log } = counting()
     {

@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type SplitName, splitOf } from './splits'
 
-const cut = (name: SplitName, text: string) => {
+const cut = (name: SplitName, text: string, from = 0, to = text.length) => {
   const split = splitOf(name)
   const words: string[] = []
-  for (let at = 0; at < text.length; ) {
-    const end = split(text, at, text.length)
+  for (let at = from; at < to; ) {
+    const end = split(text, at, to)
     words.push(text.slice(at, end))
     at = end
   }
@@ -43,10 +43,14 @@ const unit = fc.constantFrom(
   ...['🦙', '👨‍👩', '𝟘', '𠀀', '𐄀', "'ll", "'RE", '   ', '\r\n', '12345'],
 )
 
+/** Text beside the part that is cut, which must not matter. */
+const around = fc.string({ unit, maxLength: 4 })
+
 test.each(Object.keys(definitions) as SplitName[])('text is cut as the pattern says: %s', name => {
   fc.assert(
-    fc.property(fc.string({ unit, maxLength: 40 }), text => {
+    fc.property(fc.string({ unit, maxLength: 40 }), around, around, (text, before, after) => {
       expect(cut(name, text)).toEqual(byDefinition(name, text))
+      expect(cut(name, before + text + after, before.length, before.length + text.length)).toEqual(cut(name, text))
     }),
     { numRuns: 2000 },
   )

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { smallVocabulary } from '../test/reference'
 import {
+  ExplanationError,
   PieceType,
   SpecialTokenError,
   TokenIdError,
@@ -101,6 +102,22 @@ test('vocabularies that contradict themselves are refused, with their name', () 
   expect(make({ unkId: 1 })).toThrow('that.model')
   expect(make({ padId: 1000 })).toThrow('padding id 1000')
   expect(make({ bosId: 260 })).toThrow(UnsupportedTokenizerError)
+})
+
+test('a text of at most 1000 code units is explained', () => {
+  expect(tokenizer.explain('a'.repeat(1000))).not.toEqual([])
+  expect(() => tokenizer.explain('a'.repeat(1001))).toThrow(ExplanationError)
+})
+
+test('each merge of an explanation is told, with its rank', () => {
+  const [{ merges }] = tokenizer.explain('llama').filter(({ merges }) => merges.length > 0)
+  // The rank is the place of the score, from the highest down. The highest is 0, of the special pieces.
+  expect(merges.map(({ merged, rank }) => [merged, rank])).toEqual([
+    ['la', 4],
+    ['lam', 5],
+    ['llam', 2],
+    ['llama', 3],
+  ])
 })
 
 test('a text may end with an ordinary piece', () => {

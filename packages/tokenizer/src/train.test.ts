@@ -179,6 +179,7 @@ test('options and corpora that make no vocabulary are refused', async () => {
   await refuse({ characterCoverage: 0 }, 'characterCoverage is 0')
   await refuse({ characterCoverage: 1.1 }, 'characterCoverage is 1.1')
   await refuse({ maxPieceLength: 0 }, 'maxPieceLength is 0')
+  await refuse({ maxPieceLength: 513 }, 'maxPieceLength is 513')
   await refuse({ maxSentenceLength: -1 }, 'maxSentenceLength is -1')
   await refuse({}, 'no text to train on', ['', '\n'])
 })

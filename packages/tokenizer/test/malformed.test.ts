@@ -212,6 +212,26 @@ const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
   ],
   'an empty piece': [changedJson(json => (json.model.vocab[''] = 270)), /is the id of an empty piece/],
   'merges that are a text': [changedJson(json => (json.model.merges = 'a b' as never)), /expected a list/],
+  // "aab" would be made of "a" and "ab", and "ab" of "a" and "b".
+  'a merge without a space that would make a piece': [
+    changedJson(json => {
+      json.model.vocab.aab = 263
+      json.model.merges = ['ab']
+    }),
+    /merges\[0\] is "ab", expected two pieces/,
+  ],
+  'a merge of two pieces and one more': [
+    changedJson(json => (json.model.merges = [['a', 'b', 'c']])),
+    /merges\[0\] is a list, expected two pieces/,
+  ],
+  'a merge of a piece and a number': [
+    changedJson(json => (json.model.merges = [['a', 1]])),
+    /merges\[0\] is a list, expected two pieces/,
+  ],
+  'a post-processor whose token is two ids': [
+    changedJson(json => (Object.values(json.post_processor.special_tokens)[0].ids = [1, 2])),
+    /special_tokens.<s> stands for 2 tokens, expected one/,
+  ],
   'a merge of one piece': [changedJson(json => json.model.merges.push('ab')), /two pieces that make a third/],
   'a merge of three pieces': [changedJson(json => json.model.merges.push('a b a')), /two pieces that make a third/],
   'a merge into no piece': [changedJson(json => json.model.merges.push('b a')), /two pieces that make a third/],

@@ -131,7 +131,8 @@ describe('prompt lookup', () => {
   test('drafts what followed the same run before', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.nat(3), { minLength: 1, maxLength: 30 }),
+        // Of two ids, so that many places have the same run, and the contexts before it tell them apart.
+        fc.array(fc.nat(1), { minLength: 1, maxLength: 60, size: 'max' }),
         fc.integer({ min: 1, max: 9 }),
         (text, room) => {
           const drafter = promptLookup(8)
@@ -145,6 +146,28 @@ describe('prompt lookup', () => {
       { numRuns: 300 },
     )
   })
+})
+
+test('prompt lookup takes the longest equal context before the latest place, up to 32 ids and 32 places', () => {
+  const propose = (history: readonly number[]) => promptLookup(4).propose(history, 1)
+  const run = [1, 2, 3]
+  expect(propose([9, ...run, 5, 8, ...run, 6, 9, ...run])).toEqual([5])
+  expect(propose([8, ...run, 5, 9, ...run, 6, 9, ...run])).toEqual([6])
+  // Two contexts that agree in 32 ids or more are a tie, which the later one wins.
+  const context = Array.from({ length: 40 }, (_, i) => 100 + i)
+  expect(propose([...context, ...run, 5, ...context.slice(11), ...run, 6, ...context, ...run])).toEqual([6])
+  expect(propose([...context, ...run, 5, ...context.slice(12), ...run, 6, ...context, ...run])).toEqual([5])
+  const places = (count: number) => Array.from({ length: count }, () => [8, ...run, 6]).flat()
+  expect(propose([9, ...run, 5, ...places(31), 9, ...run])).toEqual([5])
+  expect(propose([9, ...run, 5, ...places(32), 9, ...run])).toEqual([6])
+})
+
+test('prompt lookup drafts more once its drafts are right', () => {
+  const drafter = promptLookup(8)
+  const text = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+  expect(drafter.propose([...text, 1, 2, 3], 20)).toEqual([4, 5, 6, 7])
+  drafter.learn(4, 4)
+  expect(drafter.propose([...text, 1, 2, 3], 20)).toEqual([4, 5, 6, 7, 8, 9, 10, 11])
 })
 
 test('drafts get longer while they are right, and shorter once they are not', () => {

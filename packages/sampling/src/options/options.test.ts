@@ -222,6 +222,18 @@ describe('checkOptions', () => {
     ['sampler', 'greedy'],
     ['top_p', 0.9],
     ['toString', 1],
+    ['repetitionPenalty', 0.009],
+    ['dryMultiplier', Infinity],
+    ['dryBase', Infinity],
+    ['xtcProbability', -0.1],
+    ['xtcThreshold', -0.1],
+    ['typicalP', 1.01],
+    ['vocabSize', 0],
+    ['vocabSize', 1.5],
+    ['bannedIds', 5],
+    ['bannedIds', Array.from({ length: 2 ** 20 + 1 }, () => 1)],
+    ['logitBias', null],
+    ['logitBias', [1]],
   ])('refuses %s = %j by a typed error that names it', (option, value) => {
     const check = () => checkOptions({ [option]: value }, tokenOptions)
     expect(check).toThrow(OptionError)
@@ -236,6 +248,9 @@ describe('checkOptions', () => {
   test('accepts the ends of each range, and undefined as left out', () => {
     checkOptions({ temperature: 0, topK: 1, topP: 1, minP: 0, repetitionPenalty: 0.01, seed: 0 }, tokenOptions)
     checkOptions({ minP: 1, repetitionPenalty: 100, seed: 2 ** 53 - 1, maxTokens: 1, stopIds: [] }, tokenOptions)
+    checkOptions({ dryMultiplier: 0, dryBase: 1, xtcProbability: 0, xtcThreshold: 0, typicalP: 1 }, tokenOptions)
+    checkOptions({ xtcProbability: 1, xtcThreshold: 0.5, vocabSize: 1 }, tokenOptions)
+    checkOptions({ bannedIds: Array.from({ length: 2 ** 20 }, () => 1) }, tokenOptions)
     checkOptions({ logprobs: 0, topK: undefined, signal: AbortSignal.abort() }, tokenOptions)
   })
 

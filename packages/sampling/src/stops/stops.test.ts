@@ -203,6 +203,11 @@ describe('regular expressions as stops', () => {
     [/b$/m, 'bab\u2028', 'b'],
     [/\bb\b/, 'ab_b b', 'b'],
     [/a\Bb/, 'a bab', 'ab'],
+    [/\ba\b/, 'a', 'a'],
+    [/\ba\b/, 'xa a', 'a'],
+    [/\Ba/, 'aa', 'a'],
+    [/a\B/, 'a', undefined],
+    [/\B!\B/, '!', '!'],
     [/a/dg, 'ba', 'a'],
   ])('%s finds in %j what the platform finds: %j', (pattern, text, match) => {
     expect(filtered(text.split(''), [pattern]).found).toEqual(match && { stop: pattern, match })
