@@ -97,6 +97,32 @@ describe('generateBatch', () => {
     expect(told).toHaveLength(2)
   })
 
+  test('runs a prompt in a sequence of the size that the answer needs, with the signal and the progress of its caller', async () => {
+    const { model, log } = toyModel({ next })
+    const { signal } = new AbortController()
+    const requests: (AbortSignal | undefined)[] = []
+    const told: number[] = []
+    const watched: typeof model = {
+      ...model,
+      createSequence(options) {
+        const sequence = model.createSequence(options)
+        const { forward } = sequence
+        sequence.forward = (ids, request) => {
+          requests.push(request?.signal)
+          // A model that tells its progress within the pass.
+          if (ids.length > 1) request?.onProgress?.(1)
+          return forward(ids, request)
+        }
+        return sequence
+      },
+    }
+    const onPromptProgress = (done: number) => void told.push(done)
+    await generateBatch(watched, [[1, 2, 3]], { n: 1, maxTokens: 2, signal, onPromptProgress }).all
+    expect(log.capacity).toBe(4)
+    expect(requests).toEqual([signal, signal])
+    expect(told).toEqual([1, 3])
+  })
+
   test('types, and no prompt at all', async () => {
     const { model } = toyModel({ next })
     expectTypeOf(generateBatch(model, [[1]])).toEqualTypeOf<Batch<Token>>()

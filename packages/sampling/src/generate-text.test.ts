@@ -196,6 +196,7 @@ describe('generateText', () => {
     ['stop', { stop: '' }],
     ['stop', { stop: /(a)\1/ }],
     ['stop', { stop: [''] }],
+    ['stop', { stop: ['END', ''] }],
     ['stop', { stop: [1] }],
     ['onToken', { onToken: true }],
     ['stops', { stops: ['END'] }],
