@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   ConversionError,
   type GgufEntry,
+  memorySource,
   openCheckpoint,
   outputBytes,
   readVocabulary,
@@ -68,6 +69,28 @@ test('GGUF tensors begin at multiples of 32 bytes, and the last one is padded', 
   const [header, ...rest] = sizes
   expect(header % 32).toBe(0)
   expect(rest).toEqual([16, 16, 32, 16, 16])
+})
+
+test.each([32, 64, 2 ** 20])(
+  'tensors of a GGUF file with an alignment of %i begin at multiples of it',
+  async alignment => {
+    const entry: GgufEntry = ['general.alignment', { type: 'u32', value: alignment }]
+    const written = await outputBytes(gguf('model.gguf', [entry]))
+    // The writer aligns to 32 bytes: its only tensor is moved.
+    const header = written.subarray(0, -32)
+    const begin = Math.ceil(header.length / alignment) * alignment
+    const bytes = new Uint8Array(begin + 32)
+    bytes.set(header)
+    bytes.set(written.subarray(-32), begin)
+    const checkpoint = await openCheckpoint(memorySource(bytes, 'model.gguf'))
+    expect((await checkpoint.read('a')).data).toEqual(Float32Array.of(7, 1, 2, 3))
+  },
+)
+
+test('a GGUF tensor may have four axes, of one element each', async () => {
+  const file = gguf('model.gguf', [], [{ ...tensor('a', 7), shape: [1, 1, 1, 4] }])
+  const checkpoint = await openCheckpoint(await sourceOf(file))
+  expect(checkpoint.tensors.get('a')?.shape).toEqual([1, 1, 1, 4])
 })
 
 test('the header of GGUF may be longer than the first read', async () => {
