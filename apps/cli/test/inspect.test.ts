@@ -2,7 +2,18 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  memorySource,
+  type OutputFile,
+  type OutputTensor,
+  openCheckpoint,
+  outputBytes,
+  writeGgufFile,
+} from '@cria/checkpoint'
+import { saveFiles } from '@cria/checkpoint/node'
+import { bytesOf } from '@cria/dtypes'
+import { llamaWeights, memoryLlama, resolveConfig, writeGguf } from '@cria/llama'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { cria, data, hasData } from './cria'
 
 describe('cria inspect of a published size', () => {
@@ -20,6 +31,27 @@ describe('cria inspect of a published size', () => {
     expect(stdout).toMatch(new RegExp(`^KV cache a token +${kvBytes} bytes in f16`, 'm'))
     expect(stdout).toMatch(/^output\.weight +32000 × /m)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  })
+
+  test('layers that are alike share a row', async () => {
+    const { stdout } = await cria(['inspect', 'llama2-70b'])
+    const [, rows] = stdout.split('TENSOR')
+    expect(rows.split('\n').map(line => line.trim().split(/ {2,}/))).toEqual([
+      ['LAYERS', 'SHAPE'],
+      ['tok_embeddings.weight', '32000 × 8192'],
+      ['attention.wq.weight', '0-79', '8192 × 8192'],
+      ['attention.wk.weight', '0-79', '1024 × 8192'],
+      ['attention.wv.weight', '0-79', '1024 × 8192'],
+      ['attention.wo.weight', '0-79', '8192 × 8192'],
+      ['feed_forward.w1.weight', '0-79', '28672 × 8192'],
+      ['feed_forward.w2.weight', '0-79', '8192 × 28672'],
+      ['feed_forward.w3.weight', '0-79', '28672 × 8192'],
+      ['attention_norm.weight', '0-79', '8192'],
+      ['ffn_norm.weight', '0-79', '8192'],
+      ['norm.weight', '8192'],
+      ['output.weight', '32000 × 8192'],
+      [''],
+    ])
   })
 
   test('--plan lists the kernels of a decoding step', async () => {
@@ -76,6 +108,34 @@ describe('cria inspect --plan --device webgpu needs no GPU', () => {
   })
 })
 
+/** A model of 6 layers in GGUF, with matrices of layers 1, 3 and 4 in f16. */
+const mixedFile = async (): Promise<OutputFile> => {
+  const config = { dim: 32, n_layers: 6, n_heads: 2, n_kv_heads: 1, vocab_size: 48, hidden_dim: 64, max_seq_len: 64 }
+  const arrays = Array.from(llamaWeights(resolveConfig(config)), ({ path, shape }) => {
+    return [path, new Float32Array(shape.reduce((a, b) => a * b))] as const
+  })
+  const whole = writeGguf(memoryLlama(config, new Map(arrays)))
+  const { metadata, tensors, read } = await openCheckpoint(memorySource(await outputBytes(whole), 'model.gguf'))
+  if (metadata.kind !== 'gguf') throw new Error(metadata.kind)
+  const typed = Array.from(tensors, ([name, { shape }]): OutputTensor => {
+    const dtype = /^blk\.[134]\.attn_v/.test(name) ? 'f16' : 'f32'
+    return { name, shape, dtype, bytes: async () => bytesOf((await read(name, { dtype })).data) }
+  })
+  return writeGgufFile('mixed.gguf', [...metadata.entries], typed)
+}
+
+test('layers with another type have a row of their own', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cria-mixed-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  await saveFiles(folder, [await mixedFile()])
+  const { stdout } = await cria(['inspect', join(folder, 'mixed.gguf')])
+  expect(stdout).toMatch(/^TENSOR +LAYERS +SHAPE +TYPE +SIZE OF ALL$/m)
+  // 16 × 32 numbers: of 4 bytes in three layers, of 2 bytes in three.
+  expect(stdout).toMatch(/^attention\.wv\.weight +0, 2, 5 +16 × 32 +f32 +6\.144 kB$/m)
+  expect(stdout).toMatch(/^attention\.wv\.weight +1, 3-4 +16 × 32 +f16 +3\.072 kB$/m)
+  expect(stdout).toMatch(/^attention\.wk\.weight +0-5 +16 × 32 +f32 +12\.29 kB$/m)
+})
+
 describe.skipIf(!hasData)('cria inspect of a file', () => {
   test('shows config, figures, and tensors with their types and sizes', async () => {
     const { stdout } = await cria(['inspect', data('stories260K/stories260K.bin')])
@@ -83,7 +143,8 @@ describe.skipIf(!hasData)('cria inspect of a file', () => {
     expect(stdout).toMatch(/^n_kv_heads +4$/m)
     expect(stdout).toMatch(/^parameters +260,032$/m)
     expect(stdout).toMatch(/^KV cache a token +640 bytes in f16, 1,280 in f32$/m)
-    expect(stdout).toMatch(/^layers\.4\.feed_forward\.w2\.weight +64 × 172 +f32 +44\.03 kB$/m)
+    // 5 layers of 64 × 172 numbers of 4 bytes.
+    expect(stdout).toMatch(/^feed_forward\.w2\.weight +0-4 +64 × 172 +f32 +220\.2 kB$/m)
     expect(stdout).not.toContain('output.weight')
   })
 })
@@ -116,7 +177,7 @@ describe.skipIf(!hasData)('cria inspect knows', () => {
     const { code, stdout } = await cria(['inspect', path])
     expect(code).toBe(0)
     expect(stdout.split('\n')[0]).toBe(`${path}: ${format}`)
-    expect(stdout).toMatch(new RegExp(`^layers\\.0\\.attention\\.wq\\.weight +64 × 64 +${dtype} +`, 'm'))
+    expect(stdout).toMatch(new RegExp(`^attention\\.wq\\.weight +0-4 +64 × 64 +${dtype} +`, 'm'))
   })
 })
 

@@ -83,12 +83,46 @@ const figureRows = (description: ModelDescription, weights: LlamaWeights | undef
   ]
 }
 
-const tensorRows = ({ tensors }: ModelDescription, weights: LlamaWeights | undefined): string[][] => [
-  ['TENSOR', 'SHAPE', ...(weights ? ['TYPE', 'SIZE'] : [])],
-  ...tensors.map(({ name, shape }) => {
+/** Tensors that differ by their layer alone. */
+interface Alike {
+  readonly name: string
+  readonly layers: number[]
+  readonly shape: string
+  readonly dtype: string | undefined
+  bytes: number
+}
+
+/** One row for all layers whose tensors are alike: a model of 80 layers has 723 tensors. */
+const tensorRows = ({ tensors }: ModelDescription, weights: LlamaWeights | undefined): string[][] => {
+  const rows = new Map<string, Alike>()
+  for (const { name, shape } of tensors) {
+    const [, layer, rest] = /^layers\.(\d+)\.(.+)$/.exec(name) ?? []
     const stored = weights?.tensors.get(name)
-    return [name, shape.join(' × '), ...(stored ? [stored.dtype, formatBytes(stored.byteLength)] : [])]
-  }),
-]
+    const alike: Alike = { name: rest ?? name, layers: [], shape: shape.join(' × '), dtype: stored?.dtype, bytes: 0 }
+    const key = [alike.name, alike.shape, alike.dtype].join()
+    const row = rows.get(key) ?? alike
+    rows.set(key, row)
+    if (layer !== undefined) row.layers.push(Number(layer))
+    row.bytes += stored?.byteLength ?? 0
+  }
+  return [
+    ['TENSOR', 'LAYERS', 'SHAPE', ...(weights ? ['TYPE', 'SIZE OF ALL'] : [])],
+    ...Array.from(rows.values(), ({ name, layers, shape, dtype, bytes }) => [
+      ...[name, ranges(layers), shape],
+      ...(dtype ? [dtype, formatBytes(bytes)] : []),
+    ]),
+  ]
+}
+
+/** Rising numbers, with runs as `0-3`. */
+const ranges = (numbers: readonly number[]): string => {
+  const runs: [first: number, last: number][] = []
+  for (const number of numbers) {
+    const run = runs.at(-1)
+    if (run?.[1] === number - 1) run[1] = number
+    else runs.push([number, number])
+  }
+  return runs.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(', ')
+}
 
 const count = (value: number): string => value.toLocaleString('en-US')
