@@ -67,6 +67,17 @@ test('an untrained adapter changes nothing, and can be removed', async () => {
   expect(await again.read()).toEqual(await plain.read())
 })
 
+test('fields that hold no layers are passed over', () => {
+  using model = tinyModel(device)
+  Object.assign(model, { notes: [undefined, null, 'wq', 3] })
+  const lora = new Lora(model, { rank: 1, matrices: ['wq'] })
+  expect(Array.from(lora.parameters(), ([path]) => path)).toEqual([
+    ...['layers.0.attention.wq.adapter.a', 'layers.0.attention.wq.adapter.b'],
+    ...['layers.1.attention.wq.adapter.a', 'layers.1.attention.wq.adapter.b'],
+  ])
+  lora.remove()
+})
+
 test.each(['wq', 'wk', 'wv', 'wo', 'w1', 'w2', 'w3', 'output'])(
   'an adapter of %s takes effect in whole passes and with a cache',
   async matrix => {

@@ -1,5 +1,5 @@
 import { add, type Device, openDevice, scale, type Tensor } from '@cria/tensor'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { config, counting, tinyModel, weightsOf } from '../test/tiny'
 import {
   NonFiniteError,
@@ -73,9 +73,11 @@ test('passes of fewer tokens give the same steps', async () => {
   const losses: number[][] = []
   for (const passTokens of [48, 24, 12]) {
     using model = tinyModel(device)
+    const pack = vi.spyOn(model, 'pack')
     const found: number[] = []
     for await (const { loss } of train(model, { ...options, passTokens, steps: 3 })) found.push(loss)
     losses.push(found)
+    expect(pack.mock.calls.map(([ids]) => ids.length)).toEqual(Array(3 * (48 / passTokens)).fill(passTokens))
   }
   for (const found of losses.slice(1))
     for (const [i, loss] of found.entries()) expect(loss).toBeCloseTo(losses[0][i], 5)

@@ -39,7 +39,10 @@ test('variants have the same number of parameters, to one in a thousand', () => 
 
 describe('rotary embedding', () => {
   test('scores depend on the distance alone', () => {
-    for (const headDim of [16, 64, 128]) expect(relativeChange(headDim)).toBeLessThan(1e-9)
+    for (const headDim of [16, 64, 128]) {
+      expect(relativeChange(headDim)).toBeLessThan(1e-9)
+      expect(relativeChange(headDim), 'scores are computed, so they are rounded').toBeGreaterThan(0)
+    }
   })
 
   test('scores fall with distance', () => {
@@ -48,6 +51,11 @@ describe('rotary embedding', () => {
     expect(bound[0]).toBe(1)
     for (const [i, value] of bound.entries()) if (i > 0) expect(value).toBeLessThan(bound[i - 1])
     expect(meanScore(2, [0, Math.PI])).toEqual([1, -1])
+    // Two pairs, which turn by 1 and by 1/100: the second sum is of length 2·|cos(0.99·distance / 2)|, and 2 at distance 0.
+    const [third, half] = [Math.PI / 0.99 / 1.5, Math.PI / 0.99]
+    for (const [i, expected] of [1, 2 / 3, 1 / 3].entries())
+      expect(decayBound(4, [0, third, half])[i]).toBeCloseTo(expected, 12)
+    expect(meanScore(4, [100])[0]).toBeCloseTo((Math.cos(100) + Math.cos(1)) / 2, 12)
   })
 })
 
@@ -85,6 +93,21 @@ test('each variant is trained with each seed, on the same rows', async () => {
   expect(over, 'the first seed is always trained').toHaveLength(3)
 })
 
+test('a score of the caller replaces bits per byte, and an abort ends an experiment', async () => {
+  const text = { tokenizer: { encode: () => [0] }, data: () => counting, heldOut: [] }
+  const variants = [{ name: 'MHA', build: () => new VariantModel(device, small) }]
+  const options = { text, variants, rowTokens: 12, batchTokens: 24, steps: 1, learningRate: 0.01, seeds: 1 }
+  const scored: TrainedVariant[] = []
+  for await (const one of compare({ ...options, score: async () => 5 })) scored.push(one)
+  // Embedding, one layer (attention, feed-forward, two norms), last norm.
+  const parameters = 24 * 16 + 4 * 16 ** 2 + 3 * 16 * 24 + 2 * 16 + 16
+  expect(scored).toEqual([{ variant: 'MHA', seed: 0, score: 5, seconds: expect.any(Number), parameters }])
+  const stopped = (async () => {
+    for await (const _ of compare({ ...options, signal: AbortSignal.abort('enough') }));
+  })()
+  await expect(stopped).rejects.toBe('enough')
+})
+
 test('differences are of pairs', () => {
   const one = (variant: string, seed: number, score: number): TrainedVariant => {
     return { variant, seed, score, seconds: 1, parameters: 7 }
@@ -92,9 +115,14 @@ test('differences are of pairs', () => {
   const trained = [one('a', 0, 1), one('b', 0, 1.1), one('a', 1, 2), one('b', 1, 2.1), one('a', 2, 9)]
   const { summaries, seeds, seedDeviation } = summarise(['a', 'b'], trained)
   expect(seeds).toBe(2)
-  expect(summaries[0]).toMatchObject({ mean: 1.5, difference: undefined, scores: [1, 2] })
+  expect(summaries[0]).toMatchObject({ mean: 1.5, difference: undefined, scores: [1, 2], differences: [0, 0] })
+  expect(summaries[1]).toMatchObject({ variant: 'b', parameters: 7 })
+  expect(summaries[1].differences).toEqual([expect.closeTo(0.1, 10), expect.closeTo(0.1, 10)])
   expect(summaries[1].difference?.mean).toBeCloseTo(0.1, 10)
   expect(seedDeviation).toBeCloseTo(Math.SQRT1_2, 10)
+  expect(summarise(['a', 'b'], trained.slice(0, 2)).seedDeviation).toBeUndefined()
+  expect(verdict(undefined)).toBe('')
+  expect(verdict({ mean: 0.2, margin: 0.2, count: 3 })).toBe('no difference found')
   expect(verdict(summaries[1].difference)).toBe('worse')
   expect(verdict({ mean: 0.1, margin: 0.2, count: 3 })).toBe('no difference found')
   expect(verdict({ mean: -0.3, margin: 0.2, count: 3 })).toBe('better')

@@ -1,4 +1,5 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { RunLockedError } from '../errors'
@@ -38,8 +39,6 @@ const parseOwner = (text: string): Owner | undefined => {
   }
 }
 
-let locks = 0
-
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
 /** Links `own` to `path`, unless there is a lock already. So the lock appears with its whole content, or not at all. */
@@ -53,43 +52,45 @@ const take = async (own: string, path: string): Promise<boolean> => {
   }
 }
 
+/** The content of a lock; undefined if it is gone. */
+const read = (path: string): Promise<string | undefined> =>
+  readFile(path, 'utf8').catch(error => (codeOf(error) === 'ENOENT' ? undefined : ''))
+
 /**
  * Takes a folder for this process, until the returned function is called. The lock of a process that was killed is taken over.
  * @throws RunLockedError if a process that is alive holds it
  */
 export const lockFolder = async (folder: string): Promise<() => Promise<void>> => {
   const path = join(folder, 'run.lock')
-  const own = `${path}.${process.pid}.${locks++}`
-  const refuse = (owner: Owner | undefined): never => {
+  const id = randomUUID()
+  const own = `${path}.${id}`
+  const refuse = (owner: Owner | undefined, lock: string): never => {
     const who = owner ? `process ${owner.pid} on ${owner.host}` : 'an unknown process'
     throw new RunLockedError(
-      `${folder} is in use by ${who}: let that run end, or give another folder (if there is no such run, remove ${path})`,
+      `${folder} is in use by ${who}: let that run end, or give another folder (if there is no such run, remove ${lock})`,
     )
   }
-  const started = await startOf(process.pid)
-  await writeFile(own, JSON.stringify({ pid: process.pid, host: hostname(), started }))
-  try {
-    while (!(await take(own, path))) {
-      const found = await readFile(path, 'utf8').catch(error => (codeOf(error) === 'ENOENT' ? undefined : ''))
-      if (found === undefined) continue
-      const owner = parseOwner(found)
-      if (owner === undefined || (await isAlive(owner))) return refuse(owner)
-      await removeStale(path, found, `${own}.stale`)
+  /** Removes the lock of a process that has ended. */
+  const removeStale = async (lock: string): Promise<void> => {
+    const found = await read(lock)
+    if (found === undefined) return
+    const owner = parseOwner(found)
+    if (owner === undefined || (await isAlive(owner))) return refuse(owner, lock)
+    // Several processes may find the same lock. One of them takes the right to remove it. No other may, so a lock that was taken since is
+    // not removed in its place. The right is a lock too, because its process may be killed.
+    const right = `${lock}.${createHash('sha256').update(found).digest('hex').slice(0, 16)}`
+    if (!(await take(own, right))) return removeStale(right)
+    try {
+      if ((await read(lock)) === found) await rm(lock, { force: true })
+    } finally {
+      await rm(right, { force: true })
     }
+  }
+  await writeFile(own, JSON.stringify({ pid: process.pid, host: hostname(), started: await startOf(process.pid), id }))
+  try {
+    while (!(await take(own, path))) await removeStale(path)
   } finally {
     await rm(own, { force: true })
   }
   return () => rm(path, { force: true })
-}
-
-/** Removes a lock, unless another process has taken it over since it was read. */
-const removeStale = async (path: string, found: string, aside: string): Promise<void> => {
-  try {
-    await rename(path, aside)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return
-    throw error
-  }
-  if ((await readFile(aside, 'utf8')) !== found) await take(aside, path)
-  await rm(aside, { force: true })
 }

@@ -34,7 +34,7 @@ export class LogFile {
 const parse = (text: string): LogEntry[] => {
   try {
     const entry = JSON.parse(text)
-    return Number.isSafeInteger(entry?.step) ? [entry] : []
+    return Number.isSafeInteger(entry.step) ? [entry] : []
   } catch {
     return []
   }

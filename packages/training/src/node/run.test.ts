@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jsonFile } from '@cria/checkpoint'
 import { type Device, openDevice } from '@cria/tensor'
+import { parseHTML } from 'linkedom'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { counting, tinyModel } from '../../test/tiny'
 import { Lora, type LoraOptions, NonFiniteError, ResumeError, RunLockedError, type TrainingConfig } from '..'
@@ -66,6 +67,12 @@ test('a run logs, evaluates, writes samples, saves, and reports', async () => {
   expect(at('evaluation')).toEqual([4, 8, 10])
   expect(at('samples')).toEqual([5, 10])
   expect(at('saved')).toEqual(expect.arrayContaining([3, 4, 6, 9, 10]))
+  expect(new Set(at('saved')).size).toBe(at('saved').length)
+  const rates = found.flatMap(event => (event.kind === 'step' ? [event.learningRate] : []))
+  // Two steps of warm-up, then a cosine down to a tenth.
+  expect([rates[0], rates[1], rates[5], rates[9]].map(rate => rate.toFixed(5))).toEqual([
+    ...['0.01000', '0.02000', '0.01100', '0.00200'],
+  ])
   const best = found.filter(event => event.kind === 'evaluation').toSorted((a, b) => a.bitsPerByte - b.bitsPerByte)[0]
   const kept = readdirSync(join(root, 'run')).filter(name => name.startsWith('step-'))
   expect(new Set(kept)).toEqual(new Set(['step-00000009', last, `step-${String(best.step).padStart(8, '0')}`]))
@@ -73,8 +80,44 @@ test('a run logs, evaluates, writes samples, saves, and reports', async () => {
   expect(log.map(line => JSON.parse(line))).toEqual(
     found.filter(({ kind }) => ['step', 'evaluation', 'samples'].includes(kind)),
   )
-  expect(readFileSync(join(root, 'run/report.html'), 'utf8')).toContain('step 10 of 10')
+  expect(found.flatMap(event => (event.kind === 'samples' ? [event.samples] : []))[0]).toEqual([
+    { prompt: 'ab', text: 'ab!' },
+    { prompt: '', text: '!' },
+  ])
   expect(readdirSync(join(root, 'run'))).not.toContain('run.lock')
+})
+
+test('the report tells the device, and whether the run goes on', async () => {
+  const description = vi.spyOn(device, 'description', 'get').mockReturnValue('WebAssembly, B, 2 threads')
+  const { evaluation: _, ...rest } = config
+  const plain = () => ({ ...runOf('run'), config: rest })
+  const lines = () => {
+    const { document } = parseHTML(readFileSync(join(root, 'run/report.html'), 'utf8'))
+    const refresh = document.querySelector('meta[http-equiv=refresh]')?.getAttribute('content')
+    return [...Array.from(document.querySelectorAll('h1, header p'), node => node.textContent), refresh]
+  }
+  // Embedding and output, two layers (attention, feed-forward, two norms), last norm.
+  const parameters = 2 * 24 * 16 + 2 * (2 * 16 * 16 + 2 * 16 * 8 + 3 * 16 * 24 + 2 * 16) + 16
+  const first = ['Training run', `${parameters.toLocaleString('en-US')} parameters on cpu, WebAssembly, B, 2 threads`]
+  try {
+    const run = plain()
+    for await (const event of runTraining(run, { steps: 7 }))
+      if (event.kind === 'step' && event.step === 4) expect(lines()).toEqual([...first, 'step 3 of 10, running', '30'])
+    expect(lines()).toEqual([...first, 'step 7 of 10', undefined])
+    run.model.dispose()
+    await events(plain(), { resume: true })
+    expect(lines()).toEqual([...first, 'step 10 of 10', undefined])
+  } finally {
+    description.mockRestore()
+  }
+})
+
+test('a run that cannot write samples has empty ones', async () => {
+  const { sample: _, ...run } = runOf('run')
+  const found = await events(run, { steps: 5 })
+  expect(found.filter(({ kind }) => kind === 'samples')).toEqual([
+    { kind: 'samples', step: 5, samples: ['ab', ''].map(prompt => ({ prompt, text: '' })) },
+  ])
 })
 
 test.each<[string, LoraOptions | undefined]>([
@@ -120,6 +163,7 @@ test('Ctrl-C saves the last step', async () => {
   })()
   await expect(stopped).rejects.toBe('enough')
   expect(found.at(-1)).toMatchObject({ kind: 'saved', step: 5 })
+  expect(readFileSync(join(root, 'run/report.html'), 'utf8')).toContain('<p>step 5 of 10</p>')
   await events(runOf('whole'))
   await events(runOf('run'), { resume: true })
   expect(weightsIn('run', last)).toBe(weightsIn('whole', last))
@@ -139,6 +183,12 @@ test.each<[string, Partial<TrainingConfig>, Partial<Run>, string]>([
     { data: { ...counting, state: row => ({ row, identity: 'others' }) } },
     'data.identity was "counting" and is "others"',
   ],
+  [
+    'another size of steps and other data',
+    { training: { ...config.training, batchTokens: 24 } },
+    { data: { ...counting, state: row => ({ row, identity: 'others' }) } },
+    'step-00000002 is of another run: config.training.batchTokens was 48 and is 24; data.identity was "counting" and is "others". Resume with the config of that run',
+  ],
 ])('resuming with %s is refused', async (_, changes, more, message) => {
   await events(runOf('run'), { steps: 2 })
   const failure = await events(runOf('run', changes, more), { resume: true }).catch(error => error)
@@ -149,6 +199,7 @@ test.each<[string, Partial<TrainingConfig>, Partial<Run>, string]>([
 test.each<[string, string, string[]]>([
   ['the same build', 'WebAssembly, B, 2 threads', []],
   ['other threads and memories', 'WebAssembly, B, 4 threads, 2 memories', []],
+  ['many threads and memories', 'WebAssembly, B, 12 threads, 10 memories', []],
   ['one thread, and why', 'WebAssembly, B, 1 thread (no shared memory)', []],
   [
     'another build',
@@ -170,9 +221,14 @@ test.each<[string, string, string[]]>([
   }
 })
 
-test('checkpoints and samples may change', async () => {
+test('checkpoints, samples, the evaluation and the folder may change', async () => {
   await events(runOf('run'), { steps: 2 })
-  const changes = { checkpoints: { every: 1, keep: 1 }, samples: { every: 1, prompts: ['c'], maxTokens: 1 } }
+  const changes = {
+    checkpoints: { every: 1, keep: 1 },
+    samples: { every: 1, prompts: ['c'], maxTokens: 1 },
+    evaluation: { every: 9, texts: ['other.txt'] },
+    output: 'elsewhere',
+  }
   expect((await events(runOf('run', changes), { resume: true, steps: 1 }))[0]).toMatchObject({ step: 2 })
 })
 
@@ -202,6 +258,9 @@ test('the error for NaN names the last good checkpoint', async () => {
   expect(failure).toBeInstanceOf(NonFiniteError)
   expect(failure.message).toContain(`the last good checkpoint is ${join(root, 'run', 'step-00000003')}`)
   expect(failure.message).toContain('step 4')
+  const report = readFileSync(join(root, 'run/report.html'), 'utf8')
+  expect(report).toContain('<p>step 3 of 10</p>')
+  expect(report).not.toContain('http-equiv="refresh"')
 })
 
 test('a full disk while saving leaves the checkpoint before it', async () => {

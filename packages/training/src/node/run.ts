@@ -107,7 +107,10 @@ async function* lockedRun(
       yield* session.afterStep(trainer.step === total, signal)
     }
   } catch (error) {
-    if (error instanceof NonFiniteError) throw new NonFiniteError(error.step, error.quantity, error.op, session.savedIn)
+    if (error instanceof NonFiniteError) {
+      await session.report(false)
+      throw new NonFiniteError(error.step, error.quantity, error.op, session.savedIn)
+    }
     if (!signal?.aborted) throw error
     yield* session.save()
     throw error
@@ -195,11 +198,11 @@ class Session {
       yield await this.log(entry)
     }
     if (samples && due(samples.every)) yield await this.log(await this.#sample(samples.prompts, signal))
-    if (best || due(checkpoints.every)) yield* this.save()
+    if (best || due(checkpoints.every)) yield* this.save(!last)
   }
 
-  /** Saves the last step, unless it is saved already, and writes the report. */
-  async *save(): AsyncGenerator<RunEvent> {
+  /** Saves the last step, unless it is saved already, and writes the report: of a run that goes on, or of one that ends here. */
+  async *save(running = false): AsyncGenerator<RunEvent> {
     const { run, trainer } = this
     if (this.#saved !== trainer.step) {
       const state = await trainer.state()
@@ -211,7 +214,7 @@ class Session {
       await prune(run.folder, run.config.checkpoints.keep, await this.#bestFolders())
       yield { kind: 'saved', step: trainer.step, folder: this.savedIn }
     }
-    await this.#report()
+    await this.report(running)
   }
 
   get #evaluations() {
@@ -238,7 +241,7 @@ class Session {
       : (await stepFolders(this.run.folder)).filter(folder => Number(basename(folder).slice(5)) === best.step)
   }
 
-  async #report(): Promise<void> {
+  async report(running: boolean): Promise<void> {
     const { folder, config, model, data } = this.run
     const { htmlOf } = await import('../report/html') // plotting takes a second to load
     const page = runPage({
@@ -248,7 +251,7 @@ class Session {
       sources: data.sources,
       parameters: model.parameterCount,
       device: `${model.device.name}, ${model.device.description}`,
-      running: this.trainer.step < stepsOf(config.training),
+      running,
     })
     await saveFile(join(folder, 'report.html'), bytesFile('report.html', new TextEncoder().encode(htmlOf(page))))
   }

@@ -1,7 +1,7 @@
 import { parseHTML } from 'linkedom'
 import { expect, test } from 'vitest'
 import { htmlOf } from './html'
-import type { Page } from './page'
+import type { Curves, Page } from './page'
 
 const page: Page = {
   title: 'A <run> & more',
@@ -63,6 +63,64 @@ test('a page needs no other file, and stays small', () => {
   expect(html).not.toMatch(/(src|href)="/)
   expect(html.length).toBeLessThan(60_000)
   expect(html).not.toContain('NaN')
+})
+
+test('a page as a whole', () => {
+  const [, intervals] = page.charts
+  const html = htmlOf({
+    title: 'A & B',
+    about: ['one', '2 < 3'],
+    charts: [{ ...(page.charts[0] as Curves), title: 'X"Y', series: [{ name: 'alone', points: [[1, 2]] }] }, intervals],
+    tables: [
+      {
+        title: '<T>',
+        columns: ['name', 'n'],
+        rows: [
+          ['a>b', '1'],
+          ['c', '2'],
+        ],
+      },
+    ],
+    texts: [
+      { title: 'S', text: 'x' },
+      { title: 'T', text: 'y' },
+    ],
+    notes: ['n1', 'n&2'],
+  })
+  expect(html.slice(0, html.indexOf('<style>'))).toBe(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>A &amp; B</title>`)
+  expect(html.slice(html.indexOf('</style>')).replace(/<svg .*?<\/svg>/gs, '<svg/>')).toBe(`</style></head><body>
+<header><h1>A &amp; B</h1>
+<p>one</p>
+<p>2 &lt; 3</p></header>
+<figure><h2>X&quot;Y</h2><figcaption>lower is better</figcaption><svg/></figure>
+<figure><h2>Differences</h2><figcaption>against MHA</figcaption><svg/></figure>
+<section><h2>&lt;T&gt;</h2><div class="scroll"><table><thead><tr><th>name</th><th>n</th></tr></thead>
+<tbody><tr><td>a&gt;b</td><td>1</td></tr>
+<tr><td>c</td><td>2</td></tr></tbody></table></div></section>
+<section><h2>S</h2><blockquote>x</blockquote></section>
+<section><h2>T</h2><blockquote>y</blockquote></section>
+<footer><p>n1</p><p>n&amp;2</p></footer>
+</body></html>
+`)
+})
+
+test('the key has the colours of the curves, which begin again after six', () => {
+  const series = Array.from('abcdefgh', name => ({
+    name,
+    points: [
+      [0, 1],
+      [1, 2],
+    ] as const,
+  }))
+  const document = parse(htmlOf({ ...page, charts: [{ ...(page.charts[0] as Curves), series }] }))
+  const colours = [0, 1, 2, 3, 4, 5, 0, 1].map(i => `var(--series-${i})`)
+  const key = Array.from(document.querySelectorAll('.key i'), item => item.getAttribute('style'))
+  expect(key).toEqual(colours.map(colour => `background: ${colour}`))
+  expect(document.querySelector('.key')?.textContent).toBe('abcdefgh')
+  const lines = Array.from(document.querySelectorAll('svg [aria-label=line]'), line => line.getAttribute('stroke'))
+  expect(lines).toEqual(colours)
 })
 
 test('the page of a running run reloads itself', () => {
