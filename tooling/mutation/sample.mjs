@@ -15,7 +15,10 @@ const files = readdirSync('src', { recursive: true })
   .filter(file => file.endsWith('.ts') && !/\.test\.ts$|\/index\.ts$/.test(file))
   .sort()
 const runs = files.flatMap(file => {
-  const starts = Array.from({ length: Math.ceil(readFileSync(file, 'utf8').split('\n').length / run) }, (_, index) => index * run + 1)
+  const starts = Array.from(
+    { length: Math.ceil(readFileSync(file, 'utf8').split('\n').length / run) },
+    (_, index) => index * run + 1,
+  )
   return starts
     .filter(start => drawn(`${seed} ${file} ${start}`) < Number(share))
     .map(start => `${file}:${start}-${start + run - 1}`)
