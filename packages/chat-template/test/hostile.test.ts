@@ -41,7 +41,7 @@ describe('templates that loop, recurse or allocate meet a limit', () => {
       `{% set ns = namespace(a=[1]) %}{% for i in range(99) %}{% set ns.a = [ns.a, ns.a] %}{% endfor %}{{ ns.a | ${filter} }}`,
     ]),
     [
-      'such a list, put out',
+      'such a list, printed',
       '{% set ns = namespace(a=[1]) %}{% for i in range(99) %}{% set ns.a = [ns.a, ns.a] %}{% endfor %}{{ ns.a }}',
     ],
     [

@@ -87,6 +87,15 @@ test('a run logs, evaluates, writes samples, saves, and reports', async () => {
   expect(readdirSync(join(root, 'run'))).not.toContain('run.lock')
 })
 
+test('the step with the lowest evaluation is kept, however many steps follow it', async () => {
+  // The training rows count up. The longer a model learns that, the less it expects a text that counts down.
+  const found = await events(runOf('run', {}, { texts: ['gfedcba', 'nmlkjih'] }))
+  const scores = found.flatMap(event => (event.kind === 'evaluation' ? [event.bitsPerByte] : []))
+  expect(scores).toEqual(scores.toSorted((a, b) => a - b))
+  const kept = readdirSync(join(root, 'run')).filter(name => name.startsWith('step-'))
+  expect(kept.sort()).toEqual(['step-00000004', 'step-00000009', last])
+})
+
 test('the report tells the device, and whether the run goes on', async () => {
   const description = vi.spyOn(device, 'description', 'get').mockReturnValue('WebAssembly, B, 2 threads')
   const { evaluation: _, ...rest } = config
