@@ -49,7 +49,10 @@ const word = fc
   .array(fc.constantFrom('a', 'b', 'c', ',', '.', '7'), { minLength: 1, maxLength: 5 })
   .map(chars => chars.filter((char, i) => char !== chars[i - 1]).join(''))
 const texts = fc.array(
-  fc.array(word, { minLength: 1, maxLength: 6 }).map(words => words.join(' ')),
+  // Two spaces make a piece of spaces, which merges with no letters.
+  fc
+    .array(fc.tuple(word, fc.constantFrom(' ', '  ')), { minLength: 1, maxLength: 6 })
+    .map(words => words.flat().join('').trimEnd()),
   { minLength: 1, maxLength: 30 },
 )
 

@@ -152,6 +152,14 @@ const malformed: Record<string, [bytes: Uint8Array, message: RegExp]> = {
     model({ pieces: [...reserved, ...bytePieces, piece('<0x100>', 0, 6)] }),
     /<0x00> to <0xFF>/,
   ],
+  'the byte piece a<0x41>': [
+    model({ pieces: [...reserved, ...bytePieces, piece('a<0x41>', 0, 6)] }),
+    /<0x00> to <0xFF>/,
+  ],
+  'the byte piece <0x41>a': [
+    model({ pieces: [...reserved, ...bytePieces, piece('<0x41>a', 0, 6)] }),
+    /<0x00> to <0xFF>/,
+  ],
   'the byte piece <0xff>': [model({ pieces: [...reserved, ...bytePieces, piece('<0xff>', 0, 6)] }), /<0x00> to <0xFF>/],
   'byte pieces without byte fallback': [model({ trainer: integer(3, 2) }), /no byte fallback/],
   'an overlong piece': [
