@@ -3,11 +3,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { countTests } from './count.mjs'
 import { build, install, requireNode, step, turbo } from './setup.mjs'
 
 requireNode()
 install()
+// It imports packages, which are there only now.
+const { countTests } = await import('./count.mjs')
 
 const checks = {
   build: () => build('--continue'),
