@@ -1,5 +1,5 @@
-import { describe, expect, expectTypeOf, onTestFinished, test, vi } from 'vitest'
-import { collect, toyModel } from '../test/models'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { collect, timedPasses, toyModel } from '../test/models'
 import { type Batch, generate, generateBatch, OptionError, PromptError, type Token } from './index'
 
 const next = (history: readonly number[]) =>
@@ -102,13 +102,7 @@ describe('generateBatch', () => {
   })
 
   test('the seconds of a prompt are those of its pass, and of the answer that asked for it', async () => {
-    let milliseconds = 1000
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => milliseconds)
-    onTestFinished(() => clock.mockRestore())
-    const passes = [64, 16, 32]
-    const wait = async () => {
-      milliseconds += passes.shift() ?? 0
-    }
+    const { wait } = timedPasses([64, 16, 32])
     const batch = generateBatch(toyModel({ next, wait }).model, [[1, 2]], { n: 1, maxTokens: 3 })
     await batch.all
     expect(batch.answers[0].stats).toMatchObject({ promptSeconds: 0.064, decodeSeconds: 0.048 })

@@ -66,7 +66,7 @@ describe('generateText', () => {
     ])
   })
 
-  test('ends at a stop string across tokens, no part of which is given', async () => {
+  test('ends at a stop string that spans tokens, and gives no part of it', async () => {
     const { model, log } = says([id(' once'), id(' EN'), id('D'), id(' a')])
     const generation = generateText(model, codec, '', { ...greedy, stop: [' END', 'xyz'] })
     expect(await collect(generation)).toEqual(['once'])

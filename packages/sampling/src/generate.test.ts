@@ -1,5 +1,5 @@
-import { describe, expect, expectTypeOf, onTestFinished, test, vi } from 'vitest'
-import { collect, scripted, toyModel } from '../test/models'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { collect, scripted, timedPasses, toyModel } from '../test/models'
 import {
   type FinishReason,
   type GenerateOptions,
@@ -484,14 +484,8 @@ test('a model that never leaves the microtask queue lets timers run: a timer can
 })
 
 test('the seconds of the prompt and of decoding are reported separately, and the consumer’s are not counted', async () => {
-  let milliseconds = 1000
-  const clock = vi.spyOn(performance, 'now').mockImplementation(() => milliseconds)
-  onTestFinished(() => clock.mockRestore())
-  const passes = [64, 16, 32]
-  const wait = async () => {
-    milliseconds += passes.shift() ?? 0
-  }
+  const { wait, advance } = timedPasses([64, 16, 32])
   const generation = generate(scripted([5, 6, 7], 1, { wait }).model, [1], { ...greedy, maxTokens: 3 })
-  for await (const _ of generation) milliseconds += 500
+  for await (const _ of generation) advance(500)
   expect(generation.stats).toMatchObject({ promptSeconds: 0.064, decodeSeconds: 0.048 })
 })

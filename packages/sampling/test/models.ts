@@ -1,3 +1,4 @@
+import { onTestFinished, vi } from 'vitest'
 import {
   type DrawRequest,
   draw,
@@ -126,6 +127,18 @@ export const scripted = (
       return logits
     },
   })
+
+/** A clock that moves only by the milliseconds of each pass, which waits for `wait`, and by `advance`; until the test ends. */
+export const timedPasses = (passes: readonly number[]) => {
+  let now = 1000
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
+  onTestFinished(() => clock.mockRestore())
+  const advance = (milliseconds: number) => {
+    now += milliseconds
+  }
+  const left = passes.values()
+  return { advance, wait: async () => advance(left.next().value ?? 0) }
+}
 
 /** All items that an async iterable gives. */
 export const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {

@@ -119,7 +119,7 @@ async function* lockedRun(
   lora?.merge()
 }
 
-/** The step to resume from. @throws ResumeError if there is none, or it belongs to another run */
+/** The saved step from which a run resumes. @throws ResumeError if no step is saved, or the saved step belongs to another run */
 const savedStep = async (run: Run, resume: boolean): Promise<SavedStep | undefined> => {
   const { folder, config, data } = run
   const saved = await latestStep(folder)

@@ -56,7 +56,7 @@ test('a faint curve is thin', () => {
   expect(attribute('[aria-label=line]', 'stroke-opacity')).toEqual(['0.45', null])
 })
 
-test('an interval is a line around its mean, and one without an end is none', () => {
+test('an interval is a line around its mean; an infinite interval has no line', () => {
   const { texts, count, attribute } = parse(
     drawIntervals({
       kind: 'intervals',
